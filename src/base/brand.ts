@@ -1,0 +1,40 @@
+import { assert } from './assert.js';
+
+declare const brand: unique symbol;
+type Brand<T, Name extends string> = T & { readonly [brand]: Name };
+
+/** Position of an entry in one group's log. The first entry is 1; 0 means "before the first". A safe integer. */
+export type LogIndex = Brand<number, 'LogIndex'>;
+/** Raft term (Raft paper §5.1). 0 means "no term yet". A safe integer. */
+export type Term = Brand<number, 'Term'>;
+/** Ordinal of a command in its keyspace partition's order; the first command is 1. A safe integer. */
+export type Revision = Brand<number, 'Revision'>;
+/** A replica's id as written in the topology, for example `n1`. */
+export type ReplicaId = Brand<string, 'ReplicaId'>;
+/** A group's id: `<keyspace>/<partition>`, for example `default/0`. The same on every replica. */
+export type GroupId = Brand<string, 'GroupId'>;
+
+/** Checks and brands a decoded number. Throws InvariantViolation when it is not a safe non-negative integer. */
+export function logIndex(value: number): LogIndex {
+  assert(Number.isSafeInteger(value) && value >= 0, `not a log index: ${value}`);
+  return value as LogIndex;
+}
+export function term(value: number): Term {
+  assert(Number.isSafeInteger(value) && value >= 0, `not a term: ${value}`);
+  return value as Term;
+}
+export function revision(value: number): Revision {
+  assert(Number.isSafeInteger(value) && value >= 0, `not a revision: ${value}`);
+  return value as Revision;
+}
+export function replicaId(value: string): ReplicaId {
+  assert(value.length > 0, 'a replica id is not empty');
+  return value as ReplicaId;
+}
+export function groupId(keyspace: string, partition: number): GroupId {
+  return `${keyspace}/${partition}` as GroupId;
+}
+/** The index `count` after (or, negative, before) `index`. */
+export function indexAfter(index: LogIndex, count = 1): LogIndex {
+  return (index + count) as LogIndex;
+}

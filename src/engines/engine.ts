@@ -1,0 +1,45 @@
+import type { LogIndex, ReplicaId, Term } from '../base/brand.js';
+
+/**
+ * The contract between an engine (a replication protocol) and the loop that drives it.
+ *
+ * An engine is pure: `step` takes one event and changes the engine's state, `drain` hands over everything that must
+ * happen outside since the last drain. No clock, no randomness, no I/O, no promises (reliability.md §3.1). The driver
+ *   1. steps the engine with everything that arrived in one turn of the event loop, then drains once;
+ *   2. sends `messages` at once;
+ *   3. appends `persist` to the replica's log; when it is durable, sends `afterPersist` and steps `persisted`.
+ *      `afterPersist` waits for every earlier persist too, even when its own drain persisted nothing (§0.3);
+ *   4. applies `committed` in order and steps `applied`.
+ */
+export interface Engine<Event, Effects> {
+  step(event: Event): void;
+  drain(): Effects;
+  /** True when `drain` would return something to do. */
+  readonly hasEffects: boolean;
+  /** Throws InvariantViolation when a stated invariant does not hold. Cheap enough for every drain in tests. */
+  checkInvariants(): void;
+  status(): EngineStatus;
+}
+
+/** What `/status` shows of one member. */
+export interface EngineStatus {
+  readonly engine: 'raft';
+  readonly role: 'follower' | 'pre-candidate' | 'candidate' | 'leader';
+  readonly term: Term;
+  readonly leader: ReplicaId | null;
+  readonly commitIndex: LogIndex;
+  readonly appliedIndex: LogIndex;
+  readonly lastIndex: LogIndex;
+  readonly firstIndex: LogIndex;
+  /** Per follower, on the leader only. */
+  readonly progress: readonly PeerProgress[];
+}
+
+export interface PeerProgress {
+  readonly peer: ReplicaId;
+  readonly state: 'probe' | 'replicate' | 'snapshot';
+  readonly matchIndex: LogIndex;
+  readonly nextIndex: LogIndex;
+  readonly inflightMessages: number;
+  readonly recentlyActive: boolean;
+}

@@ -1,0 +1,122 @@
+import type { LogIndex, ReplicaId, Term } from '../../base/brand.js';
+import type { Prng } from '../../base/prng.js';
+import type { EngineStatus } from '../engine.js';
+import type { Entry, ProposalRefusal, RaftMessage, SnapshotChunk } from './messages.js';
+
+/** The voters of a group (joint consensus adds a second set later; all quorum arithmetic is in quorum.ts). */
+export interface Membership {
+  readonly voters: readonly ReplicaId[];
+}
+
+/** What must never be forgotten (raft.md R3). */
+export interface HardState {
+  readonly term: Term;
+  readonly vote: ReplicaId | null;
+  /** Optional for safety (C6): what was known to be committed when last written. */
+  readonly commit: LogIndex;
+}
+
+export interface RaftOptions {
+  readonly self: ReplicaId;
+  readonly membership: Membership;
+  /** Ticks without a leader before an election; drawn anew from [min, max] for each attempt (E11). */
+  readonly electionTicks: readonly [min: number, max: number];
+  readonly heartbeatTicks: number;
+  /** Ticks that an append may wait for its fsync before the leader steps down (R7). */
+  readonly diskStallTicks: number;
+  readonly leaseReads: boolean;
+  readonly prng: Prng;
+  readonly limits: {
+    readonly appendEntries: number;
+    readonly appendBytes: number;
+    readonly inflightMessages: number;
+    readonly inflightBytes: number;
+    readonly uncommittedBytes: number;
+    readonly pendingReads: number;
+    readonly forwardedProposals: number;
+  };
+  /** What the storage recovered. `entries` follow (baseIndex, baseTerm) without a gap; the checkpoint holds <= applied. */
+  readonly recovered: {
+    readonly hardState: HardState | null;
+    /** The entry before the first retained one: cut from the log, only its term is known. (0, 0) for a fresh log. */
+    readonly baseIndex: LogIndex;
+    readonly baseTerm: Term;
+    readonly entries: readonly Entry[];
+    /** Applied index of the checkpoint: >= baseIndex. */
+    readonly appliedIndex: LogIndex;
+  };
+}
+
+export type RaftEvent =
+  /** One tick of the group's timer has passed. */
+  | { readonly type: 'tick' }
+  | { readonly type: 'message'; readonly message: RaftMessage }
+  /** Append this batch (or forward it to the leader). Answered by exactly one proposal outcome with the same id. */
+  | { readonly type: 'propose'; readonly id: number; readonly payload: Uint8Array }
+  /** Find an index at which a linearizable read may be served. Answered by exactly one read outcome with the same id. */
+  | { readonly type: 'readIndex'; readonly id: number }
+  /** Everything up to and including persist number `batch` is durable. */
+  | { readonly type: 'persisted'; readonly batch: number }
+  /** The state machine has applied everything up to `index`. */
+  | { readonly type: 'applied'; readonly index: LogIndex }
+  /** A durable checkpoint holds everything up to `index`; entries up to `cutIndex` (<= index) may be forgotten. */
+  | { readonly type: 'checkpointed'; readonly index: LogIndex; readonly cutIndex: LogIndex }
+  /** Hand leadership to `target`, or to the most advanced follower when null. */
+  | { readonly type: 'transfer'; readonly target: ReplicaId | null }
+  /** The link to `peer` is lost: what was in flight is gone (A5). */
+  | { readonly type: 'unreachable'; readonly peer: ReplicaId }
+  /** The stream of a `sendSnapshot` effect ended. */
+  | { readonly type: 'snapshotSent'; readonly peer: ReplicaId; readonly index: LogIndex; readonly ok: boolean }
+  /** The snapshot that came in by `snapshotChunks` is durable and the state machine stands at (index, indexTerm). */
+  | {
+      readonly type: 'snapshotInstalled';
+      readonly from: ReplicaId;
+      readonly index: LogIndex;
+      readonly indexTerm: Term;
+    };
+
+/** What must be appended to the log as one unit, in this order: hard state, then entries (R4). */
+export interface Persist {
+  /** Numbered 1, 2, 3, … per group; `persisted` events name it. */
+  readonly batch: number;
+  readonly hardState: HardState | null;
+  /** The first entry may overwrite: everything at and after its index is then forgotten (a conflict, A1). */
+  readonly entries: readonly Entry[];
+  /** False when a commit-only hard state changed: append, but no fsync is needed (R3). */
+  readonly mustSync: boolean;
+}
+
+export interface ProposalOutcome {
+  readonly id: number;
+  /** Set when appended: the batch is at this index if, and only if, the entry there has this term. */
+  readonly accepted: { readonly index: LogIndex; readonly term: Term } | null;
+  /** Set when certain that nothing was appended. */
+  readonly refused: ProposalRefusal | null;
+}
+
+export interface ReadOutcome {
+  readonly id: number;
+  /** Serve the read once this index is applied; null when refused. */
+  readonly index: LogIndex | null;
+  readonly refused: 'no_leader' | 'not_leader' | 'busy' | null;
+  /** Lease reads: check again after the read with `leaseValid` (L6). */
+  readonly lease: boolean;
+}
+
+export interface RaftEffects {
+  /** May leave at once. */
+  readonly messages: readonly RaftMessage[];
+  readonly persist: Persist | null;
+  /** Must wait for this drain's persist and every earlier one (R1). */
+  readonly afterPersist: readonly RaftMessage[];
+  /** Newly committed entries in order, without gaps; each is handed out exactly once. */
+  readonly committed: readonly Entry[];
+  readonly proposals: readonly ProposalOutcome[];
+  readonly reads: readonly ReadOutcome[];
+  /** Start streaming the newest checkpoint to these followers. */
+  readonly sendSnapshots: readonly { readonly to: ReplicaId; readonly term: Term }[];
+  /** Pieces from the current leader, to be stored in order and answered by the driver with snapshotChunkResponse. */
+  readonly snapshotChunks: readonly SnapshotChunk[];
+  /** Set when role, term or leader changed since the last drain. */
+  readonly changed: EngineStatus | null;
+}

@@ -1,0 +1,137 @@
+import type { GroupId, LogIndex, ReplicaId, Term } from '../base/brand.js';
+import type { Entry } from '../engines/raft/messages.js';
+import type { HardState, Membership } from '../engines/raft/events.js';
+
+/**
+ * The two halves of a replica's storage. `storage/wal` + `storage/checkpoint` keep them on disk, `storage/memory` keeps
+ * nothing; one contract suite (test/contract/storage.ts) runs against both.
+ */
+
+/** One record of the log. All groups of a replica share one log. */
+export type LogRecord =
+  | { readonly kind: 'entry'; readonly group: GroupId; readonly entry: Entry }
+  | {
+      readonly kind: 'hardState';
+      readonly group: GroupId;
+      readonly hardState: HardState;
+      readonly membership: Membership;
+    }
+  /** A durable checkpoint of the group holds everything up to (index, term); `base` is what the log was cut to. */
+  | { readonly kind: 'checkpoint'; readonly group: GroupId; readonly index: LogIndex; readonly term: Term };
+
+export interface RecoveredGroup {
+  readonly hardState: HardState | null;
+  readonly membership: Membership | null;
+  /** The entry before the first of `entries`; (0, 0) for a fresh group. */
+  readonly baseIndex: LogIndex;
+  readonly baseTerm: Term;
+  readonly entries: readonly Entry[];
+}
+
+export interface RecoveryReport {
+  readonly segments: number;
+  readonly records: number;
+  readonly bytes: number;
+  /** Set when a torn tail was cut: where, and to which file the cut bytes were saved. */
+  readonly tornTail: {
+    readonly file: string;
+    readonly offset: number;
+    readonly bytes: number;
+    readonly savedAs: string;
+  } | null;
+}
+
+/**
+ * The log. Appends are durable in order. After the first failed write or fsync the log is poisoned: every later append
+ * is refused and `onFailed` has been called once (reliability.md §0.5).
+ */
+export interface Log {
+  readonly recovered: ReadonlyMap<GroupId, RecoveredGroup>;
+  readonly report: RecoveryReport;
+  /**
+   * Appends the records of one turn as one unit and calls `done` when they, and everything before them, are durable
+   * (when `sync` is false: when they are written). `done` is never called synchronously. While an fsync is running,
+   * further appends gather and go out with the next one.
+   */
+  append(records: readonly LogRecord[], sync: boolean, done: () => void): void;
+  /**
+   * Forgets entries of `group` up to and including `index`: whole segments are removed once no group needs them.
+   * `term` is the term of the entry at `index`.
+   */
+  cut(group: GroupId, index: LogIndex, term: Term): void;
+  /** Milliseconds that the oldest unfinished fsync has been running; 0 when none is. */
+  stalledMs(): number;
+  readonly failed: Error | null;
+  /** Bytes on disk, for metrics. */
+  readonly bytes: number;
+  /** Waits for pending appends, syncs, releases the files. */
+  close(): Promise<void>;
+}
+
+/** Position and extra data of a checkpoint; `meta` is opaque to the storage. */
+export interface CheckpointMark {
+  readonly index: LogIndex;
+  readonly term: Term;
+  readonly membership: Membership;
+  readonly meta: Uint8Array;
+}
+
+/** One change between two checkpoints: keys are byte strings (one char per byte, U+0000 to U+00FF); null removes. */
+export type CheckpointChange = readonly [key: string, value: Uint8Array | null];
+
+/** An ordered byte map: what the last durable checkpoint of one group holds. Reads are synchronous (memory-mapped). */
+export interface CheckpointReader {
+  /** The bytes may be retained. */
+  get(key: string): Uint8Array | undefined;
+  has(key: string): boolean;
+  /** Ascending by byte order over [start, end); `end` null means to the last. */
+  range(start: string, end: string | null): Iterable<readonly [key: string, value: Uint8Array]>;
+}
+
+/** The state of one group as of its last checkpoint. */
+export interface CheckpointStore extends CheckpointReader {
+  /** Null for a fresh group. */
+  readonly mark: CheckpointMark | null;
+  /**
+   * Writes the changes and the mark in one atomic, durable transaction, in slices that leave the event loop free.
+   * Readers see the old state until the promise resolves, and the new state from then on. Rejects with
+   * `storage_failed`; the old checkpoint is then still whole.
+   */
+  write(mark: CheckpointMark, changes: Iterable<CheckpointChange>): Promise<void>;
+  /** A consistent copy of the last checkpoint, to be streamed. Must be closed. */
+  openSnapshot(): SnapshotSource;
+  /** Receives a snapshot beside the current state; nothing changes until `finish` resolves. At most one at a time. */
+  openInstall(): SnapshotSink;
+  /** Bytes on disk, for metrics. */
+  readonly bytes: number;
+  close(): Promise<void>;
+}
+
+export interface SnapshotSource {
+  readonly mark: CheckpointMark;
+  /** The next piece of at most about `maxBytes`, self-contained and with its own checksum; null at the end. */
+  next(maxBytes: number): Uint8Array | null;
+  close(): void;
+}
+
+export interface SnapshotSink {
+  /** Stores one piece in order. Throws checkpoint_corrupt when its checksum is wrong. */
+  write(piece: Uint8Array): void;
+  /** Makes the snapshot durable and replaces the group's checkpoint by it (S3). Resolves to its mark. */
+  finish(): Promise<CheckpointMark>;
+  abort(): void;
+}
+
+export interface Storage {
+  readonly log: Log;
+  /** Opens (or creates) the checkpoint store of a group. */
+  checkpoint(group: GroupId): CheckpointStore;
+  /** Called once when the storage fails; the replica must stop. */
+  onFailed(listener: (error: Error) => void): void;
+  close(): Promise<void>;
+}
+
+export interface StorageIdentity {
+  readonly cluster: string;
+  readonly replica: ReplicaId;
+}
