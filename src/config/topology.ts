@@ -1,0 +1,133 @@
+import type { ReplicaId } from '../base/brand.js';
+
+/**
+ * A topology with every value decided: what `loadTopology` makes of defaults, file, environment and flags. Plain data,
+ * so that it can be handed to a worker thread (structured clone). The options are described in options.ts, one by one.
+ */
+export interface Topology {
+  /** Names the cluster; peers of another cluster are refused. */
+  readonly cluster: string;
+  /** The file as it was named, or null when the topology came from memory. */
+  readonly file: string | null;
+  /** Absolute. Replica `n1` keeps its data in `<dataDir>/n1`. Unused when `memory` is true. */
+  readonly dataDir: string;
+  /** Keep nothing on disk: a replica that stops forgets everything. */
+  readonly memory: boolean;
+  /** Accept listeners that other machines can reach although there is no authentication yet. */
+  readonly insecureAllowRemote: boolean;
+  /** Every replica of the cluster, in the order of the file. Never empty, ids unique. */
+  readonly replicas: readonly ReplicaConfig[];
+  /** The replicas that this host process runs, in the order of `replicas`. Never empty. */
+  readonly local: readonly ReplicaId[];
+  /** In the order of the file, except that the default keyspace comes first. Never empty, names unique. */
+  readonly keyspaces: readonly KeyspaceConfig[];
+  /** The keyspace of `/kv/…` and of Redis database 0: the one named `default`, or the only one. */
+  readonly defaultKeyspace: string;
+  readonly timing: TimingConfig;
+  readonly limits: LimitsConfig;
+  readonly storage: StorageConfig;
+  readonly raft: RaftConfig;
+  readonly api: ApiConfig;
+  readonly supervisor: SupervisorConfig;
+  readonly log: LogConfig;
+}
+
+export interface ReplicaConfig {
+  readonly id: ReplicaId;
+  readonly region: string | null;
+  readonly peer: Address;
+  /** Null: this replica does not serve HTTP. */
+  readonly http: Address | null;
+  /** Null: this replica does not serve the Redis protocol. */
+  readonly redis: Address | null;
+}
+
+/** `listen` is what the replica binds, `advertise` what others are told to connect to. Mostly the same. */
+export interface Address {
+  readonly listen: HostPort;
+  readonly advertise: HostPort;
+}
+
+export interface HostPort {
+  /** A name, an IPv4 address, or an IPv6 address without brackets. */
+  readonly host: string;
+  /** 1 to 65535; 0 lets the system choose (clients only: a peer address must be known beforehand). */
+  readonly port: number;
+}
+
+/** Engines that this version can run. The one list: schema, checks and documentation follow it. */
+export const ENGINES_AVAILABLE = ['raft'] as const;
+/** Engines that the topology format knows. */
+export const ENGINES_KNOWN = ['raft', 'semisync', 'causal', 'lww'] as const;
+export type EngineName = (typeof ENGINES_AVAILABLE)[number];
+
+export const READS = ['linearizable', 'lease', 'stale'] as const;
+export type Reads = (typeof READS)[number];
+
+export interface KeyspaceConfig {
+  readonly name: string;
+  readonly engine: EngineName;
+  /** Consistency of a read that does not ask for one. */
+  readonly reads: Reads;
+  /** Number of slices of the key space, each replicated by a group of its own. Fixed for the life of the data. */
+  readonly partitions: number;
+}
+
+/** All in milliseconds. */
+export interface TimingConfig {
+  readonly heartbeatMs: number;
+  /** Drawn anew from [min, max] for each election (raft.md E11). */
+  readonly electionTimeoutMs: readonly [min: number, max: number];
+  /** Accepted for the engines that gossip; raft does not use it. */
+  readonly gossipMs: number;
+  /** Resolution of the engines' clock. */
+  readonly tickMs: number;
+  /** A client's request without an answer after this is answered `outcome_unknown` or `read_timeout`. */
+  readonly requestTimeoutMs: number;
+  /** How long a stopping replica waits for requests in progress. */
+  readonly drainTimeoutMs: number;
+  /** A leader whose log write hangs this long steps down (raft.md R7). */
+  readonly diskStallMs: number;
+}
+
+export interface LimitsConfig {
+  readonly keyBytes: number;
+  readonly valueBytes: number;
+}
+
+export interface StorageConfig {
+  /** A log segment is closed and a new one begun at this size. */
+  readonly segmentBytes: number;
+  /** Log written since the last checkpoint that starts the next one. */
+  readonly checkpointBytes: number;
+  /** Log kept behind a checkpoint, so that a follower which lags a little needs no snapshot. */
+  readonly retainBytes: number;
+  /** False: answers do not wait for the disk. A power cut may then lose acknowledged writes. */
+  readonly fsync: boolean;
+}
+
+export interface RaftConfig {
+  /** Allow reads under the leader's lease (raft.md L4). They trust that clocks run at nearly the same rate. */
+  readonly leaseReads: boolean;
+}
+
+export interface ApiConfig {
+  /** Connections per listener (HTTP, Redis) of one replica; further ones are closed at once. */
+  readonly connectionsMax: number;
+}
+
+export interface SupervisorConfig {
+  /** Pause before a crashed replica starts again; doubles up to `backoffMaxMs`. */
+  readonly backoffMinMs: number;
+  readonly backoffMaxMs: number;
+  /** This many crashes within `crashLoopWindowMs` and the replica stays down. */
+  readonly crashLoopCount: number;
+  readonly crashLoopWindowMs: number;
+}
+
+export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
+export type LogLevel = (typeof LOG_LEVELS)[number];
+
+export interface LogConfig {
+  readonly level: LogLevel;
+}
