@@ -25,6 +25,10 @@ export interface RaftOptions {
   /** Ticks that an append may wait for its fsync before the leader steps down (R7). */
   readonly diskStallTicks: number;
   readonly leaseReads: boolean;
+  /**
+   * Seed it with fresh entropy at each start of the process: besides timeouts it numbers forwarded requests, and a
+   * restarted member must not mistake an answer to its former self for its own (L2).
+   */
   readonly prng: Prng;
   readonly limits: {
     readonly appendEntries: number;
@@ -44,12 +48,19 @@ export interface RaftOptions {
     readonly entries: readonly Entry[];
     /** Applied index of the checkpoint: >= baseIndex. */
     readonly appliedIndex: LogIndex;
+    /**
+     * Term of the checkpoint. Needed where the checkpoint is ahead of the log, or disagrees with it: a crash between
+     * the installation of a snapshot and the cut of the log (S3, S5). The log is then restarted at the checkpoint.
+     */
+    readonly appliedTerm?: Term;
   };
 }
 
 export type RaftEvent =
   /** One tick of the group's timer has passed. */
   | { readonly type: 'tick' }
+  /** The loop did not run for longer than a tick allows (pause, GC): the lease is void before anything is served (L6). */
+  | { readonly type: 'stalled' }
   | { readonly type: 'message'; readonly message: RaftMessage }
   /** Append this batch (or forward it to the leader). Answered by exactly one proposal outcome with the same id. */
   | { readonly type: 'propose'; readonly id: number; readonly payload: Uint8Array }
@@ -73,7 +84,9 @@ export type RaftEvent =
       readonly from: ReplicaId;
       readonly index: LogIndex;
       readonly indexTerm: Term;
-    };
+    }
+  /** The snapshot whose last chunk came in could not be installed: the member may take appends and campaign again. */
+  | { readonly type: 'snapshotAborted' };
 
 /** What must be appended to the log as one unit, in this order: hard state, then entries (R4). */
 export interface Persist {
