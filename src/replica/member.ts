@@ -1,0 +1,287 @@
+import { type GroupId, type LogIndex, type ReplicaId, type Revision, type Term } from '../base/brand.js';
+import { assert } from '../base/assert.js';
+import type { Clock } from '../base/clock.js';
+import type { KvorumError } from '../base/errors/error.js';
+import type { Logger } from '../base/logger.js';
+import type { EngineStatus } from '../engines/engine.js';
+import type { Membership, Persist, RaftEffects, RaftEvent, RaftOptions } from '../engines/raft/events.js';
+import { createRaft, type Raft } from '../engines/raft/index.js';
+import type { Entry, RaftMessage } from '../engines/raft/messages.js';
+import { KvStateMachine } from '../kv/index.js';
+import type { KvReader } from '../kv/types.js';
+import type { CheckpointMark, CheckpointStore, Log, LogRecord } from '../storage/storage.js';
+import { Checkpointer } from './checkpointer.js';
+import { ReadPath } from './read-path.js';
+import { checkMembership, reconcile } from './recover.js';
+import { SnapshotReceiver } from './snapshot-receiver.js';
+import { SnapshotSender } from './snapshot-sender.js';
+import { createMemberStats } from './stats.js';
+import { WritePath } from './write-path.js';
+
+/** Payload bytes applied in one turn, so that heartbeats and acknowledgements keep flowing (raft.md §3.8). */
+const APPLY_BYTES_PER_TURN = 4 * 1024 * 1024;
+
+export interface MemberOptions {
+  readonly group: GroupId;
+  readonly self: ReplicaId;
+  readonly membership: Membership;
+  readonly store: CheckpointStore;
+  readonly log: Log;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly requestTimeoutMs: number;
+  readonly checkpointBytes: number;
+  readonly retainBytes: number;
+  /** Everything about the engine but what this replica has on disk. */
+  readonly raft: Omit<RaftOptions, 'self' | 'membership' | 'recovered'>;
+  /** Makes sure that a turn drains this member. */
+  wake(): void;
+  send(message: RaftMessage): void;
+  onFailed(error: unknown): void;
+  /** Role, term or leader changed. */
+  onChanged(status: EngineStatus): void;
+}
+
+/** What one drain of a member asks of the replica's shared log and links. */
+export interface MemberOutput {
+  readonly messages: readonly RaftMessage[];
+  readonly afterPersist: readonly RaftMessage[];
+  readonly persist: Persist | null;
+}
+
+/** One replica's instance in one group: the engine, its state machine, and the requests that wait for them. */
+export class Member {
+  readonly group: GroupId;
+  readonly stats = createMemberStats();
+  readonly writes: WritePath;
+  readonly reads: ReadPath;
+  readonly #options: MemberOptions;
+  readonly #raft: Raft;
+  readonly #checkpointer: Checkpointer;
+  readonly #sender: SnapshotSender;
+  readonly #receiver: SnapshotReceiver;
+  #kv: KvStateMachine;
+  #appliedIndex: LogIndex;
+  #appliedTerm: Term;
+  #toApply: Entry[] = [];
+  /** From a snapshot's install until the engine knows of it. */
+  #installing = false;
+  #closed = false;
+
+  constructor(options: MemberOptions) {
+    this.#options = options;
+    this.group = options.group;
+    const { store, log, group } = options;
+    const recoveredLog = log.recovered.get(group);
+    checkMembership(group, recoveredLog?.membership ?? null, options.membership);
+    const recovered = reconcile(group, recoveredLog, store.mark);
+    this.#kv = KvStateMachine.open(store, store.mark?.meta ?? null);
+    this.#appliedIndex = recovered.appliedIndex;
+    this.#appliedTerm = store.mark?.term ?? recovered.baseTerm;
+    this.#raft = createRaft({ ...options.raft, self: options.self, membership: options.membership, recovered });
+    const shared = {
+      clock: options.clock,
+      requestTimeoutMs: options.requestTimeoutMs,
+      stats: this.stats,
+      step: (event: RaftEvent) => this.step(event),
+      wake: () => options.wake(),
+    };
+    this.writes = new WritePath(shared);
+    this.reads = new ReadPath({ ...shared, leaseValid: () => this.#raft.leaseValid() });
+    this.#checkpointer = this.#createCheckpointer();
+    this.#sender = new SnapshotSender({
+      self: options.self,
+      store,
+      stats: this.stats,
+      logger: options.logger,
+      send: (message) => options.send(message),
+      step: (event) => this.step(event),
+      nowMs: () => options.clock.monotonicMs(),
+    });
+    this.#receiver = new SnapshotReceiver({
+      self: options.self,
+      store,
+      stats: this.stats,
+      logger: options.logger,
+      send: (message) => options.send(message),
+      tryLock: () => this.#checkpointer.tryLock(),
+      unlock: () => this.#checkpointer.unlock(),
+      appliedIndex: () => this.#appliedIndex,
+      onInstalled: (mark, from) => this.#onInstalled(mark, from),
+    });
+  }
+
+  #createCheckpointer(): Checkpointer {
+    const options = this.#options;
+    return new Checkpointer({
+      group: options.group,
+      store: options.store,
+      log: options.log,
+      clock: options.clock,
+      logger: options.logger,
+      stats: this.stats,
+      membership: options.membership,
+      checkpointBytes: options.checkpointBytes,
+      retainBytes: options.retainBytes,
+      state: () => ({ kv: this.#kv, appliedIndex: this.#appliedIndex, appliedTerm: this.#appliedTerm }),
+      termOf: (index) => this.#raft.termOf(index),
+      neededFrom: () => (this.#sender.active ? (options.store.mark?.index ?? null) : null),
+      onCheckpointed: (index, cutIndex) => this.step({ type: 'checkpointed', index, cutIndex }),
+      onFailed: (error) => options.onFailed(error),
+    });
+  }
+
+  get raft(): Pick<Raft, 'role' | 'term' | 'leader' | 'status' | 'commitIndex' | 'lastIndex'> {
+    return this.#raft;
+  }
+
+  get reader(): KvReader {
+    return this.#kv.reader;
+  }
+
+  get appliedIndex(): LogIndex {
+    return this.#appliedIndex;
+  }
+
+  get revision(): Revision {
+    return this.#kv.reader.revision;
+  }
+
+  get checkpointIndex(): LogIndex {
+    return this.#options.store.mark?.index ?? (0 as LogIndex);
+  }
+
+  /** True when everything known to be committed is applied and some leader is known. */
+  get caughtUp(): boolean {
+    return this.#raft.leader !== null && this.#appliedIndex >= this.#raft.commitIndex;
+  }
+
+  step(event: RaftEvent): void {
+    if (this.#closed) return;
+    this.#raft.step(event);
+    this.#options.wake();
+  }
+
+  onMessage(message: RaftMessage): void {
+    this.step({ type: 'message', message });
+    if (message.type === 'snapshotChunkResponse') this.#sender.onResponse(message);
+  }
+
+  onPeerDown(peer: ReplicaId): void {
+    this.step({ type: 'unreachable', peer });
+    this.#sender.onUnreachable(peer);
+  }
+
+  /** A follower does not count the time in which its own loop stood still against its leader (raft.md §3.8). */
+  tick(ticks: number, nowMs: number): void {
+    const counted = this.#raft.role === 'leader' ? ticks : Math.min(ticks, this.#options.raft.heartbeatTicks);
+    for (let tick = 0; tick < counted; tick++) this.step({ type: 'tick' });
+    this.writes.expire(nowMs);
+    this.reads.expire(nowMs);
+    this.#sender.check(this.#raft.role === 'leader', nowMs);
+    if (this.#raft.leader !== null) this.#retryParked();
+  }
+
+  #retryParked(): void {
+    this.writes.retryParked();
+    this.reads.retry();
+  }
+
+  /** Closes the open batches and takes what the engine wants done. */
+  drain(): MemberOutput | null {
+    this.writes.seal();
+    this.reads.seal();
+    if (!this.#raft.hasEffects) return null;
+    const effects = this.#raft.drain();
+    for (const chunk of effects.snapshotChunks) this.#receiver.onChunk(chunk);
+    for (const { to, term } of effects.sendSnapshots) this.#sender.start(to, term);
+    this.#toApply.push(...effects.committed);
+    this.#takeAnswers(effects);
+    return { messages: effects.messages, afterPersist: effects.afterPersist, persist: effects.persist };
+  }
+
+  #takeAnswers(effects: RaftEffects): void {
+    this.writes.onOutcomes(effects.proposals, this.#appliedIndex);
+    for (const outcome of effects.reads) this.reads.onOutcome(outcome, this.#appliedIndex, this.#kv.reader);
+    if (effects.changed === null) return;
+    this.#options.onChanged(effects.changed);
+    if (effects.changed.leader !== null) this.#retryParked();
+  }
+
+  /** The records that make `persist` durable, in the order that R4 demands. */
+  records(persist: Persist): LogRecord[] {
+    const { group, membership } = this.#options;
+    const records: LogRecord[] = [];
+    if (persist.hardState !== null) {
+      records.push({ kind: 'hardState', group, hardState: persist.hardState, membership });
+    }
+    for (const entry of persist.entries) records.push({ kind: 'entry', group, entry });
+    return records;
+  }
+
+  onPersisted(batch: number): void {
+    this.step({ type: 'persisted', batch });
+  }
+
+  /** Applies committed entries and answers those who wait. Leaves the rest for the next turn when there are many. */
+  apply(): void {
+    if (this.#toApply.length === 0) return;
+    let bytes = 0;
+    let count = 0;
+    for (const entry of this.#toApply) {
+      if (bytes >= APPLY_BYTES_PER_TURN) break;
+      count++;
+      if (entry.index <= this.#appliedIndex) continue; // An installed snapshot holds it already.
+      assert(entry.index === this.#appliedIndex + 1, 'entries are applied in order, without a gap');
+      this.writes.applyEntry(entry, this.#kv);
+      this.#appliedIndex = entry.index;
+      this.#appliedTerm = entry.term;
+      this.#checkpointer.onApplied(entry.index, entry.payload.length);
+      bytes += entry.payload.length;
+    }
+    this.stats.entriesApplied += count;
+    this.#toApply = count === this.#toApply.length ? [] : this.#toApply.slice(count);
+    if (!this.#installing) this.#raft.step({ type: 'applied', index: this.#appliedIndex });
+    this.reads.onApplied(this.#appliedIndex, this.#kv.reader);
+    if (this.#toApply.length > 0 || this.#raft.hasEffects) this.#options.wake();
+    if (this.#checkpointer.due) this.#checkpointer.start();
+  }
+
+  /** Writes a checkpoint now, whatever its size; resolves when it is durable (or was not needed). */
+  async checkpointNow(): Promise<void> {
+    await this.#checkpointer.idle();
+    this.#checkpointer.start();
+    await this.#checkpointer.idle();
+  }
+
+  #onInstalled(mark: CheckpointMark, from: ReplicaId): void {
+    if (this.#closed) return;
+    if (mark.index <= this.#appliedIndex) return; // Entries were faster; the engine ignores it too.
+    this.#kv = KvStateMachine.open(this.#options.store, mark.meta);
+    this.#appliedIndex = mark.index;
+    this.#appliedTerm = mark.term;
+    this.#toApply = [];
+    this.#checkpointer.onSnapshotInstalled();
+    this.writes.onSnapshotInstalled(mark.index);
+    this.#installing = true;
+    const { log, group } = this.#options;
+    log.append([{ kind: 'checkpoint', group, index: mark.index, term: mark.term }], true, () => {
+      this.#installing = false;
+      this.step({ type: 'snapshotInstalled', from, index: mark.index, indexTerm: mark.term });
+    });
+  }
+
+  /** Answers everything that waits with `error` and stops taking part. */
+  fail(error: KvorumError): void {
+    this.writes.failAll(error);
+    this.reads.failAll(error);
+    this.#closed = true;
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#sender.close();
+    this.#receiver.close();
+    await this.#checkpointer.idle();
+  }
+}

@@ -1,0 +1,32 @@
+import type { GroupId, ReplicaId } from '../base/brand.js';
+import type { RaftMessage } from '../engines/raft/messages.js';
+import type { Envelope, Transport } from '../transport/transport.js';
+import type { ReplicaStats } from './stats.js';
+
+/** Messages of one turn, gathered per peer: one frame and one write for each. */
+export class Outbox {
+  readonly #transport: Transport;
+  readonly #stats: ReplicaStats;
+  readonly #byPeer = new Map<ReplicaId, Envelope[]>();
+
+  constructor(transport: Transport, stats: ReplicaStats) {
+    this.#transport = transport;
+    this.#stats = stats;
+  }
+
+  add(group: GroupId, message: RaftMessage): void {
+    const queue = this.#byPeer.get(message.to);
+    if (queue === undefined) this.#byPeer.set(message.to, [{ group, message }]);
+    else queue.push({ group, message });
+  }
+
+  /** What the link does not take is lost: the protocols send again (transport.ts, delivery contract). */
+  flush(): void {
+    for (const [peer, envelopes] of this.#byPeer) {
+      if (envelopes.length === 0) continue;
+      this.#byPeer.set(peer, []);
+      this.#stats.messagesSent += envelopes.length;
+      if (!this.#transport.send(peer, envelopes)) this.#stats.messagesDropped += envelopes.length;
+    }
+  }
+}

@@ -1,0 +1,280 @@
+import type { GroupId, ReplicaId } from '../base/brand.js';
+import { assert, assertDefined } from '../base/assert.js';
+import { systemClock, type Clock } from '../base/clock.js';
+import { KvorumError, toKvorumError } from '../base/errors/error.js';
+import { LIMITS } from '../base/limits.js';
+import type { Logger } from '../base/logger.js';
+import type { Prng } from '../base/prng.js';
+import { systemScheduler, type Scheduler } from '../base/scheduler.js';
+import { groupsOf } from '../cluster/placement.js';
+import type { Topology } from '../config/topology.js';
+import type { EngineStatus } from '../engines/engine.js';
+import type { RaftOptions } from '../engines/raft/events.js';
+import type { RaftMessage } from '../engines/raft/messages.js';
+import type { LogRecord, Storage } from '../storage/storage.js';
+import type { Envelope, Transport } from '../transport/transport.js';
+import { Member } from './member.js';
+import { Outbox } from './outbox.js';
+import { createReplicaStats } from './stats.js';
+
+/** Rounds of drain, send, append, apply in one turn, before other work of the event loop gets its chance. */
+const ROUNDS_PER_TURN = 4;
+
+export interface ReplicaOptions {
+  readonly topology: Topology;
+  readonly self: ReplicaId;
+  readonly storage: Storage;
+  readonly transport: Transport;
+  readonly prng: Prng;
+  readonly logger: Logger;
+  readonly clock?: Clock;
+  readonly scheduler?: Scheduler;
+  /** Called once when the replica cannot go on: everything pending was answered, the owner must stop it. */
+  onFailed(error: KvorumError): void;
+  onChanged(group: GroupId, status: EngineStatus): void;
+}
+
+/**
+ * One replica: every group it takes part in, one log for all of them, one link per peer. All of it runs in turns of
+ * the event loop (see turn below); nothing on the data path crosses threads.
+ */
+export class Replica {
+  readonly self: ReplicaId;
+  readonly members: ReadonlyMap<GroupId, Member>;
+  readonly stats = createReplicaStats();
+  readonly #options: ReplicaOptions;
+  readonly #clock: Clock;
+  readonly #scheduler: Scheduler;
+  readonly #outbox: Outbox;
+  readonly #turnEnd = new Set<() => void>();
+  readonly #startedMs: number;
+  #scheduled = false;
+  #awake = false;
+  #appendsInFlight = 0;
+  #lastTickMs: number;
+  #stopTicks: () => void = () => undefined;
+  #failure: KvorumError | null = null;
+  #closed = false;
+
+  constructor(options: ReplicaOptions) {
+    this.#options = options;
+    this.self = options.self;
+    this.#clock = options.clock ?? systemClock;
+    this.#scheduler = options.scheduler ?? systemScheduler;
+    this.#outbox = new Outbox(options.transport, this.stats);
+    this.#startedMs = this.#clock.monotonicMs();
+    this.#lastTickMs = this.#startedMs;
+    const members = new Map<GroupId, Member>();
+    for (const placed of groupsOf(options.topology)) {
+      if (placed.members.includes(options.self)) {
+        members.set(placed.group, this.#createMember(placed.group, placed.members));
+      }
+    }
+    this.members = members;
+    options.storage.onFailed((error) => this.#fail(new KvorumError('storage_failed', error.message, { cause: error })));
+  }
+
+  #createMember(group: GroupId, voters: readonly ReplicaId[]): Member {
+    const { topology, storage, prng, logger } = this.#options;
+    return new Member({
+      group,
+      self: this.self,
+      membership: { voters },
+      store: storage.checkpoint(group),
+      log: storage.log,
+      clock: this.#clock,
+      logger,
+      requestTimeoutMs: topology.timing.requestTimeoutMs,
+      checkpointBytes: topology.storage.checkpointBytes,
+      retainBytes: topology.storage.retainBytes,
+      raft: raftOptions(topology, prng.fork(group)),
+      wake: () => this.wake(),
+      send: (message) => this.#send(group, message),
+      onFailed: (error) => this.#fail(toKvorumError(error)),
+      onChanged: (status) => this.#options.onChanged(group, status),
+    });
+  }
+
+  async start(): Promise<void> {
+    await this.#options.transport.start({
+      onMessages: (_from, envelopes) => this.#onMessages(envelopes),
+      onPeerUp: () => undefined,
+      onPeerDown: (peer) => {
+        for (const member of this.members.values()) member.onPeerDown(peer);
+      },
+    });
+    this.#lastTickMs = this.#clock.monotonicMs();
+    this.#stopTicks = this.#scheduler.every(this.#options.topology.timing.tickMs, () => this.#onTimer());
+  }
+
+  /** After the loop stood still, what waits in the sockets is read first: a leader's heartbeat may be among it. */
+  #onTimer(): void {
+    const lateMs = this.#clock.monotonicMs() - this.#lastTickMs;
+    if (lateMs > 3 * this.#options.topology.timing.tickMs) this.#scheduler.nextTurn(() => this.#tick());
+    else this.#tick();
+  }
+
+  #tick(): void {
+    if (this.#closed) return;
+    const nowMs = this.#clock.monotonicMs();
+    const ticks = Math.floor((nowMs - this.#lastTickMs) / this.#options.topology.timing.tickMs);
+    if (ticks === 0) return;
+    this.#lastTickMs += ticks * this.#options.topology.timing.tickMs;
+    for (const member of this.members.values()) member.tick(ticks, nowMs);
+  }
+
+  #onMessages(envelopes: readonly Envelope[]): void {
+    for (const { group, message } of envelopes) {
+      const member = this.members.get(group);
+      if (member === undefined) continue; // Of a group that this replica does not hold: the peer's topology is newer.
+      this.stats.messagesReceived++;
+      member.onMessage(message);
+    }
+  }
+
+  #send(group: GroupId, message: RaftMessage): void {
+    this.#outbox.add(group, message);
+    this.wake();
+  }
+
+  /** Makes sure that a turn runs after the I/O that is ready now. */
+  wake(): void {
+    this.#awake = true;
+    if (this.#scheduled || this.#closed) return;
+    this.#scheduled = true;
+    this.#scheduler.nextTurn(() => this.#turn());
+  }
+
+  /** Runs `flush` once at the end of this turn (or of the next one, when none is running). */
+  atTurnEnd(flush: () => void): void {
+    this.#turnEnd.add(flush);
+    this.wake();
+  }
+
+  /** The loop of design.md §2: everything that arrived is drained once, sent, appended, applied, answered. */
+  #turn(): void {
+    this.#scheduled = false;
+    if (this.#closed) return;
+    this.stats.turns++;
+    try {
+      for (let round = 0; this.#awake && round < ROUNDS_PER_TURN; round++) {
+        this.#awake = false;
+        this.#round();
+      }
+      for (const flush of this.#takeTurnEnd()) flush();
+    } catch (error) {
+      this.#fail(toKvorumError(error));
+      return;
+    }
+    if (this.#awake) this.wake();
+  }
+
+  #takeTurnEnd(): (() => void)[] {
+    const flushes = [...this.#turnEnd];
+    this.#turnEnd.clear();
+    return flushes;
+  }
+
+  #round(): void {
+    const records: LogRecord[] = [];
+    const persisted: { readonly member: Member; readonly batch: number }[] = [];
+    const held: Envelope[] = [];
+    let mustSync = false;
+    for (const member of this.members.values()) {
+      const output = member.drain();
+      if (output === null) continue;
+      for (const message of output.messages) this.#outbox.add(member.group, message);
+      for (const message of output.afterPersist) held.push({ group: member.group, message });
+      if (output.persist === null) continue;
+      records.push(...member.records(output.persist));
+      persisted.push({ member, batch: output.persist.batch });
+      mustSync ||= output.persist.mustSync;
+    }
+    // A message that vouches for nothing new still waits for what is on its way to the disk (reliability.md §0.3).
+    if (records.length === 0 && this.#appendsInFlight === 0) {
+      for (const { group, message } of held) this.#outbox.add(group, message);
+      held.length = 0;
+    }
+    this.#outbox.flush(); // The leader sends before its own disk is done (raft.md R2).
+    if (records.length > 0 || held.length > 0) this.#append(records, mustSync || held.length > 0, persisted, held);
+    for (const member of this.members.values()) member.apply();
+  }
+
+  #append(
+    records: readonly LogRecord[],
+    sync: boolean,
+    persisted: readonly { readonly member: Member; readonly batch: number }[],
+    held: readonly Envelope[],
+  ): void {
+    this.#appendsInFlight++;
+    this.stats.logAppends++;
+    const startMs = this.#clock.monotonicMs();
+    this.#options.storage.log.append(records, sync, () => {
+      this.#appendsInFlight--;
+      assert(this.#appendsInFlight >= 0, 'an append is done once');
+      const tookMs = this.#clock.monotonicMs() - startMs;
+      this.stats.logSyncMsTotal += tookMs;
+      this.stats.logSyncMsMax = Math.max(this.stats.logSyncMsMax, tookMs);
+      for (const { member, batch } of persisted) member.onPersisted(batch);
+      for (const { group, message } of held) this.#outbox.add(group, message);
+      this.wake();
+    });
+  }
+
+  uptimeMs(): number {
+    return this.#clock.monotonicMs() - this.#startedMs;
+  }
+
+  get failure(): KvorumError | null {
+    return this.#failure;
+  }
+
+  member(group: GroupId): Member {
+    return assertDefined(this.members.get(group), `this replica holds group ${group}`);
+  }
+
+  #fail(error: KvorumError): void {
+    if (this.#failure !== null) return;
+    this.#failure = error;
+    this.#options.logger.error('replica_failed', { code: error.code, detail: error.message, stack: error.stack });
+    this.#stop(error);
+    this.#options.onFailed(error);
+  }
+
+  #stop(error: KvorumError): void {
+    if (this.#closed) return;
+    this.#stopTicks();
+    for (const member of this.members.values()) member.fail(error);
+    for (const flush of this.#takeTurnEnd()) flush();
+    this.#closed = true;
+  }
+
+  /** Stops without ceremony: requests in progress are answered `outcome_unknown`, the log is synced and closed. */
+  async close(): Promise<void> {
+    this.#stop(new KvorumError('outcome_unknown', 'The replica stopped'));
+    for (const member of this.members.values()) await member.close();
+    await this.#options.transport.close();
+    await this.#options.storage.close();
+  }
+}
+
+function raftOptions(topology: Topology, prng: Prng): Omit<RaftOptions, 'self' | 'membership' | 'recovered'> {
+  const { timing } = topology;
+  const ticks = (ms: number): number => Math.max(1, Math.round(ms / timing.tickMs));
+  return {
+    electionTicks: [ticks(timing.electionTimeoutMs[0]), ticks(timing.electionTimeoutMs[1])],
+    heartbeatTicks: ticks(timing.heartbeatMs),
+    diskStallTicks: ticks(timing.diskStallMs),
+    leaseReads: topology.raft.leaseReads,
+    prng,
+    limits: {
+      appendEntries: LIMITS.appendEntries,
+      appendBytes: LIMITS.appendBytes,
+      inflightMessages: LIMITS.inflightMessages,
+      inflightBytes: LIMITS.inflightBytes,
+      uncommittedBytes: LIMITS.uncommittedBytes,
+      pendingReads: LIMITS.pendingReads,
+      forwardedProposals: LIMITS.forwardedProposals,
+    },
+  };
+}

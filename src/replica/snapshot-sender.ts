@@ -1,0 +1,135 @@
+import type { ReplicaId, Term } from '../base/brand.js';
+import type { Logger } from '../base/logger.js';
+import { LIMITS } from '../base/limits.js';
+import type { RaftEvent } from '../engines/raft/events.js';
+import type { RaftMessage, SnapshotChunkResponse } from '../engines/raft/messages.js';
+import type { CheckpointStore, SnapshotSource } from '../storage/storage.js';
+import type { MemberStats } from './stats.js';
+
+/** Pieces on their way to one follower: enough to keep a disk busy, little enough to let appends pass. */
+const WINDOW_PIECES = 4;
+/** A stream that makes no progress for this long is given up (raft.md S10: progress per piece, not in total). */
+const STALL_MS_MAX = 10_000;
+
+interface Stream {
+  readonly to: ReplicaId;
+  readonly term: Term;
+  readonly streamId: number;
+  readonly source: SnapshotSource;
+  nextSequence: number;
+  ackedSequence: number;
+  lastSequence: number | null;
+  /** The piece after the one sent last, read ahead so that the last one is known to be the last. */
+  ahead: Uint8Array | null;
+  progressMs: number;
+}
+
+export interface SnapshotSenderOptions {
+  readonly self: ReplicaId;
+  readonly store: CheckpointStore;
+  readonly stats: MemberStats;
+  readonly logger: Logger;
+  send(message: RaftMessage): void;
+  step(event: RaftEvent): void;
+  nowMs(): number;
+}
+
+/** Streams the last checkpoint to followers whose next entry was cut from the log: at most one stream per follower. */
+export class SnapshotSender {
+  readonly #options: SnapshotSenderOptions;
+  readonly #streams = new Map<ReplicaId, Stream>();
+  #nextStreamId = 1;
+
+  constructor(options: SnapshotSenderOptions) {
+    this.#options = options;
+  }
+
+  /** While a stream runs, the entries after its checkpoint must stay in the log (raft.md S2). */
+  get active(): boolean {
+    return this.#streams.size > 0;
+  }
+
+  start(to: ReplicaId, term: Term): void {
+    this.#close(to);
+    const source = this.#options.store.openSnapshot();
+    const stream: Stream = {
+      to,
+      term,
+      streamId: this.#nextStreamId++,
+      source,
+      nextSequence: 0,
+      ackedSequence: -1,
+      lastSequence: null,
+      ahead: source.next(LIMITS.snapshotChunkBytes),
+      progressMs: this.#options.nowMs(),
+    };
+    this.#streams.set(to, stream);
+    this.#options.logger.info('snapshot_send_started', { to, index: source.mark.index });
+    this.#pump(stream);
+  }
+
+  #pump(stream: Stream): void {
+    while (stream.lastSequence === null && stream.nextSequence - stream.ackedSequence <= WINDOW_PIECES) {
+      const data = stream.ahead ?? new Uint8Array(0);
+      stream.ahead = stream.ahead === null ? null : stream.source.next(LIMITS.snapshotChunkBytes);
+      const sequence = stream.nextSequence++;
+      const last = stream.ahead === null;
+      if (last) stream.lastSequence = sequence;
+      this.#options.send({
+        type: 'snapshotChunk',
+        from: this.#options.self,
+        to: stream.to,
+        term: stream.term,
+        streamId: stream.streamId,
+        index: stream.source.mark.index,
+        indexTerm: stream.source.mark.term,
+        sequence,
+        last,
+        data,
+      });
+    }
+  }
+
+  onResponse(message: SnapshotChunkResponse): void {
+    const stream = this.#streams.get(message.from);
+    if (stream === undefined || stream.streamId !== message.streamId) return; // Of an older stream (raft.md S11).
+    if (!message.ok) {
+      this.#finish(stream, false);
+      return;
+    }
+    stream.ackedSequence = Math.max(stream.ackedSequence, message.sequence);
+    stream.progressMs = this.#options.nowMs();
+    if (stream.lastSequence !== null && stream.ackedSequence >= stream.lastSequence) this.#finish(stream, true);
+    else this.#pump(stream);
+  }
+
+  #finish(stream: Stream, ok: boolean): void {
+    this.#close(stream.to);
+    if (ok) this.#options.stats.snapshotsSent++;
+    else this.#options.stats.snapshotsFailed++;
+    this.#options.logger.info('snapshot_send_ended', { to: stream.to, ok });
+    this.#options.step({ type: 'snapshotSent', peer: stream.to, index: stream.source.mark.index, ok });
+  }
+
+  #close(to: ReplicaId): void {
+    this.#streams.get(to)?.source.close();
+    this.#streams.delete(to);
+  }
+
+  /** Gives up streams that stand still, and all of them when `leading` is false. */
+  check(leading: boolean, nowMs: number): void {
+    for (const stream of this.#streams.values()) {
+      if (leading && nowMs - stream.progressMs < STALL_MS_MAX) continue;
+      this.#finish(stream, false);
+    }
+  }
+
+  onUnreachable(peer: ReplicaId): void {
+    const stream = this.#streams.get(peer);
+    if (stream !== undefined) this.#finish(stream, false);
+  }
+
+  close(): void {
+    for (const to of this.#streams.keys()) this.#close(to);
+  }
+}

@@ -1,0 +1,210 @@
+import type { LogIndex, Term } from '../base/brand.js';
+import type { Clock } from '../base/clock.js';
+import { KvorumError } from '../base/errors/error.js';
+import { LIMITS } from '../base/limits.js';
+import type { ProposalOutcome, RaftEvent } from '../engines/raft/events.js';
+import type { Entry, ProposalRefusal } from '../engines/raft/messages.js';
+import { BatchBuilder, type KvStateMachine } from '../kv/index.js';
+import type { Command, CommandResult, ResultSink, ValueRef } from '../kv/types.js';
+import { ProposalTable, failWrites, type WriteBatch } from './pending.js';
+import type { WriteWaiter } from './router.js';
+import type { MemberStats } from './stats.js';
+
+/** How long a write waits for a leader before it is answered `no_leader`: a few elections at default timings. */
+const PARKED_MS_MAX = 2000;
+/** Bytes of writes that may wait for a leader; beyond it new ones are answered `busy`. */
+const PARKED_BYTES_MAX = 16 * 1024 * 1024;
+
+export interface WritePathOptions {
+  readonly clock: Clock;
+  readonly requestTimeoutMs: number;
+  readonly stats: MemberStats;
+  /** Hands an event to the engine and makes sure that a turn drains it. */
+  step(event: RaftEvent): void;
+  /** Makes sure that a turn runs, which calls `seal`. */
+  wake(): void;
+}
+
+/**
+ * Client writes of one member, from the request to its answer. All requests of a turn are packed into one batch, which
+ * becomes one log entry. A batch that finds no leader is parked and proposed again in order, for a while.
+ */
+export class WritePath implements ResultSink {
+  readonly #options: WritePathOptions;
+  readonly #builder = new BatchBuilder();
+  readonly #table = new ProposalTable();
+  #waiters: WriteWaiter[] = [];
+  #tokens: number[] = [];
+  #parked: WriteBatch[] = [];
+  #parkedBytes = 0;
+  #nextId = 1;
+  /** The batch whose entry is being applied: where onPut and onResult lead. */
+  #applying: WriteBatch | null = null;
+
+  constructor(options: WritePathOptions) {
+    this.#options = options;
+  }
+
+  /** Requests that have no answer yet, in batches. */
+  get pendingBatches(): number {
+    return this.#table.size + this.#parked.length + (this.#builder.count > 0 ? 1 : 0);
+  }
+
+  put(key: ValueRef, value: ValueRef, waiter: WriteWaiter, token: number): void {
+    this.#builder.addPut(key, value);
+    this.#enqueued(waiter, token);
+  }
+
+  submit(command: Command, waiter: WriteWaiter, token: number): void {
+    this.#builder.addCommand(command);
+    this.#enqueued(waiter, token);
+  }
+
+  #enqueued(waiter: WriteWaiter, token: number): void {
+    this.#waiters.push(waiter);
+    this.#tokens.push(token);
+    if (this.#builder.bytes >= LIMITS.entryPayloadBytes) this.seal();
+    this.#options.wake();
+  }
+
+  /** Closes the open batch and proposes it. Called once per turn, and whenever the batch is full. */
+  seal(): void {
+    if (this.#builder.count === 0) return;
+    const nowMs = this.#options.clock.monotonicMs();
+    const batch: WriteBatch = {
+      id: this.#nextId++,
+      payload: this.#builder.take(),
+      waiters: this.#waiters,
+      tokens: this.#tokens,
+      deadlineMs: nowMs + this.#options.requestTimeoutMs,
+      proposedMs: nowMs,
+    };
+    this.#waiters = [];
+    this.#tokens = [];
+    if (this.#parked.length > 0) this.#park(batch);
+    else this.#propose(batch);
+  }
+
+  #propose(batch: WriteBatch): void {
+    this.#table.propose(batch);
+    this.#options.step({ type: 'propose', id: batch.id, payload: batch.payload });
+  }
+
+  #park(batch: WriteBatch): void {
+    if (this.#parkedBytes + batch.payload.length > PARKED_BYTES_MAX) {
+      this.#refuse(batch, new KvorumError('busy', 'Too many writes wait for a leader'));
+      return;
+    }
+    this.#parked.push(batch);
+    this.#parkedBytes += batch.payload.length;
+  }
+
+  #refuse(batch: WriteBatch, error: KvorumError): void {
+    this.#options.stats.proposalsRefused++;
+    failWrites(batch, error);
+  }
+
+  /** Proposes again what waited for a leader, in order. */
+  retryParked(): void {
+    if (this.#parked.length === 0) return;
+    const parked = this.#parked;
+    this.#parked = [];
+    this.#parkedBytes = 0;
+    for (const batch of parked) this.#propose(batch);
+  }
+
+  /** What became of proposals, all that one drain told. Refused ones leave the table first, so that order can be kept. */
+  onOutcomes(outcomes: readonly ProposalOutcome[], appliedIndex: LogIndex): void {
+    const refused: (readonly [WriteBatch, ProposalRefusal])[] = [];
+    for (const outcome of outcomes) {
+      const batch = this.#table.takeProposed(outcome.id);
+      if (batch === undefined) continue; // Its deadline has passed: the waiters know that the outcome is unknown.
+      if (outcome.accepted === null) refused.push([batch, outcome.refused ?? 'no_leader']);
+      else this.#onAccepted(batch, outcome.accepted.index, outcome.accepted.term, appliedIndex);
+    }
+    for (const [batch, refusal] of refused) this.#onRefused(batch, refusal);
+  }
+
+  #onAccepted(batch: WriteBatch, index: LogIndex, term: Term, appliedIndex: LogIndex): void {
+    if (index <= appliedIndex) {
+      // The leader's answer was overtaken by the entry itself: applied here already, its result is gone.
+      this.#options.stats.proposalsUnknown++;
+      failWrites(batch, new KvorumError('outcome_unknown', 'The result was lost on the way from the leader'));
+      return;
+    }
+    const replaced = this.#table.appended(batch, index, term);
+    if (replaced !== undefined) this.#refuse(replaced, new KvorumError('lost_leadership'));
+  }
+
+  #onRefused(batch: WriteBatch, refusal: ProposalRefusal): void {
+    if (refusal === 'busy') {
+      this.#refuse(batch, new KvorumError('busy', 'Too much is waiting to be committed'));
+      return;
+    }
+    // Certain that nothing was appended: try again, unless a later write of ours is on its way already (order).
+    if (this.#table.hasLater(batch.id)) {
+      this.#refuse(batch, new KvorumError('no_leader', 'The leader changed while the write was on its way'));
+      return;
+    }
+    this.#park(batch);
+  }
+
+  /** Applies one committed entry and answers whoever waits for it. */
+  applyEntry(entry: Entry, kv: KvStateMachine): void {
+    const waiting = this.#table.takeAppended(entry.index);
+    const mine = waiting !== undefined && waiting.term === entry.term && entry.kind === 'commands';
+    if (waiting !== undefined && !mine) this.#refuse(waiting.batch, new KvorumError('lost_leadership'));
+    if (entry.kind !== 'commands') return;
+    if (!mine) {
+      kv.applyBatch(entry.payload, null);
+      return;
+    }
+    this.#applying = waiting.batch;
+    kv.applyBatch(entry.payload, this);
+    this.#applying = null;
+    this.#options.stats.proposalsCommitted++;
+  }
+
+  onPut(position: number, created: boolean, revision: Parameters<ResultSink['onPut']>[2]): void {
+    const batch = this.#applying;
+    batch?.waiters[position]?.onPut(batch.tokens[position] ?? 0, created, revision);
+  }
+
+  onResult(position: number, result: CommandResult): void {
+    const batch = this.#applying;
+    batch?.waiters[position]?.onResult(batch.tokens[position] ?? 0, result);
+  }
+
+  /** A snapshot replaced everything up to `index`: results of writes in that range are not known here. */
+  onSnapshotInstalled(index: LogIndex): void {
+    for (const batch of this.#table.takeUpTo(index)) this.#unknown(batch, 'A snapshot replaced the log meanwhile');
+  }
+
+  /** Answers what has waited too long. */
+  expire(nowMs: number): void {
+    for (const batch of this.#table.takeExpired(nowMs)) this.#unknown(batch, 'No majority confirmed it in time');
+    const first = this.#parked[0];
+    if (first === undefined || nowMs - first.proposedMs < PARKED_MS_MAX) return;
+    const keep: WriteBatch[] = [];
+    for (const batch of this.#parked) {
+      if (nowMs - batch.proposedMs < PARKED_MS_MAX) keep.push(batch);
+      else this.#refuse(batch, new KvorumError('no_leader'));
+    }
+    this.#parked = keep;
+    this.#parkedBytes = keep.reduce((sum, batch) => sum + batch.payload.length, 0);
+  }
+
+  #unknown(batch: WriteBatch, detail: string): void {
+    this.#options.stats.proposalsUnknown++;
+    failWrites(batch, new KvorumError('outcome_unknown', detail));
+  }
+
+  /** The member stops for ever. What was parked did not happen; of the rest nobody knows. */
+  failAll(error: KvorumError): void {
+    this.seal();
+    for (const batch of this.#parked) failWrites(batch, error);
+    this.#parked = [];
+    this.#parkedBytes = 0;
+    for (const batch of this.#table.takeAll()) failWrites(batch, error);
+  }
+}
