@@ -26,11 +26,20 @@ interface WaitingRead {
   readonly index: LogIndex;
 }
 
+/** Reads of this turn, of one kind. */
+interface OpenBatch {
+  readonly lease: boolean;
+  waiters: ReadWaiter[];
+  tokens: number[];
+}
+
 /** Linearizable reads of one member: all of a turn share one read index, and wait until it is applied (raft.md L1-L3). */
 export class ReadPath {
   readonly #options: ReadPathOptions;
-  #waiters: ReadWaiter[] = [];
-  #tokens: number[] = [];
+  readonly #open: readonly OpenBatch[] = [
+    { lease: false, waiters: [], tokens: [] },
+    { lease: true, waiters: [], tokens: [] },
+  ];
   readonly #asked = new Map<number, ReadBatch>();
   #waiting: WaitingRead[] = [];
   #retry: ReadBatch[] = [];
@@ -42,36 +51,40 @@ export class ReadPath {
   }
 
   get pendingBatches(): number {
-    return this.#asked.size + this.#waiting.length + this.#retry.length + (this.#waiters.length > 0 ? 1 : 0);
+    const open = this.#open.filter(({ waiters }) => waiters.length > 0).length;
+    return this.#asked.size + this.#waiting.length + this.#retry.length + open;
   }
 
-  read(waiter: ReadWaiter, token: number): void {
+  read(waiter: ReadWaiter, token: number, lease: boolean): void {
     if (this.#count >= LIMITS.pendingReads) {
       this.#options.stats.readsRefused++;
       waiter.onError(token, new KvorumError('busy', 'Too many reads are waiting'));
       return;
     }
     this.#count++;
-    this.#waiters.push(waiter);
-    this.#tokens.push(token);
+    const open = this.#open[lease ? 1 : 0];
+    open?.waiters.push(waiter);
+    open?.tokens.push(token);
     this.#options.wake();
   }
 
-  /** Closes the open batch and asks for a read index. Called once per turn. */
+  /** Closes the open batches and asks for a read index. Called once per turn. */
   seal(): void {
-    if (this.#waiters.length === 0) return;
-    const deadlineMs = this.#options.clock.monotonicMs() + this.#options.requestTimeoutMs;
-    const batch: ReadBatch = { id: this.#nextId++, waiters: this.#waiters, tokens: this.#tokens, deadlineMs };
-    this.#waiters = [];
-    this.#tokens = [];
-    this.#ask(batch);
+    for (const open of this.#open) {
+      if (open.waiters.length === 0) continue;
+      const deadlineMs = this.#options.clock.monotonicMs() + this.#options.requestTimeoutMs;
+      const { lease, waiters, tokens } = open;
+      open.waiters = [];
+      open.tokens = [];
+      this.#ask({ id: this.#nextId++, lease, waiters, tokens, deadlineMs });
+    }
   }
 
   /** Every attempt has an id of its own (raft.md L7). */
   #ask(batch: ReadBatch): void {
     this.#asked.set(batch.id, batch);
     this.#options.stats.readRounds++;
-    this.#options.step({ type: 'readIndex', id: batch.id });
+    this.#options.step({ type: 'readIndex', id: batch.id, lease: batch.lease });
   }
 
   retry(): void {

@@ -50,6 +50,7 @@ export class Replica {
   readonly #startedMs: number;
   #scheduled = false;
   #awake = false;
+  #inTurn = false;
   #appendsInFlight = 0;
   #lastTickMs: number;
   #stopTicks: () => void = () => undefined;
@@ -140,7 +141,7 @@ export class Replica {
   /** Makes sure that a turn runs after the I/O that is ready now. */
   wake(): void {
     this.#awake = true;
-    if (this.#scheduled || this.#closed) return;
+    if (this.#scheduled || this.#inTurn || this.#closed) return;
     this.#scheduled = true;
     this.#scheduler.nextTurn(() => this.#turn());
   }
@@ -156,6 +157,7 @@ export class Replica {
     this.#scheduled = false;
     if (this.#closed) return;
     this.stats.turns++;
+    this.#inTurn = true;
     try {
       for (let round = 0; this.#awake && round < ROUNDS_PER_TURN; round++) {
         this.#awake = false;
@@ -165,6 +167,8 @@ export class Replica {
     } catch (error) {
       this.#fail(toKvorumError(error));
       return;
+    } finally {
+      this.#inTurn = false;
     }
     if (this.#awake) this.wake();
   }

@@ -65,7 +65,12 @@ export type RaftEvent =
   /** Append this batch (or forward it to the leader). Answered by exactly one proposal outcome with the same id. */
   | { readonly type: 'propose'; readonly id: number; readonly payload: Uint8Array }
   /** Find an index at which a linearizable read may be served. Answered by exactly one read outcome with the same id. */
-  | { readonly type: 'readIndex'; readonly id: number }
+  | {
+      readonly type: 'readIndex';
+      readonly id: number;
+      /** May be answered under the leader's lease where `leaseReads` is on; otherwise by a round as always. */
+      readonly lease: boolean;
+    }
   /** Everything up to and including persist number `batch` is durable. */
   | { readonly type: 'persisted'; readonly batch: number }
   /** The state machine has applied everything up to `index`. */
