@@ -46,5 +46,5 @@ run('tsc', ['-p', '.', '--outDir', outDir]);
 if (existsSync(generatedDir)) {
   cpSync(generatedDir, join(root, outDir, 'src/wire/generated'), { recursive: true });
 }
-const main = join(root, outDir, 'src/cli/main.js');
+const main = join(root, outDir, 'src/cli/kvorum.cjs');
 if (existsSync(main)) chmodSync(main, 0o755);

@@ -55,7 +55,10 @@ export class SupervisedReplica {
       replica: this.id,
       incarnation: Math.floor(this.#options.clock.wallMs()) * 1000 + (this.restarts % 1000),
     };
-    const worker = new Worker(new URL('./worker.js', import.meta.url), { workerData: start, name: `kvorum ${this.id}` });
+    const worker = new Worker(new URL('./worker.js', import.meta.url), {
+      workerData: start,
+      name: `kvorum ${this.id}`,
+    });
     this.#worker = worker;
     this.#enter('starting');
     worker.on('message', (message: ReplicaToHost) => this.#onMessage(message));

@@ -1,5 +1,5 @@
 import { type GroupId, type LogIndex, type ReplicaId, type Revision, type Term } from '../base/brand.js';
-import { assert } from '../base/assert.js';
+import { assert, assertDefined } from '../base/assert.js';
 import type { Clock } from '../base/clock.js';
 import type { KvorumError } from '../base/errors/error.js';
 import type { Logger } from '../base/logger.js';
@@ -124,7 +124,7 @@ export class Member {
       checkpointBytes: options.checkpointBytes,
       retainBytes: options.retainBytes,
       state: () => ({ kv: this.#kv, appliedIndex: this.#appliedIndex, appliedTerm: this.#appliedTerm }),
-      termOf: (index) => this.#raft.termOf(index),
+      termOf: (index) => assertDefined(this.#raft.termOf(index), 'the log holds what is about to be cut'),
       neededFrom: () => (this.#sender.active ? (options.store.mark?.index ?? null) : null),
       onCheckpointed: (index, cutIndex) => this.step({ type: 'checkpointed', index, cutIndex }),
       onFailed: (error) => options.onFailed(error),

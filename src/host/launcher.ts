@@ -1,0 +1,103 @@
+import type { ReplicaId } from '../base/brand.js';
+import { assertDefined } from '../base/assert.js';
+import { systemClock } from '../base/clock.js';
+import { KvorumError } from '../base/errors/error.js';
+import type { Logger } from '../base/logger.js';
+import { systemScheduler } from '../base/scheduler.js';
+import type { Topology } from '../config/topology.js';
+import { SupervisedReplica } from './supervisor.js';
+
+/** How long the launcher waits for a first leader before it shows the endpoints without one. */
+const LEADER_WAIT_MS = 1200;
+
+export interface LauncherOptions {
+  readonly topology: Topology;
+  readonly logger: Logger;
+}
+
+/**
+ * Runs the local replicas of a topology, each in a thread of its own under a supervisor. Lives in the main thread and
+ * carries no data.
+ */
+export class Launcher {
+  readonly replicas: ReadonlyMap<ReplicaId, SupervisedReplica>;
+  readonly #watchers = new Set<() => void>();
+
+  constructor({ topology, logger }: LauncherOptions) {
+    const replicas = new Map<ReplicaId, SupervisedReplica>();
+    for (const replica of topology.local) {
+      replicas.set(
+        replica,
+        new SupervisedReplica({
+          topology,
+          replica,
+          clock: systemClock,
+          scheduler: systemScheduler,
+          logger,
+          events: {
+            onChanged: () => {
+              for (const watcher of this.#watchers) watcher();
+            },
+          },
+        }),
+      );
+    }
+    this.replicas = replicas;
+  }
+
+  /** Starts every replica. Rejects with the first error when one cannot start; the others are stopped then. */
+  async start(): Promise<void> {
+    for (const replica of this.replicas.values()) replica.start();
+    await this.until(() => [...this.replicas.values()].every(({ state }) => state !== 'starting'));
+    const failed = [...this.replicas.values()].find(({ state }) => state !== 'ready');
+    if (failed === undefined) return;
+    await this.stop();
+    throw failed.error ?? new KvorumError('internal', `Replica ${failed.id} did not start`);
+  }
+
+  /** Waits a little for every group to have a leader; true when all have one. */
+  async waitForLeaders(): Promise<boolean> {
+    const led = (): boolean =>
+      [...this.replicas.values()].every(
+        ({ roles }) => roles.size > 0 && [...roles.values()].every(({ leader }) => leader !== null),
+      );
+    let waiting = true;
+    const cancel = systemScheduler.after(LEADER_WAIT_MS, () => {
+      waiting = false;
+      for (const watcher of this.#watchers) watcher();
+    });
+    await this.until(() => led() || !waiting);
+    cancel();
+    return led();
+  }
+
+  /** Resolves when a replica has failed for good, or never. */
+  async untilFailed(): Promise<SupervisedReplica> {
+    const failed = (): SupervisedReplica | undefined =>
+      [...this.replicas.values()].find(({ state }) => state === 'failed');
+    await this.until(() => failed() !== undefined);
+    return assertDefined(failed(), 'just seen');
+  }
+
+  /** All replicas drain at once; resolves when their threads have ended. */
+  async drain(): Promise<void> {
+    await Promise.all([...this.replicas.values()].map((replica) => replica.drain()));
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all([...this.replicas.values()].map((replica) => replica.stop()));
+  }
+
+  /** Resolves when `condition` holds; checked whenever a replica changes. */
+  until(condition: () => boolean): Promise<void> {
+    return new Promise((resolve) => {
+      const check = (): void => {
+        if (!condition()) return;
+        this.#watchers.delete(check);
+        resolve();
+      };
+      this.#watchers.add(check);
+      check();
+    });
+  }
+}

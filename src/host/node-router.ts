@@ -1,0 +1,145 @@
+import type { ReplicaId } from '../base/brand.js';
+import { assertDefined } from '../base/assert.js';
+import { systemScheduler, type Scheduler } from '../base/scheduler.js';
+import { groupsOf } from '../cluster/placement.js';
+import type { HostPort, Topology } from '../config/topology.js';
+import type { Metrics } from '../observe/metrics.js';
+import { RaftKeyspace } from '../replica/keyspace.js';
+import type { Replica } from '../replica/replica.js';
+import type { HealthCheck, Keyspace, ReplicaInfo, Router } from '../replica/router.js';
+import type { Storage } from '../storage/storage.js';
+import type { PeerLinkStatus, Transport } from '../transport/transport.js';
+
+/** A log sync that hangs longer than this makes the replica not alive: restart it. */
+const STALL_MS_MAX = 10_000;
+
+export interface NodeRouterOptions {
+  readonly topology: Topology;
+  readonly replica: Replica;
+  readonly storage: Storage;
+  readonly transport: Transport;
+  readonly metrics: Metrics;
+  readonly scheduler?: Scheduler;
+}
+
+export function formatAddress({ host, port }: HostPort): string {
+  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+}
+
+/** The replica as the client protocols see it. */
+export class NodeRouter implements Router {
+  readonly cluster: string;
+  readonly self: ReplicaId;
+  readonly region: string | null;
+  readonly replicas: readonly ReplicaInfo[];
+  readonly keyspaces: readonly Keyspace[];
+  readonly defaultKeyspace: Keyspace;
+  draining = false;
+  readonly #options: NodeRouterOptions;
+
+  constructor(options: NodeRouterOptions) {
+    this.#options = options;
+    const { topology, replica } = options;
+    this.cluster = topology.cluster;
+    this.self = replica.self;
+    this.replicas = topology.replicas.map(({ id, region, peer, http, redis }) => ({
+      id,
+      region,
+      peer: formatAddress(peer.advertise),
+      http: http === null ? null : `http://${formatAddress(http.advertise)}`,
+      redis: redis === null ? null : formatAddress(redis.advertise),
+    }));
+    this.region = this.replicas.find(({ id }) => id === replica.self)?.region ?? null;
+    this.keyspaces = this.#createKeyspaces();
+    this.defaultKeyspace = assertDefined(
+      this.keyspace(topology.defaultKeyspace),
+      'the topology names a default keyspace',
+    );
+  }
+
+  #createKeyspaces(): Keyspace[] {
+    const { topology, replica, scheduler } = this.#options;
+    const placed = groupsOf(topology);
+    return topology.keyspaces.map((config) => {
+      const group = assertDefined(
+        placed.find(({ keyspace }) => keyspace === config.name),
+        `keyspace ${config.name} has a group`,
+      ).group;
+      return new RaftKeyspace({
+        name: config.name,
+        self: replica.self,
+        member: replica.member(group),
+        limits: topology.limits,
+        consistency: config.reads,
+        replicas: this.replicas,
+        scheduler: scheduler ?? systemScheduler,
+        transferTimeoutMs: 2 * topology.timing.electionTimeoutMs[1],
+        draining: () => this.draining,
+        failure: () => replica.failure,
+      });
+    });
+  }
+
+  keyspace(name: string): Keyspace | undefined {
+    return this.keyspaces.find((keyspace) => keyspace.name === name);
+  }
+
+  uptimeMs(): number {
+    return this.#options.replica.uptimeMs();
+  }
+
+  liveness(): readonly HealthCheck[] {
+    const { replica, storage } = this.#options;
+    const stalledMs = storage.log.stalledMs();
+    const { failure } = replica;
+    return [
+      { name: 'replica', ok: failure === null, detail: failure?.message ?? 'running' },
+      { name: 'disk', ok: stalledMs < STALL_MS_MAX, detail: `oldest log sync runs for ${Math.round(stalledMs)} ms` },
+    ];
+  }
+
+  readiness(): readonly HealthCheck[] {
+    const groups = [...this.#options.replica.members.values()].map((member) => ({
+      name: `group ${member.group}`,
+      ok: member.caughtUp,
+      detail:
+        member.raft.leader === null
+          ? 'no leader is known'
+          : `leader ${member.raft.leader}, applied ${member.appliedIndex} of ${member.raft.commitIndex}`,
+    }));
+    return [
+      ...this.liveness(),
+      { name: 'draining', ok: !this.draining, detail: this.draining ? 'shutting down' : 'taking requests' },
+      ...groups,
+    ];
+  }
+
+  atTurnEnd(flush: () => void): void {
+    this.#options.replica.atTurnEnd(flush);
+  }
+
+  links(): readonly PeerLinkStatus[] {
+    return this.#options.transport.status();
+  }
+
+  metricsText(): Promise<string> {
+    return this.#options.metrics.text();
+  }
+
+  metricsJson(): Promise<unknown> {
+    return this.#options.metrics.json();
+  }
+
+  countRefused(api: 'http' | 'resp', code: string): void {
+    this.#options.metrics.countRefused(api, code);
+  }
+
+  observeRequest(
+    api: 'http' | 'resp',
+    operation: string,
+    outcome: 'ok' | 'rejected' | 'unknown',
+    milliseconds: number,
+  ): void {
+    this.#options.metrics.observeRequest(api, operation, outcome, milliseconds);
+  }
+}
