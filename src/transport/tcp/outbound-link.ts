@@ -1,0 +1,218 @@
+import { randomBytes } from 'node:crypto';
+import { connect } from 'node:net';
+import { assert } from '../../base/assert.js';
+import { encodeFrames, encodePing, decodeFrame, WireError, type EncodedFrames } from '../../wire/codec.js';
+import { decodeAnswer, encodeHello, judgeAcceptance, type HelloAnswer } from '../../wire/handshake.js';
+import { NONCE_BYTES } from '../../wire/protocol.js';
+import type { LinkCounters } from '../link-counters.js';
+import type { Envelope } from '../transport.js';
+import { Connection } from './connection.js';
+import type { LinkContext } from './link-context.js';
+import type { TcpPeer } from './options.js';
+
+/** Refusals that only an operator can end: knocking at the door every 2 s would only fill both logs. */
+const LASTING_REFUSALS: ReadonlySet<string> = new Set(['wrong_cluster', 'wrong_version']);
+
+/**
+ * The connection that this replica dials to one peer, and on which it sends. It dials again for ever, with a pause that
+ * doubles up to a bound and is jittered, so that replicas which lost each other do not meet in step.
+ */
+export class OutboundLink {
+  private peer: TcpPeer;
+  private readonly context: LinkContext;
+  private readonly counters: LinkCounters;
+  private connection: Connection | null = null;
+  private retryTimer: NodeJS.Timeout | null = null;
+  private pauseMs: number;
+  /** Set while a lasting refusal holds: then nothing shortens the pause. */
+  private refused = false;
+  private stopped = false;
+  private everUp = false;
+  private nonce: Buffer = Buffer.alloc(0);
+  private pings = 0;
+  private sentSinceTick = false;
+
+  constructor(peer: TcpPeer, context: LinkContext, counters: LinkCounters) {
+    this.peer = peer;
+    this.context = context;
+    this.counters = counters;
+    this.pauseMs = context.timings.reconnectMinMs;
+    this.dial();
+  }
+
+  get isUp(): boolean {
+    return this.connection !== null && this.connection.established && !this.connection.closed;
+  }
+
+  get queuedBytes(): number {
+    return this.connection?.socket.writableLength ?? 0;
+  }
+
+  get address(): string {
+    return `${this.peer.host}:${this.peer.port}`;
+  }
+
+  /** False when not connected, when the queue is full, or when a message exceeds a frame: nothing was sent then. */
+  send(envelopes: readonly Envelope[]): boolean {
+    const { connection } = this;
+    if (!this.isUp || connection === null) return false;
+    const { self } = this.context.identity;
+    for (const { message } of envelopes) {
+      assert(message.from === self && message.to === this.peer.id, 'messages go from this replica to the one named');
+    }
+    const queued = connection.socket.writableLength;
+    if (queued >= this.context.queueBytesMax) return this.dropped(queued);
+    const encoded = this.encode(envelopes);
+    if (encoded === null) return false;
+    if (queued > 0 && queued + encoded.bytes > this.context.queueBytesMax) return this.dropped(queued);
+    this.write(connection, encoded.buffers);
+    this.counters.sentFrames += encoded.frames;
+    this.counters.sentBytes += encoded.bytes;
+    return true;
+  }
+
+  /** Once per ping interval. */
+  tick(): void {
+    const { connection } = this;
+    if (connection === null) return;
+    connection.tick();
+    if (!this.isUp) return;
+    // A link with traffic needs no ping: the acceptor acknowledges any bytes. Behind a full queue a ping says nothing.
+    if (!this.sentSinceTick && this.queuedBytes === 0) this.write(connection, [encodePing(++this.pings)]);
+    this.sentSinceTick = false;
+  }
+
+  /** Something tells that the peer is there: dial now rather than after the pause. */
+  nudge(): void {
+    if (this.retryTimer === null || this.refused || this.stopped) return;
+    clearTimeout(this.retryTimer);
+    this.pauseMs = this.context.timings.reconnectMinMs;
+    this.dial();
+  }
+
+  /** The peer's address changed (topology, membership). */
+  moveTo(peer: TcpPeer): void {
+    assert(peer.id === this.peer.id, 'a link belongs to one peer');
+    if (peer.host === this.peer.host && peer.port === this.peer.port) return;
+    this.peer = peer;
+    this.refused = false;
+    if (this.connection !== null) this.connection.close('moved', `the peer moved to ${this.address}`);
+    this.nudge();
+  }
+
+  /** For ever. Resolves when what was written has been handed over, at the latest after `graceMs`. */
+  async stop(graceMs: number): Promise<void> {
+    this.stopped = true;
+    if (this.retryTimer !== null) clearTimeout(this.retryTimer);
+    this.retryTimer = null;
+    const { connection } = this;
+    if (connection === null) return;
+    if (this.isUp) await connection.finish(graceMs);
+    else connection.close('shutdown', 'the transport was closed');
+  }
+
+  private dial(): void {
+    this.retryTimer = null;
+    const { host, port } = this.peer;
+    const socket = connect({ host, port, noDelay: true, keepAlive: true });
+    const connection = new Connection(socket, this.context.timings, {
+      onFrame: (body) =>
+        connection.established ? this.onPeerFrame(connection, body) : this.onAnswer(connection, body),
+      onClosed: (reason, detail) => this.onClosed(connection, reason, detail),
+    });
+    this.connection = connection;
+    socket.once('connect', () => socket.write(this.hello()));
+  }
+
+  private hello(): Buffer {
+    const { versions, cluster, self, incarnation } = this.context.identity;
+    this.nonce = randomBytes(NONCE_BYTES);
+    return encodeHello({ versions, cluster, from: self, to: this.peer.id, incarnation, nonce: this.nonce });
+  }
+
+  private onAnswer(connection: Connection, body: Buffer): void {
+    let answer: HelloAnswer;
+    try {
+      answer = decodeAnswer(body, this.nonce);
+    } catch (error) {
+      connection.fail(error);
+      return;
+    }
+    if (answer.outcome === 'refused') {
+      connection.close(answer.code, answer.text);
+      return;
+    }
+    const wrong = judgeAcceptance(answer, this.context.identity, this.peer.id);
+    if (wrong !== null) {
+      connection.close(wrong, `replica ${answer.from} of cluster ${answer.cluster} answered`);
+      return;
+    }
+    connection.established = true;
+    this.pauseMs = this.context.timings.reconnectMinMs;
+    this.refused = false;
+    if (this.everUp) this.counters.reconnects++;
+    this.everUp = true;
+    this.context.log.info('peer_connected', { peer: this.peer.id, address: this.address, version: answer.version });
+    this.context.handlers.onPeerUp(this.peer.id);
+  }
+
+  /** The acceptor sends pongs only; that bytes arrived is all that matters, and the connection has noted it. */
+  private onPeerFrame(connection: Connection, body: Buffer): void {
+    try {
+      const { envelopes } = decodeFrame(body, { from: this.peer.id, to: this.context.identity.self });
+      if (envelopes.length > 0) throw new WireError('protocol_violation', 'messages from an acceptor');
+    } catch (error) {
+      connection.fail(error);
+    }
+  }
+
+  private onClosed(connection: Connection, reason: string, detail: string): void {
+    assert(this.connection === connection, 'a link has one connection at a time');
+    this.connection = null;
+    if (this.stopped) {
+      if (connection.established) this.context.handlers.onPeerDown(this.peer.id, reason);
+      return;
+    }
+    this.counters.closed(reason, detail);
+    const { self, cluster } = this.context.identity;
+    const fields = { self, cluster, address: this.address, detail };
+    this.context.log.warn('peer_connection_closed', this.peer.id, reason, fields);
+    this.refused = LASTING_REFUSALS.has(reason);
+    this.retryTimer = setTimeout(() => this.dial(), this.nextPauseMs());
+    if (connection.established) this.context.handlers.onPeerDown(this.peer.id, reason);
+  }
+
+  /** Between half and all of a pause that doubles. */
+  private nextPauseMs(): number {
+    const { reconnectMaxMs, refusedRetryMs } = this.context.timings;
+    if (this.refused) return refusedRetryMs * (1 + this.context.prng.float() / 10);
+    const pauseMs = this.pauseMs;
+    this.pauseMs = Math.min(pauseMs * 2, reconnectMaxMs);
+    return pauseMs * (0.5 + this.context.prng.float() / 2);
+  }
+
+  private encode(envelopes: readonly Envelope[]): EncodedFrames | null {
+    try {
+      return encodeFrames(envelopes);
+    } catch (error) {
+      if (!(error instanceof WireError)) throw error;
+      this.counters.count('message_too_large');
+      this.context.log.warn('peer_message_dropped', this.peer.id, 'message_too_large', { detail: error.message });
+      return null;
+    }
+  }
+
+  private dropped(queuedBytes: number): false {
+    this.counters.count('queue_full');
+    this.context.log.warn('peer_message_dropped', this.peer.id, 'queue_full', { queuedBytes });
+    return false;
+  }
+
+  /** One system call for all buffers. */
+  private write(connection: Connection, buffers: readonly Uint8Array[]): void {
+    this.sentSinceTick = true;
+    connection.socket.cork();
+    for (const buffer of buffers) connection.socket.write(buffer);
+    connection.socket.uncork();
+  }
+}

@@ -1,0 +1,336 @@
+import { assert, assertDefined } from '../base/assert.js';
+import type { GroupId, LogIndex, ReplicaId, Term } from '../base/brand.js';
+import { LIMITS } from '../base/limits.js';
+import type { AppendRequest, Entry, RaftMessage } from '../engines/raft/messages.js';
+import {
+  ENTRY_KINDS,
+  MESSAGE_FIELD_FIRST,
+  MESSAGE_FIELD_LAST,
+  MESSAGE_FIELDS,
+  REFUSALS,
+  SCALAR_FIELDS,
+  type WireEnvelope,
+} from './envelope.js';
+import { FRAME_ENTRIES_MAX, GROUP_ID_BYTES_MAX } from './protocol.js';
+import { FieldReader, LENGTH_DELIMITED, VARINT } from './varint.js';
+import { WireError } from './wire-error.js';
+
+/** Who speaks to whom on the connection that a frame came from: bound by the handshake, not sent in messages. */
+export interface Route {
+  readonly from: ReplicaId;
+  readonly to: ReplicaId;
+}
+
+export interface DecodedFrame {
+  readonly envelopes: readonly WireEnvelope[];
+  /** The ping's sequence, or null. */
+  readonly ping: number | null;
+  /** How many bytes the peer received of what we sent, or null. */
+  readonly pong: number | null;
+}
+
+const EMPTY = Buffer.alloc(0);
+const NO_ENVELOPES: readonly WireEnvelope[] = [];
+
+// One message at a time is decoded, so that its numbers can stand in arrays that are used again and again.
+const reader = new FieldReader();
+const scalars = new Float64Array(SCALAR_FIELDS);
+let payloadStart = 0;
+let payloadEnd = 0;
+const entryTerms = new Float64Array(LIMITS.appendEntries);
+const entryKinds = new Uint8Array(LIMITS.appendEntries);
+const entryStarts = new Uint32Array(LIMITS.appendEntries);
+const entryEnds = new Uint32Array(LIMITS.appendEntries);
+
+/** What one call of decodeFrame carries from message to message. */
+interface Frame {
+  readonly body: Buffer;
+  readonly ownsBody: boolean;
+  readonly route: Route;
+  entries: number;
+}
+
+/**
+ * Decodes and checks the body of a frame. All or nothing: throws WireError, and nothing else, for every input that the
+ * protocol forbids, before it allocates more than the limits allow (reliability.md §6.5).
+ *
+ * Payloads may be retained for ever. When `ownsBody` (the body is alone in its buffer) and a message is at least half of
+ * it, they point into the body; otherwise the bytes of one append message are copied, in one piece, so that a small
+ * entry never keeps a large buffer of the socket alive.
+ */
+export function decodeFrame(body: Buffer, route: Route, ownsBody = false): DecodedFrame {
+  const frame: Frame = { body, ownsBody, route, entries: 0 };
+  let envelopes: WireEnvelope[] | null = null;
+  let ping: number | null = null;
+  let pong: number | null = null;
+  reader.reset(body, 0, body.length);
+  while (reader.at < body.length) {
+    const tag = reader.tag();
+    const field = tag >>> 3;
+    if (field < 1 || field > 3 || (tag & 7) !== LENGTH_DELIMITED) {
+      reader.skip(tag & 7);
+      continue;
+    }
+    const length = reader.length();
+    const end = reader.at + length;
+    reader.end = end;
+    if (field === 1) {
+      envelopes ??= [];
+      if (envelopes.length === LIMITS.frameEnvelopes) {
+        throw new WireError('too_many_elements', `more than ${LIMITS.frameEnvelopes} envelopes`);
+      }
+      envelopes.push(readEnvelope(frame));
+    } else {
+      readScalars(end, 0);
+      if (field === 2) ping = scalars[1] as number;
+      else pong = scalars[1] as number;
+    }
+    assert(reader.at === end, 'a field is read to its end');
+    reader.end = body.length;
+  }
+  return { envelopes: envelopes ?? NO_ENVELOPES, ping, pong };
+}
+
+function readEnvelope(frame: Frame): WireEnvelope {
+  const { end } = reader;
+  let group = '';
+  let messageField = 0;
+  let start = 0;
+  let length = 0;
+  while (reader.at < end) {
+    const tag = reader.tag();
+    const field = tag >>> 3;
+    if ((tag & 7) !== LENGTH_DELIMITED || field > MESSAGE_FIELD_LAST) {
+      if (field >= MESSAGE_FIELD_FIRST && field <= MESSAGE_FIELD_LAST) throw notAMessage(field);
+      reader.skip(tag & 7);
+      continue;
+    }
+    const bytes = reader.length();
+    if (field === 1) {
+      group = readGroup(frame.body, bytes);
+    } else {
+      if (messageField !== 0) throw new WireError('protocol_violation', 'two messages in one envelope');
+      messageField = field;
+      start = reader.at;
+      length = bytes;
+    }
+    reader.at += bytes;
+  }
+  if (group === '') throw new WireError('protocol_violation', 'an envelope without a group');
+  if (messageField === 0) throw new WireError('unknown_message', 'an envelope without a message that is known here');
+  reader.at = start;
+  reader.end = start + length;
+  const message = readMessage(frame, messageField);
+  reader.at = end;
+  return { group: group as GroupId, message };
+}
+
+function notAMessage(field: number): WireError {
+  return new WireError('malformed', `field ${field} of an envelope is not a message`);
+}
+
+function readGroup(body: Buffer, bytes: number): string {
+  if (bytes === 0 || bytes > GROUP_ID_BYTES_MAX) throw new WireError('out_of_range', `a group id of ${bytes} bytes`);
+  const group = body.toString('utf8', reader.at, reader.at + bytes);
+  if (group.includes('\ufffd')) throw new WireError('malformed', 'a group id that is not UTF-8');
+  return group;
+}
+
+/**
+ * Reads the message [reader.at, end): numbers into `scalars` by field number, the bytes of `payloadField` into
+ * payloadStart/End. Absent ones are 0; of repeated ones the last counts; unknown ones are skipped.
+ */
+function readScalars(end: number, payloadField: number): void {
+  scalars.fill(0);
+  payloadStart = payloadEnd = 0;
+  while (reader.at < end) {
+    const tag = reader.tag();
+    const field = tag >>> 3;
+    if ((tag & 7) === VARINT && field < SCALAR_FIELDS) {
+      scalars[field] = reader.varint();
+    } else if (tag === ((payloadField << 3) | LENGTH_DELIMITED)) {
+      const length = reader.length();
+      payloadStart = reader.at;
+      payloadEnd = reader.at += length;
+    } else {
+      reader.skip(tag & 7);
+    }
+  }
+}
+
+function readMessage(frame: Frame, field: number): RaftMessage {
+  if (field === MESSAGE_FIELDS.appendRequest) return readAppendRequest(frame);
+  const { from, to } = frame.route;
+  const { end } = reader;
+  const hasPayload = field === MESSAGE_FIELDS.forwardProposal || field === MESSAGE_FIELDS.snapshotChunk;
+  readScalars(end, !hasPayload ? 0 : field === MESSAGE_FIELDS.forwardProposal ? 3 : 7);
+  const base = { from, to, term: scalars[1] as Term };
+  const number2 = scalars[2] as number;
+  const number3 = scalars[3] as number;
+  const number4 = scalars[4] as number;
+  const number5 = scalars[5] as number;
+  switch (field) {
+    case MESSAGE_FIELDS.appendResponse:
+      return {
+        type: 'appendResponse',
+        ...base,
+        rejected: number2 !== 0,
+        index: number3 as LogIndex,
+        hintIndex: number4 as LogIndex,
+        hintTerm: number5 as Term,
+      };
+    case MESSAGE_FIELDS.heartbeat:
+      return { type: 'heartbeat', ...base, commit: number2 as LogIndex, readRound: number3 };
+    case MESSAGE_FIELDS.heartbeatResponse:
+      return { type: 'heartbeatResponse', ...base, readRound: number2 };
+    case MESSAGE_FIELDS.voteRequest:
+      return {
+        type: 'voteRequest',
+        ...base,
+        preVote: number2 !== 0,
+        lastIndex: number3 as LogIndex,
+        lastTerm: number4 as Term,
+        transfer: number5 !== 0,
+      };
+    case MESSAGE_FIELDS.voteResponse:
+      return { type: 'voteResponse', ...base, preVote: number2 !== 0, granted: number3 !== 0 };
+    case MESSAGE_FIELDS.timeoutNow:
+      return { type: 'timeoutNow', ...base };
+    case MESSAGE_FIELDS.readIndexRequest:
+      return { type: 'readIndexRequest', ...base, id: number2 };
+    case MESSAGE_FIELDS.readIndexResponse:
+      return { type: 'readIndexResponse', ...base, id: number2, ok: number3 !== 0, index: number4 as LogIndex };
+    case MESSAGE_FIELDS.forwardProposal:
+      return { type: 'forwardProposal', ...base, id: number2, payload: retained(frame) };
+    case MESSAGE_FIELDS.forwardProposalResponse: {
+      const refused = REFUSALS[number3];
+      if (refused === undefined) throw new WireError('unknown_message', `refusal ${number3}`);
+      const entryTerm = number5 as Term;
+      return { type: 'forwardProposalResponse', ...base, id: number2, refused, index: number4 as LogIndex, entryTerm };
+    }
+    case MESSAGE_FIELDS.snapshotChunk:
+      return {
+        type: 'snapshotChunk',
+        ...base,
+        streamId: number2,
+        index: number3 as LogIndex,
+        indexTerm: number4 as Term,
+        sequence: number5,
+        last: scalars[6] !== 0,
+        data: retained(frame),
+      };
+    case MESSAGE_FIELDS.snapshotChunkResponse:
+      return { type: 'snapshotChunkResponse', ...base, streamId: number2, sequence: number3, ok: number4 !== 0 };
+    default:
+      throw new WireError('unknown_message', `message ${field}`);
+  }
+}
+
+/** The payload of the message at hand, safe to keep. */
+function retained(frame: Frame): Uint8Array {
+  if (payloadStart === payloadEnd) return EMPTY;
+  return keep(frame, payloadStart, payloadEnd);
+}
+
+/** Bytes [start, end) of the body, either in place or copied: see decodeFrame. */
+function keep(frame: Frame, start: number, end: number): Buffer {
+  const bytes = end - start;
+  if (frame.ownsBody && bytes * 2 >= frame.body.length) return frame.body.subarray(start, end);
+  // Not from Buffer's pool: a payload that is kept would keep 8 KiB of other people's bytes.
+  const copy = Buffer.allocUnsafeSlow(bytes);
+  frame.body.copy(copy, 0, start, end);
+  return copy;
+}
+
+function readAppendRequest(frame: Frame): AppendRequest {
+  const { end } = reader;
+  scalars.fill(0);
+  let count = 0;
+  while (reader.at < end) {
+    const tag = reader.tag();
+    const field = tag >>> 3;
+    if ((tag & 7) === VARINT && field < SCALAR_FIELDS) {
+      scalars[field] = reader.varint();
+    } else if (tag === ((5 << 3) | LENGTH_DELIMITED)) {
+      if (count === LIMITS.appendEntries || frame.entries === FRAME_ENTRIES_MAX) {
+        throw new WireError('too_many_elements', `more than ${LIMITS.appendEntries} entries in a message`);
+      }
+      const length = reader.length();
+      readEntry(count, reader.at + length);
+      count++;
+      frame.entries++;
+    } else {
+      reader.skip(tag & 7);
+    }
+  }
+  const { from, to } = frame.route;
+  const term = scalars[1] as Term;
+  const prevIndex = scalars[2] as LogIndex;
+  const prevTerm = scalars[3] as Term;
+  const commit = scalars[4] as LogIndex;
+  checkTerms(term, prevTerm, prevIndex, count);
+  const entries = makeEntries(frame, prevIndex, count);
+  return { type: 'appendRequest', from, to, term, prevIndex, prevTerm, commit, entries };
+}
+
+/** Reads the entry [reader.at, end) into row `row` of the entry arrays. */
+function readEntry(row: number, end: number): void {
+  let term = 0;
+  let kind = 0;
+  let start = 0;
+  let stop = 0;
+  while (reader.at < end) {
+    const tag = reader.tag();
+    if (tag === 1 << 3) {
+      term = reader.varint();
+    } else if (tag === 2 << 3) {
+      kind = reader.varint();
+    } else if (tag === ((3 << 3) | LENGTH_DELIMITED)) {
+      const length = reader.length();
+      start = reader.at;
+      stop = reader.at += length;
+    } else {
+      reader.skip(tag & 7);
+    }
+  }
+  if (reader.at !== end) throw new WireError('malformed', 'an entry ends inside a field');
+  if (kind < 1 || kind >= ENTRY_KINDS.length) throw new WireError('unknown_message', `entry kind ${kind}`);
+  entryTerms[row] = term;
+  entryKinds[row] = kind;
+  entryStarts[row] = start;
+  entryEnds[row] = stop;
+}
+
+/** Along a log terms never decrease, and a leader has no entry of a later term (Raft paper §5.3). */
+function checkTerms(term: number, prevTerm: number, prevIndex: number, count: number): void {
+  if (!Number.isSafeInteger(prevIndex + count)) throw new WireError('out_of_range', 'an index above 2^53 - 1');
+  let last = prevTerm;
+  for (let row = 0; row < count; row++) {
+    const next = entryTerms[row] as number;
+    if (next < last || next === 0) throw new WireError('protocol_violation', `entry of term ${next} after ${last}`);
+    last = next;
+  }
+  if (last > term) throw new WireError('protocol_violation', `entry of term ${last} from a leader of term ${term}`);
+}
+
+function makeEntries(frame: Frame, prevIndex: number, count: number): readonly Entry[] {
+  if (count === 0) return [];
+  let first = 0;
+  let end = 0;
+  for (let row = 0; row < count; row++) {
+    if (entryStarts[row] === entryEnds[row]) continue;
+    if (end === 0) first = entryStarts[row] as number;
+    end = entryEnds[row] as number;
+  }
+  // One copy for all: between the payloads lie only a few bytes of each entry's header.
+  const bytes = end === 0 ? EMPTY : keep(frame, first, end);
+  const entries: Entry[] = [];
+  for (let row = 0; row < count; row++) {
+    const start = entryStarts[row] as number;
+    const stop = entryEnds[row] as number;
+    const kind = assertDefined(ENTRY_KINDS[entryKinds[row] as number], 'kinds are checked when they are read');
+    const payload = start === stop ? EMPTY : bytes.subarray(start - first, stop - first);
+    entries.push({ index: (prevIndex + 1 + row) as LogIndex, term: entryTerms[row] as Term, kind, payload });
+  }
+  return entries;
+}

@@ -1,0 +1,315 @@
+import { crc32 } from 'node:zlib';
+import { writeFrameHeader } from '../../native-like/frame-scan/index.js';
+import { assert, assertDefined, unreachable } from '../base/assert.js';
+import { LIMITS } from '../base/limits.js';
+import type { AppendRequest, RaftMessage } from '../engines/raft/messages.js';
+import { ENTRY_KIND_VALUES, MESSAGE_FIELDS, REFUSAL_VALUES, SCALAR_FIELDS, type WireEnvelope } from './envelope.js';
+import {
+  FRAME_BODY_BYTES_MAX,
+  FRAME_BODY_BYTES_TARGET,
+  FRAME_ENTRIES_MAX,
+  FRAME_HEADER_BYTES,
+  GROUP_ID_BYTES_MAX,
+} from './protocol.js';
+import { varintBytes, writeVarint } from './varint.js';
+import { WireError } from './wire-error.js';
+
+/** Payloads up to this are copied beside their header: cheaper than one more buffer in the socket's write. */
+export const INLINE_PAYLOAD_BYTES = 4096;
+
+/** What to write to the socket, in this order. Payloads are the caller's own buffers and must never change. */
+export interface EncodedFrames {
+  readonly buffers: readonly Uint8Array[];
+  readonly bytes: number;
+  readonly frames: number;
+}
+
+const ENVELOPE_TAG = (1 << 3) | 2;
+const GROUP_TAG = (1 << 3) | 2;
+const ENTRIES_TAG = (5 << 3) | 2;
+const EMPTY = new Uint8Array(0);
+
+/** The scalar fields of the message at hand, by field number (index 0 is unused), and its one bytes field. */
+const scalars = new Float64Array(SCALAR_FIELDS);
+let payloadField = 0;
+let payload: Uint8Array = EMPTY;
+
+/** Fills `scalars` with the numbers of `message`; protobuf leaves out zeros. */
+function load(message: RaftMessage): void {
+  scalars.fill(0);
+  payloadField = 0;
+  payload = EMPTY;
+  scalars[1] = message.term;
+  switch (message.type) {
+    case 'appendRequest':
+      loadFrom2(message.prevIndex, message.prevTerm, message.commit);
+      return;
+    case 'appendResponse':
+      loadFrom2(message.rejected, message.index, message.hintIndex, message.hintTerm);
+      return;
+    case 'heartbeat':
+      loadFrom2(message.commit, message.readRound);
+      return;
+    case 'heartbeatResponse':
+      loadFrom2(message.readRound);
+      return;
+    case 'voteRequest':
+      loadFrom2(message.preVote, message.lastIndex, message.lastTerm, message.transfer);
+      return;
+    case 'voteResponse':
+      loadFrom2(message.preVote, message.granted);
+      return;
+    case 'timeoutNow':
+      return;
+    case 'readIndexRequest':
+      loadFrom2(message.id);
+      return;
+    case 'readIndexResponse':
+      loadFrom2(message.id, message.ok, message.index);
+      return;
+    case 'forwardProposal':
+      loadFrom2(message.id);
+      payloadField = 3;
+      payload = message.payload;
+      return;
+    case 'forwardProposalResponse': {
+      const refused = message.refused === null ? 0 : REFUSAL_VALUES[message.refused];
+      loadFrom2(message.id, refused, message.index, message.entryTerm);
+      return;
+    }
+    case 'snapshotChunk':
+      loadFrom2(message.streamId, message.index, message.indexTerm, message.sequence, message.last);
+      payloadField = 7;
+      payload = message.data;
+      return;
+    case 'snapshotChunkResponse':
+      loadFrom2(message.streamId, message.sequence, message.ok);
+      return;
+    default:
+      unreachable(message);
+  }
+}
+
+type Scalar = number | boolean;
+function loadFrom2(second: Scalar, third: Scalar = 0, fourth: Scalar = 0, fifth: Scalar = 0, sixth: Scalar = 0): void {
+  scalars[2] = Number(second);
+  scalars[3] = Number(third);
+  scalars[4] = Number(fourth);
+  scalars[5] = Number(fifth);
+  scalars[6] = Number(sixth);
+}
+
+/** Bytes of the message body that `load` has just filled in, its payload included, without entries. */
+function loadedBytes(): number {
+  let bytes = 0;
+  for (let field = 1; field < SCALAR_FIELDS; field++) {
+    const value = scalars[field] as number;
+    if (value === 0) continue;
+    assert(value > 0 && Number.isSafeInteger(value), 'numbers on the wire are safe non-negative integers');
+    bytes += 1 + varintBytes(value);
+  }
+  if (payload.length > 0) bytes += 1 + varintBytes(payload.length) + payload.length;
+  return bytes;
+}
+
+function messageBytes(message: RaftMessage): number {
+  load(message);
+  const bytes = loadedBytes();
+  return message.type === 'appendRequest' ? bytes + entriesBytes(message) : bytes;
+}
+
+function entriesBytes(message: AppendRequest): number {
+  const { entries } = message;
+  assert(entries.length <= LIMITS.appendEntries, 'an append message holds at most LIMITS.appendEntries entries');
+  let bytes = 0;
+  let index: number = message.prevIndex;
+  for (const entry of entries) {
+    index++;
+    // raft.md A7: a batch with a hole corrupts the follower's log; the wire has no index per entry for that reason.
+    assert(entry.index === index, 'the entries of an append message are contiguous from prevIndex + 1');
+    assert(entry.term <= message.term, 'no entry is from a later term than its leader');
+    const body = entryBytes(entry.term, entry.payload.length);
+    bytes += 1 + varintBytes(body) + body;
+  }
+  return bytes;
+}
+
+/** Tag and varint of the term, tag and byte of the kind, payload with tag and length. */
+function entryBytes(term: number, payloadLength: number): number {
+  assert(term > 0 && Number.isSafeInteger(term), 'an entry has a term');
+  const head = 1 + varintBytes(term) + 2;
+  return payloadLength === 0 ? head : head + 1 + varintBytes(payloadLength) + payloadLength;
+}
+
+function envelopeBodyBytes(groupLength: number, messageLength: number): number {
+  return 1 + varintBytes(groupLength) + groupLength + 1 + varintBytes(messageLength) + messageLength;
+}
+
+/** Bytes that `envelope` takes in a frame: what queues are bounded by. */
+export function envelopeBytes(envelope: WireEnvelope): number {
+  const body = envelopeBodyBytes(Buffer.byteLength(envelope.group), messageBytes(envelope.message));
+  return 1 + varintBytes(body) + body;
+}
+
+/** Copies small pieces into one buffer and lets large payloads stand beside it. */
+class FrameWriter {
+  readonly buffers: Uint8Array[] = [];
+  readonly meta: Buffer;
+  at = FRAME_HEADER_BYTES;
+  private flushedAt = 0;
+
+  constructor(metaBytes: number) {
+    // Not from the shared pool when large: the buffer lives until the socket has taken it.
+    this.meta = Buffer.allocUnsafe(metaBytes);
+  }
+
+  varint(value: number): void {
+    this.at = writeVarint(this.meta, this.at, value);
+  }
+
+  bytesField(tag: number, bytes: Uint8Array): void {
+    this.meta[this.at++] = tag;
+    this.varint(bytes.length);
+    if (bytes.length <= INLINE_PAYLOAD_BYTES) {
+      this.meta.set(bytes, this.at);
+      this.at += bytes.length;
+      return;
+    }
+    this.flush();
+    this.buffers.push(bytes);
+  }
+
+  flush(): void {
+    if (this.at > this.flushedAt) this.buffers.push(this.meta.subarray(this.flushedAt, this.at));
+    this.flushedAt = this.at;
+  }
+}
+
+function writeMessage(writer: FrameWriter, message: RaftMessage): void {
+  load(message);
+  for (let field = 1; field < SCALAR_FIELDS; field++) {
+    const value = scalars[field] as number;
+    if (value === 0) continue;
+    writer.meta[writer.at++] = field << 3;
+    writer.varint(value);
+  }
+  if (payload.length > 0) writer.bytesField((payloadField << 3) | 2, payload);
+  if (message.type === 'appendRequest') writeEntries(writer, message);
+}
+
+function writeEntries(writer: FrameWriter, message: AppendRequest): void {
+  for (const entry of message.entries) {
+    writer.meta[writer.at++] = ENTRIES_TAG;
+    writer.varint(entryBytes(entry.term, entry.payload.length));
+    writer.meta[writer.at++] = 1 << 3;
+    writer.varint(entry.term);
+    writer.meta[writer.at++] = 2 << 3;
+    writer.meta[writer.at++] = ENTRY_KIND_VALUES[entry.kind];
+    if (entry.payload.length > 0) writer.bytesField((3 << 3) | 2, entry.payload);
+  }
+}
+
+/** One frame's worth of envelopes: [from, to) of the list, with the sizes that the lengths on the wire need. */
+interface FramePlan {
+  readonly to: number;
+  readonly bodyBytes: number;
+  readonly standaloneBytes: number;
+  readonly messageBytes: readonly number[];
+}
+
+/** Bytes of payloads that will stand beside the frame's own buffer. */
+function standaloneBytes(message: RaftMessage): number {
+  if (message.type === 'forwardProposal') return standalone(message.payload);
+  if (message.type === 'snapshotChunk') return standalone(message.data);
+  if (message.type !== 'appendRequest') return 0;
+  let bytes = 0;
+  for (const entry of message.entries) bytes += standalone(entry.payload);
+  return bytes;
+}
+
+function standalone(bytes: Uint8Array): number {
+  return bytes.length > INLINE_PAYLOAD_BYTES ? bytes.length : 0;
+}
+
+function plan(envelopes: readonly WireEnvelope[], from: number): FramePlan {
+  let bodyBytes = 0;
+  let standaloneTotal = 0;
+  let entries = 0;
+  const sizes: number[] = [];
+  let to = from;
+  for (; to < envelopes.length && to - from < LIMITS.frameEnvelopes; to++) {
+    const { group, message } = assertDefined(envelopes[to], 'the list has no holes');
+    const groupLength = Buffer.byteLength(group);
+    assert(groupLength > 0 && groupLength <= GROUP_ID_BYTES_MAX, 'a group id has 1 to 512 bytes');
+    const size = messageBytes(message);
+    const body = envelopeBodyBytes(groupLength, size);
+    const bytes = 1 + varintBytes(body) + body;
+    if (bytes > FRAME_BODY_BYTES_MAX) throw new WireError('frame_too_large', `${message.type} of ${bytes} bytes`);
+    entries += message.type === 'appendRequest' ? message.entries.length : 0;
+    const full = bodyBytes + bytes > FRAME_BODY_BYTES_TARGET || entries > FRAME_ENTRIES_MAX;
+    if (full && to > from) break;
+    bodyBytes += bytes;
+    standaloneTotal += standaloneBytes(message);
+    sizes.push(size);
+  }
+  return { to, bodyBytes, standaloneBytes: standaloneTotal, messageBytes: sizes };
+}
+
+/** Encodes envelopes [from, plan.to) as one frame. */
+function writeFrame(envelopes: readonly WireEnvelope[], from: number, frame: FramePlan): readonly Uint8Array[] {
+  const writer = new FrameWriter(FRAME_HEADER_BYTES + frame.bodyBytes - frame.standaloneBytes);
+  for (let at = from; at < frame.to; at++) {
+    const { group, message } = assertDefined(envelopes[at], 'the list has no holes');
+    const size = assertDefined(frame.messageBytes[at - from], 'every planned message has a size');
+    const groupLength = Buffer.byteLength(group);
+    writer.meta[writer.at++] = ENVELOPE_TAG;
+    writer.varint(envelopeBodyBytes(groupLength, size));
+    writer.meta[writer.at++] = GROUP_TAG;
+    writer.varint(groupLength);
+    writer.at += writer.meta.write(group, writer.at);
+    writer.meta[writer.at++] = (MESSAGE_FIELDS[message.type] << 3) | 2;
+    writer.varint(size);
+    writeMessage(writer, message);
+  }
+  writer.flush();
+  assert(writer.at === writer.meta.length, 'the frame has the planned size');
+  finishFrame(writer.buffers, writer.meta, frame.bodyBytes);
+  return writer.buffers;
+}
+
+/** Fills in the header, which is the first 12 bytes of the first buffer. */
+function finishFrame(buffers: readonly Uint8Array[], head: Buffer, bodyBytes: number): void {
+  let crc = 0;
+  for (const [at, buffer] of buffers.entries()) {
+    crc = crc32(at === 0 ? buffer.subarray(FRAME_HEADER_BYTES) : buffer, crc);
+  }
+  writeFrameHeader(head, 0, bodyBytes, crc);
+}
+
+/**
+ * Encodes envelopes as frames: one, or more where one would be above 4 MiB, 4096 envelopes or 16 Ki entries. Payloads
+ * above 4 KiB are not copied. Throws WireError `frame_too_large` when a single message exceeds a frame (its entry was
+ * larger than the limits of requests allow) and InvariantViolation for messages that the protocol forbids.
+ */
+export function encodeFrames(envelopes: readonly WireEnvelope[]): EncodedFrames {
+  assert(envelopes.length > 0, 'a frame carries something');
+  const buffers: Uint8Array[] = [];
+  let bytes = 0;
+  let frames = 0;
+  for (let from = 0; from < envelopes.length; frames++) {
+    const frame = plan(envelopes, from);
+    for (const buffer of writeFrame(envelopes, from, frame)) buffers.push(buffer);
+    bytes += FRAME_HEADER_BYTES + frame.bodyBytes;
+    from = frame.to;
+  }
+  return { buffers, bytes, frames };
+}
+
+/** A frame around a body that is already protobuf: handshakes, pings and pongs. */
+export function frameOf(body: Uint8Array): Buffer {
+  assert(body.length <= FRAME_BODY_BYTES_MAX, 'the body fits a frame');
+  const frame = Buffer.allocUnsafe(FRAME_HEADER_BYTES + body.length);
+  frame.set(body, FRAME_HEADER_BYTES);
+  writeFrameHeader(frame, 0, body.length, crc32(body));
+  return frame;
+}

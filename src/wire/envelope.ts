@@ -1,0 +1,42 @@
+import type { GroupId } from '../base/brand.js';
+import type { EntryKind, ProposalRefusal, RaftMessage, RaftMessageType } from '../engines/raft/messages.js';
+
+/** The same shape as the transport's Envelope (this layer lies below it). */
+export interface WireEnvelope {
+  readonly group: GroupId;
+  readonly message: RaftMessage;
+}
+
+/** Field numbers of Envelope.message in peer.proto. */
+export const MESSAGE_FIELDS = {
+  appendRequest: 2,
+  appendResponse: 3,
+  heartbeat: 4,
+  heartbeatResponse: 5,
+  voteRequest: 6,
+  voteResponse: 7,
+  timeoutNow: 8,
+  readIndexRequest: 9,
+  readIndexResponse: 10,
+  forwardProposal: 11,
+  forwardProposalResponse: 12,
+  snapshotChunk: 13,
+  snapshotChunkResponse: 14,
+} as const satisfies Record<RaftMessageType, number>;
+
+export const MESSAGE_FIELD_FIRST = 2;
+export const MESSAGE_FIELD_LAST = 14;
+
+/** Enum values of peer.proto by position; `null` is the value that is never sent. */
+export const ENTRY_KINDS: readonly (EntryKind | null)[] = [null, 'noop', 'commands', 'membership'];
+export const ENTRY_KIND_VALUES: Readonly<Record<EntryKind, number>> = { noop: 1, commands: 2, membership: 3 };
+export const REFUSALS: readonly (ProposalRefusal | null)[] = [null, 'not_leader', 'no_leader', 'busy', 'transferring'];
+export const REFUSAL_VALUES: Readonly<Record<ProposalRefusal, number>> = {
+  not_leader: 1,
+  no_leader: 2,
+  busy: 3,
+  transferring: 4,
+};
+
+/** The largest number of a scalar field in any message, and so the length of the arrays that hold them. */
+export const SCALAR_FIELDS = 8;

@@ -1,0 +1,168 @@
+import { assert } from '../base/assert.js';
+import type { ReplicaId } from '../base/brand.js';
+import { frameOf } from './encode.js';
+import { kvorum } from './protobuf.js';
+import { HELLO_MAGIC, NONCE_BYTES, type VersionRange } from './protocol.js';
+import { WireError } from './wire-error.js';
+
+/** What the dialling replica says first. Field by field as in peer.proto. */
+export interface Hello {
+  readonly versions: VersionRange;
+  readonly cluster: string;
+  readonly from: string;
+  readonly to: string;
+  readonly incarnation: number;
+  readonly nonce: Uint8Array;
+}
+
+export type RefusalCode =
+  'wrong_cluster' | 'wrong_version' | 'wrong_recipient' | 'unknown_replica' | 'duplicate_replica';
+
+export interface HelloAccepted {
+  readonly outcome: 'accepted';
+  readonly version: number;
+  readonly cluster: string;
+  readonly from: string;
+  readonly incarnation: number;
+}
+
+export interface HelloRefused {
+  readonly outcome: 'refused';
+  readonly code: RefusalCode;
+  /** For the sender's log: names both sides. */
+  readonly text: string;
+  readonly from: string;
+  readonly cluster: string;
+  readonly versions: VersionRange;
+}
+
+export type HelloAnswer = HelloAccepted | HelloRefused;
+
+/** Who we are, for checking a Hello. */
+export interface Identity {
+  readonly cluster: string;
+  readonly self: ReplicaId;
+  readonly versions: VersionRange;
+  readonly incarnation: number;
+}
+
+const CODES = kvorum.peer.HelloRefused.Code;
+const CODE_VALUES: Readonly<Record<RefusalCode, number>> = {
+  wrong_cluster: CODES.WRONG_CLUSTER,
+  wrong_version: CODES.WRONG_VERSION,
+  wrong_recipient: CODES.WRONG_RECIPIENT,
+  unknown_replica: CODES.UNKNOWN_REPLICA,
+  duplicate_replica: CODES.DUPLICATE_REPLICA,
+};
+const CODE_NAMES = new Map(Object.entries(CODE_VALUES).map(([name, value]) => [value, name as RefusalCode]));
+
+/** Room for what both sides put into an answer; the ids and the cluster's name come from topologies. */
+const TEXT_CHARS_MAX = 512;
+
+/** A whole frame. */
+export function encodeHello(hello: Hello): Buffer {
+  assert(hello.nonce.length === NONCE_BYTES, 'a nonce has 16 bytes');
+  assert(Number.isSafeInteger(hello.incarnation) && hello.incarnation >= 0, 'an incarnation is a safe integer');
+  const { versions, cluster, from, to, incarnation, nonce } = hello;
+  const fields = { versionMin: versions.min, versionMax: versions.max, cluster, from, to, incarnation, nonce };
+  return frameOf(kvorum.peer.Hello.encode({ magic: HELLO_MAGIC, ...fields }).finish());
+}
+
+/** Throws WireError. */
+export function decodeHello(body: Buffer): Hello {
+  const hello = parsed(() => kvorum.peer.Hello.decode(body));
+  if (hello.magic !== HELLO_MAGIC) throw new WireError('bad_magic', 'the first frame is not a Hello');
+  const { versionMin: min, versionMax: max, cluster, from, to, incarnation } = hello;
+  if (!Number.isSafeInteger(incarnation)) throw new WireError('out_of_range', 'an incarnation above 2^53 - 1');
+  if (min === 0 || min > max) throw new WireError('protocol_violation', `versions ${min} to ${max}`);
+  if (cluster === '' || from === '' || to === '') throw new WireError('protocol_violation', 'a Hello without names');
+  const nonce = checkedNonce(hello.nonce);
+  return { versions: { min, max }, cluster, from, to, incarnation, nonce };
+}
+
+/** A whole frame. `nonce` is the one of the Hello that is answered. */
+export function encodeAnswer(answer: HelloAnswer, nonce: Uint8Array): Buffer {
+  const head = { magic: HELLO_MAGIC, nonce };
+  if (answer.outcome === 'accepted') {
+    const { version, cluster, from, incarnation } = answer;
+    return frameOf(
+      kvorum.peer.HelloAnswer.encode({ ...head, accepted: { version, cluster, from, incarnation } }).finish(),
+    );
+  }
+  const { code, from, cluster, versions } = answer;
+  const text = answer.text.slice(0, TEXT_CHARS_MAX);
+  const refused = { code: CODE_VALUES[code], text, from, cluster, versionMin: versions.min, versionMax: versions.max };
+  return frameOf(kvorum.peer.HelloAnswer.encode({ ...head, refused }).finish());
+}
+
+/** Throws WireError; also when the answer is not to the Hello with this nonce. */
+export function decodeAnswer(body: Buffer, nonce: Uint8Array): HelloAnswer {
+  const answer = parsed(() => kvorum.peer.HelloAnswer.decode(body));
+  if (answer.magic !== HELLO_MAGIC) throw new WireError('bad_magic', 'the first frame is not an answer to a Hello');
+  if (Buffer.compare(checkedNonce(answer.nonce), nonce) !== 0) {
+    throw new WireError('protocol_violation', 'the answer to another Hello');
+  }
+  if (answer.accepted) return readAccepted(answer.accepted);
+  if (answer.refused) return readRefused(answer.refused);
+  throw new WireError('unknown_message', 'an answer without an outcome that is known here');
+}
+
+// protobufjs declares every field of a nested message as optional, although decoding sets defaults.
+
+function readAccepted(accepted: kvorum.peer.HelloAccepted.$Properties): HelloAccepted {
+  const incarnation = accepted.incarnation ?? 0;
+  if (!Number.isSafeInteger(incarnation)) throw new WireError('out_of_range', 'an incarnation above 2^53 - 1');
+  const { version, cluster, from } = accepted;
+  return { outcome: 'accepted', version: version ?? 0, cluster: cluster ?? '', from: from ?? '', incarnation };
+}
+
+function readRefused(refused: kvorum.peer.HelloRefused.$Properties): HelloRefused {
+  const code = CODE_NAMES.get(refused.code ?? 0);
+  if (code === undefined) throw new WireError('unknown_message', `refusal ${refused.code}`);
+  const text = (refused.text ?? '').slice(0, TEXT_CHARS_MAX);
+  const versions = { min: refused.versionMin ?? 0, max: refused.versionMax ?? 0 };
+  return { outcome: 'refused', code, text, from: refused.from ?? '', cluster: refused.cluster ?? '', versions };
+}
+
+/**
+ * Answers a Hello, as far as it depends on configuration. `isPeer` tells the replicas that the topology knows. The order
+ * of the checks is the order of how much each explains: nothing else means anything across clusters or versions.
+ */
+export function judgeHello(hello: Hello, own: Identity, isPeer: (id: string) => boolean): HelloAnswer {
+  const { cluster, self: from, versions, incarnation } = own;
+  const refuse = (code: RefusalCode, text: string): HelloRefused => {
+    return { outcome: 'refused', code, text, from, cluster, versions };
+  };
+  if (hello.cluster !== cluster) {
+    return refuse('wrong_cluster', `replica ${from} belongs to cluster ${cluster}, not to ${hello.cluster}`);
+  }
+  const version = Math.min(hello.versions.max, versions.max);
+  if (version < Math.max(hello.versions.min, versions.min)) {
+    const theirs = `${hello.versions.min} to ${hello.versions.max}`;
+    return refuse('wrong_version', `replica ${from} speaks versions ${versions.min} to ${versions.max}, not ${theirs}`);
+  }
+  if (hello.to !== from) return refuse('wrong_recipient', `this is replica ${from}, not ${hello.to}`);
+  if (!isPeer(hello.from)) return refuse('unknown_replica', `replica ${from} knows no replica ${hello.from}`);
+  return { outcome: 'accepted', version, cluster, from, incarnation };
+}
+
+/** Checks an acceptance against what was dialled; null when it is as it should be. */
+export function judgeAcceptance(accepted: HelloAccepted, own: Identity, dialled: ReplicaId): RefusalCode | null {
+  if (accepted.cluster !== own.cluster) return 'wrong_cluster';
+  if (accepted.version < own.versions.min || accepted.version > own.versions.max) return 'wrong_version';
+  return accepted.from === dialled ? null : 'wrong_recipient';
+}
+
+function checkedNonce(nonce: Uint8Array): Uint8Array {
+  if (nonce.length !== NONCE_BYTES) throw new WireError('protocol_violation', `a nonce of ${nonce.length} bytes`);
+  return Uint8Array.from(nonce);
+}
+
+/** The generated code throws several kinds of errors for bytes that are not protobuf. */
+function parsed<T>(decode: () => T): T {
+  try {
+    return decode();
+  } catch (error) {
+    throw new WireError('malformed', error instanceof Error ? error.message : 'not protobuf');
+  }
+}

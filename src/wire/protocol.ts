@@ -1,0 +1,24 @@
+import { LIMITS } from '../base/limits.js';
+
+/** Versions of the peer protocol that this code speaks, both ends included. */
+export interface VersionRange {
+  readonly min: number;
+  readonly max: number;
+}
+export const PROTOCOL_VERSIONS: VersionRange = { min: 1, max: 1 };
+
+/** The bytes "KVRM", read as a little-endian number. */
+export const HELLO_MAGIC = 0x4d52564b;
+export const NONCE_BYTES = 16;
+
+/** u32le body length, u32le header CRC, u32le body CRC. */
+export const FRAME_HEADER_BYTES = 12;
+/** The limit counts the header. */
+export const FRAME_BODY_BYTES_MAX = LIMITS.frameBytes - FRAME_HEADER_BYTES;
+export const HANDSHAKE_BODY_BYTES_MAX = LIMITS.handshakeFrameBytes - FRAME_HEADER_BYTES;
+/** `<keyspace>/<partition>` in UTF-8. */
+export const GROUP_ID_BYTES_MAX = 512;
+/** Entries in all messages of one frame: without it a 10 MB frame of empty entries would become 4 million objects. */
+export const FRAME_ENTRIES_MAX = 16 * LIMITS.appendEntries;
+/** The sender begins another frame here, so that one frame is never long to check and decode. */
+export const FRAME_BODY_BYTES_TARGET = 4 * 1024 * 1024;
