@@ -182,7 +182,14 @@ function shortLength(buffer: Uint8Array, start: number, end: number, out: RespSc
  * `out.searchedTo` on it; `tooBig` when the line is too long. A NUL stops the search for good, as strchr stops in Redis:
  * the line can then only become too long.
  */
-function findLineEnd(buffer: Uint8Array, start: number, end: number, limits: RespLimits, out: RespScan): RespStatus {
+function findLineEnd(
+  buffer: Uint8Array,
+  start: number,
+  end: number,
+  limits: RespLimits,
+  out: RespScan,
+  tooBig: RespStatus,
+): RespStatus {
   let at = start + out.searchedTo;
   while (at < end && buffer[at] !== CR && buffer[at] !== 0) at++;
   out.searchedTo = at - start;
