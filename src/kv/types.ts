@@ -51,13 +51,21 @@ export type Operation =
 
 /**
  * What one client request changes, atomically. More than one operation is an atomic batch (mput, mdelete, MSET, DEL):
- * a later operation sees the earlier ones; if one is unmet or invalid, none of the batch takes effect (X4).
- * `allOrNothing: false` (DEL, MSET: nothing can fail) needs no checking first.
+ * a later operation sees the earlier ones; if one is unmet or invalid, none of the batch takes effect (raft.md X4).
  */
 export interface Command {
+  /** 1 to LIMITS.batchOperations. */
   readonly operations: readonly Operation[];
-  /** At-most-once: see sessions. */
-  readonly session?: { readonly clientId: string; readonly seq: number };
+  /**
+   * At-most-once: see sessions. `clientId` is 1 to LIMITS.clientIdBytes bytes as UTF-8, `seq` a safe integer from 0. A
+   * command of several operations with a session may not ask for `returnPrevious`: its kept result must stay small.
+   */
+  readonly session?: Session;
+}
+
+export interface Session {
+  readonly clientId: string;
+  readonly seq: number;
 }
 
 export type OperationStatus =
@@ -70,7 +78,9 @@ export type OperationStatus =
   | 'unmet'
   | 'not_an_integer'
   | 'integer_overflow'
-  | 'value_would_be_too_large';
+  | 'value_would_be_too_large'
+  /** Another operation of the same batch failed, so this one took no effect either. */
+  | 'skipped';
 
 export interface OperationResult {
   readonly status: OperationStatus;
