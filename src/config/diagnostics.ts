@@ -1,5 +1,4 @@
 import { unreachable } from '../base/assert.js';
-import { KvorumError } from '../base/errors/error.js';
 
 /** Where a value came from. Lines and columns count from 1. */
 export type Origin =
@@ -70,22 +69,6 @@ export function sortDiagnostics(diagnostics: readonly Diagnostic[]): Diagnostic[
     }
     return rank[a.at.kind] - rank[b.at.kind];
   });
-}
-
-/** Everything that is wrong with a configuration, at once. The message holds every diagnostic, ready to print. */
-export class ConfigError extends KvorumError {
-  /** In reading order; warnings included, at least one error among them. */
-  readonly diagnostics: readonly Diagnostic[];
-
-  constructor(diagnostics: readonly Diagnostic[]) {
-    const sorted = sortDiagnostics(diagnostics);
-    super('config_invalid', formatDiagnostics(sorted));
-    this.diagnostics = sorted;
-  }
-}
-
-export function isConfigError(value: unknown): value is ConfigError {
-  return value instanceof ConfigError;
 }
 
 /** Collects diagnostics while a configuration is read. */

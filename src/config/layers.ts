@@ -1,5 +1,13 @@
 import type { Origin, Reporter } from './diagnostics.js';
-import { describeAllowed, environmentName, flagName, parseText, type Json, type OptionSpec } from './option.js';
+import {
+  attributeName,
+  describeAllowed,
+  environmentName,
+  flagName,
+  parseText,
+  type Json,
+  type OptionSpec,
+} from './option.js';
 import { findOption, OPTIONS } from './options.js';
 import type { Source, SourcePath } from './source.js';
 import { suggest } from './suggest.js';
@@ -20,7 +28,10 @@ export interface ResolvedValue {
 export type ResolvedValues = ReadonlyMap<string, ResolvedValue>;
 
 export type Environment = Readonly<Record<string, string | undefined>>;
-/** By concrete path. Text is read as the option's type; anything else is taken as it is. */
+/**
+ * By concrete path, or by the name that commander gives a flag (`dataDir`, `replica`, `timingHeartbeatMs`). Text is read
+ * as the option's type; anything else is taken as it is.
+ */
 export type Flags = Readonly<Record<string, Json | undefined>>;
 
 /** One option of this topology: the table's entry, with the name of its replica or keyspace filled in. */
@@ -29,6 +40,14 @@ interface ConcreteOption {
   readonly path: string;
   readonly source: SourcePath;
 }
+
+/** `timingHeartbeatMs` finds `timing.heartbeatMs`, `replica` finds `local`. */
+const PATHS_BY_FLAG: ReadonlyMap<string, string> = new Map(
+  OPTIONS.flatMap((spec) => {
+    const flag = flagName(spec);
+    return flag === null ? [] : [[attributeName(flag), spec.path] as const];
+  }),
+);
 
 /** Variables that belong to other parts of the program. */
 const FOREIGN_VARIABLES = /^KVORUM_(NODE|OUTPUT|DEBUG|TEST_.*|BENCH_.*|CI_.*|SIM_.*)$/;
@@ -133,8 +152,9 @@ function readEnvironment(
 function readFlags(options: readonly ConcreteOption[], flags: Flags, reporter: Reporter): ReadonlyMap<string, Said> {
   const byPath = new Map(options.filter(isChangeable).map((option) => [option.path, option]));
   const values = new Map<string, Said>();
-  for (const [path, given] of Object.entries(flags)) {
+  for (const [key, given] of Object.entries(flags)) {
     if (given === undefined) continue;
+    const path = PATHS_BY_FLAG.get(key) ?? key;
     const option = byPath.get(path);
     const spec = findOption(path);
     const name = (spec === undefined ? null : flagName(spec)) ?? `--set ${path}`;
@@ -171,6 +191,7 @@ function isChangeable(option: ConcreteOption): boolean {
 /** A value with its place, for messages that name two options: `150 (default)`, `100 (a.yaml:3:9)`. */
 export function showSaid(said: { readonly value: Json; readonly origin: Origin }): string {
   const { origin } = said;
-  if (origin.kind === 'file') return show(said.value);
-  return `${show(said.value)} (${origin.kind === 'default' ? 'the default' : `${origin.kind} ${origin.name}`})`;
+  const shown = Array.isArray(said.value) ? `[${said.value.join(', ')}]` : show(said.value);
+  if (origin.kind === 'file') return shown;
+  return `${shown} (${origin.kind === 'default' ? 'the default' : `${origin.kind} ${origin.name}`})`;
 }

@@ -1,5 +1,6 @@
 import { crossCheck } from './checks.js';
-import { ConfigError, Reporter, sortDiagnostics, type Diagnostic } from './diagnostics.js';
+import { Reporter, sortDiagnostics, type Diagnostic } from './diagnostics.js';
+import { ConfigError } from './errors.js';
 import { layer, type Environment, type Flags, type ResolvedValues } from './layers.js';
 import { buildTopology } from './resolve.js';
 import { parseSource, readSource } from './source.js';
@@ -13,7 +14,7 @@ export interface LoadRequest {
   readonly text?: string;
   /** Usually `process.env`. Left out, the environment has no say. */
   readonly env?: Environment;
-  /** By path, for example `{ 'timing.heartbeatMs': 20, local: ['n1'] }`. Text is read as the option's type. */
+  /** By path or by commander's name of the flag, for example `{ 'timing.heartbeatMs': 20, replica: ['n1'] }`. */
   readonly flags?: Flags;
   /** What a relative `dataDir` is relative to; the working directory of the process when left out. */
   readonly workingDir?: string;

@@ -57,6 +57,11 @@ export function flagName(spec: OptionSpec): string | null {
     .toLowerCase()}`;
 }
 
+/** What commander calls a flag: `--timing-heartbeat-ms` becomes `timingHeartbeatMs`. */
+export function attributeName(flag: string): string {
+  return flag.slice(2).replaceAll(/-([a-z])/g, (_, letter: string) => letter.toUpperCase());
+}
+
 /** What is allowed, in words, for messages and documentation. */
 export function describeAllowed(spec: OptionSpec): string {
   const unit = spec.unit === undefined ? '' : ` ${spec.unit}`;

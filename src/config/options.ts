@@ -98,7 +98,7 @@ export const OPTIONS: readonly OptionSpec[] = [
     type: 'choice',
     choices: ENGINES_AVAILABLE,
     refused: ENGINES_KNOWN.filter((engine) => !ENGINES_AVAILABLE.some((available) => available === engine)),
-    required: true,
+    default: 'raft',
     doc: 'How the keyspace is replicated. It cannot be changed once the keyspace has data.',
   },
   {

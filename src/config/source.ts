@@ -1,7 +1,8 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { isAlias, isMap, isNode, isScalar, isSeq, LineCounter, parseDocument, type Document, type Node } from 'yaml';
-import { ConfigError, Reporter, type Diagnostic, type Origin } from './diagnostics.js';
+import { Reporter, type Diagnostic, type Origin } from './diagnostics.js';
+import { ConfigError } from './errors.js';
 import { suggest } from './suggest.js';
 
 /** A topology is written by hand; anything larger is another file by mistake. */

@@ -1,6 +1,7 @@
 /**
  * The candidate that a typing mistake was probably meant to be, or null. Accepts one mistake per three letters
- * (insertion, deletion, substitution, swapped neighbours), and ignores case, `-` and `_`.
+ * (insertion, deletion, substitution, swapped neighbours), and ignores case, `-` and `_`. Otherwise one may begin with
+ * the other: `warning` finds `warn`.
  */
 export function suggest(written: string, candidates: readonly string[]): string | null {
   const plain = fold(written);
@@ -14,7 +15,11 @@ export function suggest(written: string, candidates: readonly string[]): string 
       bestDistance = distance;
     }
   }
-  return best;
+  return best ?? candidates.find((candidate) => isPrefix(fold(candidate), plain)) ?? null;
+}
+
+function isPrefix(a: string, b: string): boolean {
+  return Math.min(a.length, b.length) >= 3 && a !== b && (a.startsWith(b) || b.startsWith(a));
 }
 
 function fold(text: string): string {

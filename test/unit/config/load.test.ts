@@ -1,0 +1,173 @@
+import { resolve } from 'node:path';
+import t from 'tap';
+import { formatDiagnostics } from '../../../src/config/diagnostics.js';
+import { ConfigError } from '../../../src/config/errors.js';
+import { loadTopology, type LoadRequest } from '../../../src/config/load.js';
+
+const THREE = `cluster: demo
+replicas:
+  - { id: n1, peer: 127.0.0.1:7101, http: 127.0.0.1:8101, redis: 127.0.0.1:6101 }
+  - { id: n2, peer: 127.0.0.1:7102, http: 127.0.0.1:8102 }
+  - { id: n3, peer: 127.0.0.1:7103 }
+`;
+
+const load = (more: string, request: LoadRequest = {}) =>
+  loadTopology({ file: 'a.yaml', text: THREE + more, ...request });
+
+function messages(more: string, request: LoadRequest = {}): string[] {
+  try {
+    load(more, request);
+  } catch (error) {
+    if (error instanceof ConfigError) return error.message.split('\n').filter((line) => !line.startsWith('  '));
+    throw error;
+  }
+  return [];
+}
+
+t.test('a small file is completed by defaults', (t) => {
+  const { topology, warnings } = load('', { workingDir: '/srv' });
+  t.same(warnings, []);
+  t.equal(topology.dataDir, resolve('/srv/data'), 'relative to the working directory, not to the file');
+  t.same(topology.local, ['n1', 'n2', 'n3'], 'all replicas are local');
+  t.same(topology.keyspaces, [{ name: 'default', engine: 'raft', reads: 'linearizable', partitions: 1 }]);
+  t.equal(topology.defaultKeyspace, 'default');
+  t.same(topology.replicas[1], {
+    id: 'n2',
+    region: null,
+    peer: { listen: { host: '127.0.0.1', port: 7102 }, advertise: { host: '127.0.0.1', port: 7102 } },
+    http: { listen: { host: '127.0.0.1', port: 8102 }, advertise: { host: '127.0.0.1', port: 8102 } },
+    redis: null,
+  });
+  t.same(topology.timing.electionTimeoutMs, [150, 300]);
+  t.equal(topology.storage.fsync, true);
+  t.same(structuredClone(topology), topology, 'can be handed to a worker thread');
+  t.end();
+});
+
+t.test('file, environment and flags overrule each other in this order', (t) => {
+  const { topology, origins } = load('timing: { heartbeatMs: 40 }\nlog: { level: debug }\n', {
+    env: { KVORUM_TIMING_HEARTBEAT_MS: '30', KVORUM_DATA_DIR: '/var/lib/kvorum', KVORUM_MEMORY: '', PATH: '/bin' },
+    flags: { 'timing.heartbeatMs': '20', local: ['n2'], 'replicas.n3.redis': '127.0.0.1:6103' },
+  });
+  t.equal(topology.timing.heartbeatMs, 20);
+  t.equal(topology.dataDir, '/var/lib/kvorum');
+  t.equal(topology.memory, false, 'an empty variable counts as unset');
+  t.same(topology.local, ['n2']);
+  t.same(topology.replicas[2]?.redis?.listen, { host: '127.0.0.1', port: 6103 });
+  const file = { kind: 'file', file: 'a.yaml', line: 6, column: 24 };
+  t.same(origins.get('timing.heartbeatMs'), {
+    path: 'timing.heartbeatMs',
+    value: 20,
+    origin: { kind: 'flag', name: '--timing-heartbeat-ms' },
+    overruled: [
+      { value: 30, origin: { kind: 'environment', name: 'KVORUM_TIMING_HEARTBEAT_MS' } },
+      { value: 40, origin: file },
+    ],
+  });
+  t.same(origins.get('local')?.origin, { kind: 'flag', name: '--replica' });
+  t.same(origins.get('limits.keyBytes')?.origin, { kind: 'default' });
+  t.end();
+});
+
+t.test('flags may bear the names that commander gives them', (t) => {
+  const { topology } = load('', { flags: { replica: ['n1'], dataDir: '/tmp/x', timingHeartbeatMs: 60, memory: true } });
+  t.same(
+    [topology.local, topology.dataDir, topology.timing.heartbeatMs, topology.memory],
+    [['n1'], '/tmp/x', 60, true],
+  );
+  t.end();
+});
+
+t.test('the environment can supply what the file must not leave out', (t) => {
+  const text = 'replicas: [{ id: n-1, http: 127.0.0.1:8101 }]';
+  const env = { KVORUM_CLUSTER: 'fromenv', KVORUM_REPLICAS_N_1_PEER: '127.0.0.1:7101', KVORUM_LOCAL: 'n-1' };
+  const { topology } = loadTopology({ text, env });
+  t.equal(topology.cluster, 'fromenv');
+  t.equal(topology.replicas[0]?.peer.listen.port, 7101);
+  t.throws(() => loadTopology({ text }), { code: 'config_invalid' });
+  t.end();
+});
+
+t.test('mistakes in the environment and in flags are named as such', (t) => {
+  t.same(
+    messages('timing: { tickMs: 5 }\n', {
+      env: { KVORUM_LOG_LEVEL: 'warm', KVORUM_TIMING_TICKMS: '3', KVORUM_NODE: 'http://127.0.0.1:8101' },
+      flags: { 'timing.electionTimeoutMs': '90,180', 'timing.hartbeatMs': '1', local: 'n1,n7' },
+    }),
+    [
+      'environment KVORUM_LOG_LEVEL: error: log.level is "warm": allowed is one of trace, debug, info, warn, error, fatal, silent; did you mean "warn"?',
+      'environment KVORUM_TIMING_TICKMS: warning: no option has this name, it is ignored; did you mean KVORUM_TIMING_TICK_MS?',
+      'flag --set timing.hartbeatMs: error: there is no option timing.hartbeatMs in this topology: did you mean timing.heartbeatMs?',
+      'flag --replica: error: local names "n7", which is no replica of this topology: replicas are n1, n2, n3',
+      'flag --timing-election-timeout-ms: error: timing.heartbeatMs is 50 (the default) and timing.electionTimeoutMs is [90, 180] (flag --timing-election-timeout-ms): more than two heartbeats must fit into the shortest election timeout',
+    ],
+  );
+  t.end();
+});
+
+t.test('a message shows the line with a caret beneath', (t) => {
+  t.throws(() => load('log: { level: inof }\n'), {
+    message:
+      'a.yaml:6:15: error: log.level is "inof": allowed is one of trace, debug, info, warn, error, fatal, silent; did you mean "info"?\n' +
+      '  6 | log: { level: inof }\n' +
+      '    |               ^^^^',
+  });
+  t.end();
+});
+
+t.test('a file that cannot be read', (t) => {
+  t.throws(() => loadTopology({ file: 'configs/lcoal.yaml' }), {
+    code: 'config_invalid',
+    message: 'error: there is no file configs/lcoal.yaml; did you mean configs/local.yaml?',
+  });
+  t.throws(() => loadTopology({ file: 'configs' }), { message: /configs is a folder/ });
+  t.end();
+});
+
+t.test('an even number of voters is warned about', (t) => {
+  const { warnings } = load('  - { id: n4, peer: 127.0.0.1:7104 }\n');
+  t.match(formatDiagnostics(warnings), /^a\.yaml:2:1: warning: 4 voters survive 1 failure, no more than 3 would/);
+  t.end();
+});
+
+t.test('listeners of replicas on other hosts may be equal', (t) => {
+  const text = `cluster: demo
+insecureAllowRemote: true
+replicas:
+  - { id: n1, peer: { listen: 0.0.0.0:7101, advertise: host1:7101 } }
+  - { id: n2, peer: { listen: 0.0.0.0:7101, advertise: host2:7101 } }
+  - { id: n3, peer: { listen: "[::]:7101", advertise: "[2001:db8::3]:7101" } }
+`;
+  const { topology, warnings } = loadTopology({ text: `${text}local: [n1]\n` });
+  t.same(topology.replicas[2]?.peer.advertise, { host: '2001:db8::3', port: 7101 });
+  t.equal(warnings.length, 1, 'the exposure is warned about at every start');
+  t.throws(
+    () => loadTopology({ text }),
+    { message: /replicas\.n2\.peer is 0\.0\.0\.0:7101: replicas\.n1\.peer/ },
+    'one host',
+  );
+  t.end();
+});
+
+t.test('aliases are followed and positions point at what they stand for', (t) => {
+  t.equal(load('timing: &t { heartbeatMs: 20 }\n').topology.timing.heartbeatMs, 20);
+  t.same(messages('keyspaces: { default: &k { engine: raft, reads: x }, b: *k }\n'), [
+    'a.yaml:6:49: error: keyspaces.default.reads is "x": allowed is one of linearizable, lease, stale',
+    'a.yaml:6:49: error: keyspaces.b.reads is "x": allowed is one of linearizable, lease, stale',
+  ]);
+  t.end();
+});
+
+t.test('the default keyspace comes first', (t) => {
+  const { topology } = load('keyspaces: { a: { partitions: 4 }, default: { engine: raft, reads: stale } }\n');
+  t.same(
+    topology.keyspaces.map(({ name }) => name),
+    ['default', 'a'],
+  );
+  t.equal(
+    load('keyspaces: { orders: { engine: raft } }\n').topology.defaultKeyspace,
+    'orders',
+    'or it is the only one',
+  );
+  t.end();
+});
