@@ -1,0 +1,117 @@
+/**
+ * The one table of metrics. The registry, the types of what may be recorded and docs/metrics.md are made from it; a
+ * test keeps them equal. Rules (style of Prometheus): base units, the unit in the name, `_total` for counters, labels
+ * with few values: never a key, never a client's address. Every series also carries the label `replica`.
+ */
+export interface MetricSpec {
+  readonly type: 'counter' | 'gauge' | 'histogram';
+  readonly help: string;
+  readonly labels: readonly string[];
+}
+
+interface Typed<Type extends MetricSpec['type'], Labels extends readonly string[]> {
+  readonly type: Type;
+  readonly help: string;
+  readonly labels: Labels;
+}
+
+function counter<const Labels extends readonly string[]>(help: string, labels: Labels): Typed<'counter', Labels> {
+  return { type: 'counter', help, labels };
+}
+function gauge<const Labels extends readonly string[]>(help: string, labels: Labels): Typed<'gauge', Labels> {
+  return { type: 'gauge', help, labels };
+}
+function histogram<const Labels extends readonly string[]>(help: string, labels: Labels): Typed<'histogram', Labels> {
+  return { type: 'histogram', help, labels };
+}
+
+export const METRICS = {
+  // The replica as a whole.
+  kvorum_build_info: gauge('Always 1; the labels name the version of Kvorum and of Node.js', ['version', 'node']),
+  kvorum_uptime_seconds: gauge('Time since the replica started', []),
+  kvorum_restarts_total: counter('Times the supervisor started the replica again after a crash', []),
+  kvorum_healthcheck: gauge('1 when the check holds, else 0. `type` is liveness or readiness', ['type', 'name']),
+  // Clients. `api` is http or resp.
+  kvorum_client_requests_total: counter('Requests answered. `outcome` is ok, rejected (nothing happened) or unknown', [
+    'api',
+    'op',
+    'outcome',
+  ]),
+  kvorum_client_request_duration_seconds: histogram('Time from a request to its answer', ['api', 'op']),
+  kvorum_client_refused_total: counter('Requests refused, by the code of docs/errors.md', ['api', 'code']),
+  // Raft, one member per keyspace.
+  kvorum_raft_has_leader: gauge('1 when this member knows a leader', ['keyspace']),
+  kvorum_raft_is_leader: gauge('1 when this member leads', ['keyspace']),
+  kvorum_raft_term: gauge('Current term', ['keyspace']),
+  kvorum_raft_commit_index: gauge('Highest log index known to be committed', ['keyspace']),
+  kvorum_raft_applied_index: gauge('Highest log index applied to the state machine', ['keyspace']),
+  kvorum_raft_last_index: gauge('Highest log index in the log', ['keyspace']),
+  kvorum_raft_first_index: gauge('Lowest log index still in the log', ['keyspace']),
+  kvorum_raft_leader_changes_total: counter('Leader changes this member has seen', ['keyspace']),
+  kvorum_raft_elections_total: counter('Elections this member has called', ['keyspace']),
+  kvorum_raft_proposals_total: counter(
+    'Batches of writes proposed here. `result` is committed, refused (nothing happened) or unknown',
+    ['keyspace', 'result'],
+  ),
+  kvorum_raft_proposals_pending: gauge('Batches of writes without an answer yet', ['keyspace']),
+  kvorum_raft_read_index_total: counter('Read index rounds asked for: all reads of one turn share one', ['keyspace']),
+  kvorum_raft_reads_total: counter('Linearizable and lease reads. `result` is served or refused', [
+    'keyspace',
+    'result',
+  ]),
+  kvorum_raft_reads_pending: gauge('Batches of reads without an answer yet', ['keyspace']),
+  kvorum_raft_progress_lag_entries: gauge('Leader only: entries that the follower is known to lack', [
+    'keyspace',
+    'peer',
+  ]),
+  kvorum_raft_entries_applied_total: counter('Log entries applied', ['keyspace']),
+  kvorum_commands_applied_total: counter('Commands of clients applied', ['keyspace']),
+  // The state.
+  kvorum_keys: gauge('Live keys', ['keyspace']),
+  kvorum_revision: gauge('Revision of the last change', ['keyspace']),
+  // Disk.
+  kvorum_wal_fsync_duration_seconds: histogram('Time from handing records to the log until they are durable', []),
+  kvorum_wal_appends_total: counter('Appends to the log: one per turn that had something to store', []),
+  kvorum_wal_bytes: gauge('Size of the log on disk', []),
+  kvorum_wal_stalled_seconds: gauge('How long the oldest unfinished sync of the log has been running', []),
+  kvorum_checkpoint_index: gauge('Log index of the last durable checkpoint', ['keyspace']),
+  kvorum_checkpoint_bytes: gauge('Size of the checkpoint on disk', ['keyspace']),
+  kvorum_checkpoints_total: counter('Checkpoints written. `result` is ok or failed', ['keyspace', 'result']),
+  kvorum_checkpoint_seconds_total: counter('Time spent writing checkpoints', ['keyspace']),
+  kvorum_snapshots_total: counter('Snapshots between replicas. `event` is sent, received or failed', [
+    'keyspace',
+    'event',
+  ]),
+  // Other replicas.
+  kvorum_peer_connected: gauge('1 while a link with the peer is up', ['peer']),
+  kvorum_peer_frames_total: counter('Frames. `direction` is sent or received', ['peer', 'direction']),
+  kvorum_peer_bytes_total: counter('Bytes of frames. `direction` is sent or received', ['peer', 'direction']),
+  kvorum_peer_reconnects_total: counter('Times the link was opened again', ['peer']),
+  kvorum_peer_closed_total: counter('Links closed or refused, by reason', ['peer', 'reason']),
+  kvorum_peer_queue_bytes: gauge('Bytes waiting to be sent', ['peer']),
+  kvorum_messages_total: counter('Protocol messages. `event` is sent, received or dropped', ['event']),
+  // The event loop and memory of the replica's thread.
+  kvorum_turns_total: counter('Turns of the replica loop that had something to do', []),
+  kvorum_event_loop_lag_seconds: gauge('Lateness of timers since the last scrape. `stat` is mean, p50, p99 or max', [
+    'stat',
+  ]),
+  kvorum_event_loop_utilization_ratio: gauge('Share of time the event loop was busy since the last scrape', []),
+  kvorum_heap_bytes: gauge('Memory of the thread. `kind` is used, total, external or array_buffers', ['kind']),
+  kvorum_process_resident_bytes: gauge('Resident memory of the host process, all replicas together', []),
+} as const satisfies Record<string, MetricSpec>;
+
+export type MetricName = keyof typeof METRICS;
+
+type NamesOf<Type extends MetricSpec['type']> = {
+  [Name in MetricName]: (typeof METRICS)[Name]['type'] extends Type ? Name : never;
+}[MetricName];
+
+export type HistogramName = NamesOf<'histogram'>;
+/** Metrics whose value is read when somebody scrapes. */
+export type SampledName = NamesOf<'counter' | 'gauge'>;
+
+export type LabelsOf<Name extends MetricName> = Readonly<Record<(typeof METRICS)[Name]['labels'][number], string>>;
+/** The labels as an optional argument: left out for a metric that has none. */
+export type LabelsArgument<Name extends MetricName> = (typeof METRICS)[Name]['labels'] extends readonly []
+  ? []
+  : [labels: LabelsOf<Name>];
