@@ -5,6 +5,7 @@ import { configCommand } from './commands/config.js';
 import { startCommand } from './commands/start.js';
 import { walCommand } from './commands/wal.js';
 import { dataCommands } from './commands/data.js';
+import { paletteFor } from './output/colour.js';
 import { VERSION } from '../version.js';
 
 const EXIT_CODES = `
@@ -46,7 +47,7 @@ function exitWithErrors(command: Command): void {
 
 function report(error: KvorumError): void {
   if (error instanceof ConfigError) {
-    process.stderr.write(`${error.format()}\n`);
+    process.stderr.write(`${error.format(paletteFor(process.stderr))}\n`);
     return;
   }
   const lines = [`error: ${error.message}`];

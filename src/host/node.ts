@@ -83,7 +83,13 @@ async function start(options: NodeOptions, closers: (() => Promise<void>)[]): Pr
   closers.push(() => replica.close());
   const metrics = createMetrics({ replica: config.id });
   const router = new NodeRouter({ topology, replica, storage, transport, metrics });
-  collectReplicaMetrics(metrics, { replica, storage, transport });
+  collectReplicaMetrics(metrics, {
+    replica,
+    storage,
+    transport,
+    liveness: () => router.liveness(),
+    readiness: () => router.readiness(),
+  });
   await replica.start();
   const http = await startHttp(router, config, topology, logger);
   if (http !== null) closers.push(() => http.close());

@@ -42,6 +42,8 @@ export class Replica {
   readonly self: ReplicaId;
   readonly members: ReadonlyMap<GroupId, Member>;
   readonly stats = createReplicaStats();
+  /** Told how long each append to the log took until it was durable, in milliseconds. */
+  onLogSynced: (milliseconds: number) => void = () => undefined;
   readonly #options: ReplicaOptions;
   readonly #clock: Clock;
   readonly #scheduler: Scheduler;
@@ -217,8 +219,7 @@ export class Replica {
       this.#appendsInFlight--;
       assert(this.#appendsInFlight >= 0, 'an append is done once');
       const tookMs = this.#clock.monotonicMs() - startMs;
-      this.stats.logSyncMsTotal += tookMs;
-      this.stats.logSyncMsMax = Math.max(this.stats.logSyncMsMax, tookMs);
+      this.onLogSynced(tookMs);
       for (const { member, batch } of persisted) member.onPersisted(batch);
       for (const { group, message } of held) this.#outbox.add(group, message);
       this.wake();

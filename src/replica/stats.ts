@@ -42,8 +42,6 @@ export function createMemberStats(): MemberStats {
 export interface ReplicaStats {
   turns: number;
   logAppends: number;
-  logSyncMsTotal: number;
-  logSyncMsMax: number;
   messagesSent: number;
   messagesDropped: number;
   messagesReceived: number;
@@ -53,8 +51,6 @@ export function createReplicaStats(): ReplicaStats {
   return {
     turns: 0,
     logAppends: 0,
-    logSyncMsTotal: 0,
-    logSyncMsMax: 0,
     messagesSent: 0,
     messagesDropped: 0,
     messagesReceived: 0,

@@ -4,7 +4,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import { freePorts } from './ports.js';
+import { freePorts } from '../../src/host/cluster.js';
 
 const EXECUTABLE = fileURLToPath(new URL('../../src/cli/kvorum.cjs', import.meta.url));
 

@@ -4,7 +4,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { freePorts } from './ports.js';
+import { freePorts } from '../../../src/host/cluster.js';
 
 /** A running three-replica system, reached at the port of its leader. */
 export interface RunningSystem {

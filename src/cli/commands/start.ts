@@ -6,6 +6,7 @@ import { Launcher } from '../../host/launcher.js';
 import type { SupervisedReplica } from '../../host/supervisor.js';
 import { createLogger } from '../../observe/logger.js';
 import { VERSION } from '../../version.js';
+import { printDiagnostics } from '../output/diagnostics.js';
 import { formatTable } from '../output/table.js';
 
 interface StartOptions {
@@ -37,7 +38,7 @@ export function startCommand(): Command {
 async function run(file: string, flags: StartOptions): Promise<void> {
   const startedMs = performance.now();
   const { topology, warnings } = loadTopology({ file, env: process.env, flags: { ...flags } });
-  for (const warning of warnings) process.stderr.write(`${warning}\n`);
+  printDiagnostics(warnings);
   const logger = createLogger({ level: topology.log.level, replica: 'host' });
   const launcher = new Launcher({ topology, logger });
   const signalled = untilSignalled(launcher);
