@@ -101,7 +101,7 @@ export class FieldReader {
         this.advance(8);
         return;
       case LENGTH_DELIMITED:
-        this.at += this.length();
+        this.advance(this.varint());
         return;
       case FIXED32:
         this.advance(4);

@@ -1,0 +1,138 @@
+import * as fc from 'fast-check';
+import type { GroupId, LogIndex, ReplicaId, Term } from '../../../src/base/brand.js';
+import type { Entry, RaftMessage } from '../../../src/engines/raft/messages.js';
+import type { Route, WireEnvelope } from '../../../src/wire/codec.js';
+
+export const ROUTE: Route = { from: 'n1' as ReplicaId, to: 'n2' as ReplicaId };
+
+/** Small numbers, and those at which a varint gets another byte. */
+const number = fc.oneof(
+  fc.nat(300),
+  fc.maxSafeNat(),
+  fc.constantFrom(0, 127, 128, 2 ** 28 - 1, 2 ** 28, 2 ** 32, 2 ** 35, 2 ** 49, Number.MAX_SAFE_INTEGER),
+);
+const index = number as fc.Arbitrary<LogIndex>;
+const term = number as fc.Arbitrary<Term>;
+const flag = fc.boolean();
+/** Around the bound above which a payload is not copied by the encoder. */
+const bytes = fc.oneof(
+  fc.uint8Array({ maxLength: 40 }),
+  fc.constantFrom(4095, 4096, 4097, 9000).map((length) => new Uint8Array(length).fill(length)),
+);
+const group = fc.constantFrom('default/0', 'carts/17', 'schlüssel/3', 'x/0') as fc.Arbitrary<GroupId>;
+
+interface Draft {
+  readonly kind: Entry['kind'];
+  readonly step: number;
+  readonly payload: Uint8Array;
+}
+const draft: fc.Arbitrary<Draft> = fc.record({
+  kind: fc.constantFrom('noop', 'commands', 'membership'),
+  step: fc.nat(3),
+  payload: bytes,
+});
+
+/** Terms never decrease from prevTerm to the message's term. */
+const appendRequest: fc.Arbitrary<RaftMessage> = fc
+  .record({
+    prevIndex: fc.oneof(fc.nat(300), fc.integer({ min: 2 ** 40, max: 2 ** 52 })),
+    prevTerm: fc.oneof(fc.nat(300), fc.integer({ min: 2 ** 40, max: 2 ** 52 })),
+    ahead: fc.nat(3),
+    commit: index,
+    drafts: fc.array(draft, { maxLength: 6 }),
+  })
+  .map(({ prevIndex, prevTerm, ahead, commit, drafts }) => {
+    let last = prevTerm;
+    const entries = drafts.map(({ kind, step, payload }, at): Entry => {
+      last = Math.max(1, last + step);
+      return { index: (prevIndex + 1 + at) as LogIndex, term: last as Term, kind, payload };
+    });
+    return {
+      type: 'appendRequest',
+      ...ROUTE,
+      term: (last + ahead) as Term,
+      prevIndex: prevIndex as LogIndex,
+      prevTerm: prevTerm as Term,
+      commit,
+      entries,
+    };
+  });
+
+function message<T extends RaftMessage['type']>(
+  type: T,
+  fields: {
+    [K in keyof Omit<Extract<RaftMessage, { type: T }>, 'type' | 'from' | 'to' | 'term'>]: fc.Arbitrary<unknown>;
+  },
+): fc.Arbitrary<RaftMessage> {
+  return fc.record({
+    type: fc.constant(type),
+    from: fc.constant(ROUTE.from),
+    to: fc.constant(ROUTE.to),
+    term,
+    ...fields,
+  }) as unknown as fc.Arbitrary<RaftMessage>;
+}
+
+const refused = fc.constantFrom(null, 'not_leader', 'no_leader', 'busy', 'transferring');
+
+export const anyMessage: fc.Arbitrary<RaftMessage> = fc.oneof(
+  { arbitrary: appendRequest, weight: 5 },
+  message('appendResponse', { rejected: flag, index, hintIndex: index, hintTerm: term }),
+  message('heartbeat', { commit: index, readRound: number }),
+  message('heartbeatResponse', { readRound: number }),
+  message('voteRequest', { preVote: flag, lastIndex: index, lastTerm: term, transfer: flag }),
+  message('voteResponse', { preVote: flag, granted: flag }),
+  message('timeoutNow', {}),
+  message('readIndexRequest', { id: number }),
+  message('readIndexResponse', { id: number, ok: flag, index }),
+  message('forwardProposal', { id: number, payload: bytes }),
+  message('forwardProposalResponse', { id: number, refused, index, entryTerm: term }),
+  message('snapshotChunk', { streamId: number, index, indexTerm: term, sequence: number, last: flag, data: bytes }),
+  message('snapshotChunkResponse', { streamId: number, sequence: number, ok: flag }),
+);
+
+export const anyEnvelope: fc.Arbitrary<WireEnvelope> = fc.record({ group, message: anyMessage });
+export const anyEnvelopes: fc.Arbitrary<WireEnvelope[]> = fc.array(anyEnvelope, { minLength: 1, maxLength: 8 });
+
+/** Plain values, so that a Buffer equals a Uint8Array with the same bytes. */
+export function plain(value: unknown): unknown {
+  return JSON.parse(
+    JSON.stringify(value, (_key, part: unknown) => {
+      if (part instanceof Uint8Array) return `bytes:${Buffer.from(part).toString('base64')}`;
+      // Buffer.toJSON has run before the replacer sees it.
+      const json = part as { type?: unknown; data?: unknown } | null;
+      if (json !== null && typeof json === 'object' && json.type === 'Buffer' && Array.isArray(json.data)) {
+        return `bytes:${Buffer.from(json.data as number[]).toString('base64')}`;
+      }
+      return part;
+    }),
+  );
+}
+
+export function appendOf(entries: readonly { readonly payload: Uint8Array }[], groupName = 'default/0'): WireEnvelope {
+  return {
+    group: groupName as GroupId,
+    message: {
+      type: 'appendRequest',
+      ...ROUTE,
+      term: 3 as Term,
+      prevIndex: 1000 as LogIndex,
+      prevTerm: 3 as Term,
+      commit: 999 as LogIndex,
+      entries: entries.map(({ payload }, at) => {
+        return { index: (1001 + at) as LogIndex, term: 3 as Term, kind: 'commands', payload };
+      }),
+    },
+  };
+}
+
+export function heartbeat(commit: number, groupName = 'default/0'): WireEnvelope {
+  const message: RaftMessage = {
+    type: 'heartbeat',
+    ...ROUTE,
+    term: 3 as Term,
+    commit: commit as LogIndex,
+    readRound: 1,
+  };
+  return { group: groupName as GroupId, message };
+}
