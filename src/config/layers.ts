@@ -98,23 +98,27 @@ function fromFile(source: Source, bad: ReadonlySet<string>, option: ConcreteOpti
   return { value, origin: source.locate(option.source, 'value').at };
 }
 
+/** In the order of the table, replica by replica and keyspace by keyspace. */
 function concreteOptions(source: Source): ConcreteOption[] {
-  const replicas = valueAt(source.value, ['replicas']);
-  const keyspaces = valueAt(source.value, ['keyspaces']);
-  const options: ConcreteOption[] = [];
-  for (const spec of OPTIONS) {
-    const [head, star, leaf] = spec.path.split('.');
-    if (star !== '*') {
-      options.push({ spec, path: spec.path, source: spec.path.split('.') });
-    } else if (head === 'replicas' && Array.isArray(replicas)) {
-      for (const at of replicas.keys()) options.push(concrete(source, spec, ['replicas', at, leaf ?? '']));
-    } else if (head === 'keyspaces' && isRecord(keyspaces)) {
-      for (const name of Object.keys(keyspaces)) options.push(concrete(source, spec, ['keyspaces', name, leaf ?? '']));
-    } else if (head === 'keyspaces' && keyspaces === undefined) {
-      options.push(concrete(source, spec, ['keyspaces', 'default', leaf ?? '']));
-    }
-  }
-  return options;
+  const expanded = new Set<string>();
+  return OPTIONS.flatMap((spec) => {
+    const [head = '', star] = spec.path.split('.');
+    if (star !== '*') return [{ spec, path: spec.path, source: spec.path.split('.') }];
+    if (expanded.has(head)) return [];
+    expanded.add(head);
+    const members = OPTIONS.filter(({ path }) => path.startsWith(`${head}.*.`));
+    return membersOf(source, head).flatMap((member) =>
+      members.map((option) => concrete(source, option, [head, member, option.path.split('.')[2] ?? ''])),
+    );
+  });
+}
+
+/** Positions of the replicas, or names of the keyspaces: without any there is the default one. */
+function membersOf(source: Source, container: string): (string | number)[] {
+  const value = valueAt(source.value, [container]);
+  if (container === 'keyspaces' && value === undefined) return ['default'];
+  if (container === 'replicas') return Array.isArray(value) ? [...value.keys()] : [];
+  return isRecord(value) ? Object.keys(value) : [];
 }
 
 function concrete(source: Source, spec: OptionSpec, path: SourcePath): ConcreteOption {

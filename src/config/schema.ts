@@ -62,5 +62,7 @@ function put(parent: ObjectSchema, path: readonly string[], spec: OptionSpec): v
 
 /** The text of configs/schema.json. A test keeps the file equal to it. */
 export function generateConfigurationSchema(): string {
-  return `${JSON.stringify(topologySchema(), null, 2)}\n`;
+  const text = JSON.stringify(topologySchema(), null, 2);
+  // Short lists on one line, as prettier would have them.
+  return `${text.replaceAll(/\[\s+([^[\]{}]*?)\s+\]/g, (_, items: string) => `[${items.replaceAll(/\n\s+/g, ' ')}]`)}\n`;
 }

@@ -15,9 +15,12 @@ export function addTopologyFlags(command: Command): Command {
     const flag = flagName(spec);
     if (flag === null) continue;
     const option = new Option(`${flag}${argumentOf(spec)}`, helpOf(spec));
-    command.addOption(option.helpGroup(`${SCOPES[spec.scope].title}:`));
+    const group = `${SCOPES[spec.scope].title}:`;
+    command.addOption(option.helpGroup(group).hideHelp(spec.default === true));
+    if (spec.type !== 'boolean') continue;
     // Not `--memory [true|false]`: it would take the file's name for its argument.
-    if (spec.type === 'boolean') command.addOption(new Option(`--no-${flag.slice(2)}`).hideHelp(spec.default !== true));
+    const negated = new Option(`--no-${flag.slice(2)}`, `Do not: ${helpOf(spec)}`);
+    command.addOption(negated.helpGroup(group).hideHelp(spec.default !== true));
   }
   const set = new Option('--set <path=value>', 'any option, also of one replica or keyspace; may be repeated');
   return command.addOption(set.argParser(collectSetting).helpGroup(`${SCOPES.topology.title}:`));
@@ -108,6 +111,7 @@ function explainRow({ option, origin, overruled, unit, value }: ExplainedOption)
 }
 
 function plain(value: Json): string {
+  if (Array.isArray(value)) return `[${value.join(', ')}]`;
   return typeof value === 'string' ? value : JSON.stringify(value);
 }
 

@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import t from 'tap';
 import { formatAddress, isLoopback, isWildcard, overlaps, parseAddress } from '../../../src/config/address.js';
 import type { HostPort } from '../../../src/config/topology.js';

@@ -95,7 +95,7 @@ t.test('mistakes in the environment and in flags are named as such', (t) => {
       flags: { 'timing.electionTimeoutMs': '90,180', 'timing.hartbeatMs': '1', local: 'n1,n7' },
     }),
     [
-      'environment KVORUM_LOG_LEVEL: error: log.level is "warm": allowed is one of trace, debug, info, warn, error, fatal, silent; did you mean "warn"?',
+      'environment KVORUM_LOG_LEVEL: error: log.level is "warm": allowed is one of debug, info, warn, error, silent; did you mean "warn"?',
       'environment KVORUM_TIMING_TICKMS: warning: no option has this name, it is ignored; did you mean KVORUM_TIMING_TICK_MS?',
       'flag --set timing.hartbeatMs: error: there is no option timing.hartbeatMs in this topology: did you mean timing.heartbeatMs?',
       'flag --replica: error: local names "n7", which is no replica of this topology: replicas are n1, n2, n3',
@@ -108,7 +108,7 @@ t.test('mistakes in the environment and in flags are named as such', (t) => {
 t.test('a message shows the line with a caret beneath', (t) => {
   t.throws(() => load('log: { level: inof }\n'), {
     message:
-      'a.yaml:6:15: error: log.level is "inof": allowed is one of trace, debug, info, warn, error, fatal, silent; did you mean "info"?\n' +
+      'a.yaml:6:15: error: log.level is "inof": allowed is one of debug, info, warn, error, silent; did you mean "info"?\n' +
       '  6 | log: { level: inof }\n' +
       '    |               ^^^^',
   });

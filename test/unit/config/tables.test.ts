@@ -30,7 +30,9 @@ t.test('every default is allowed, and the unit stands in the name', (t) => {
     if (spec.unit === 'ms') t.match(spec.path, /Ms$/);
     if (spec.unit === 'bytes') t.match(spec.path, /Bytes$/);
     if (spec.default === undefined || spec.path.includes('*')) continue;
-    const text = Array.isArray(spec.default) ? spec.default.join(',') : String(spec.default);
+    const text = Array.isArray(spec.default)
+      ? spec.default.join(',')
+      : JSON.stringify(spec.default).replaceAll('"', '');
     t.same(parseText(spec, text), spec.default, `${spec.path} can be written as text`);
     const replicas = 'replicas: [{ id: n1, peer: 127.0.0.1:7101 }]';
     t.doesNotThrow(() => loadTopology({ text: `cluster: demo\n${replicas}`, flags: { [spec.path]: text } }), spec.path);
