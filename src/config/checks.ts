@@ -39,7 +39,7 @@ function checkReplicaIds(context: CheckContext): void {
     const first = lines.get(id);
     if (first === undefined) lines.set(id, place.at.line);
     else {
-      const message = `the replica id "${id}" is used on line ${first} and again on line ${place.at.line}: ids are unique`;
+      const message = `the replica id ${show(id)} is used on line ${first} and again on line ${place.at.line}: ids are unique`;
       context.reporter.report('error', place.at, message, place.excerpt);
     }
   }

@@ -80,6 +80,12 @@ export class Reporter {
   }
 
   report(severity: Diagnostic['severity'], at: Origin, message: string, excerpt: Diagnostic['excerpt'] = null): void {
-    this.diagnostics.push({ severity, at, message, excerpt });
+    this.diagnostics.push({ severity, at, message: printable(message), excerpt });
   }
+}
+
+/** Keeps what was read from a hostile file from breaking the line or driving the terminal. */
+export function printable(text: string): string {
+  // oxlint-disable-next-line no-control-regex -- control characters are what is looked for
+  return text.replaceAll(/[\u0000-\u0008\u000a-\u001f\u007f-\u009f]/g, '\ufffd');
 }

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { isAlias, isMap, isNode, isScalar, isSeq, LineCounter, parseDocument, type Document, type Node } from 'yaml';
-import { Reporter, type Diagnostic, type Origin } from './diagnostics.js';
+import { printable, Reporter, type Diagnostic, type Origin } from './diagnostics.js';
 import { ConfigError } from './errors.js';
 import { suggest } from './suggest.js';
 
@@ -70,11 +70,11 @@ export function parseSource(text: string, file: string): Source {
   const place = (start: number, end: number): Place => {
     const { line, col } = counter.linePos(Math.min(start, text.length));
     const at = { kind: 'file', file, line: Math.max(1, line), column: Math.max(1, col) } as const;
-    return { at, excerpt: { line: lines[at.line - 1] ?? '', length: Math.max(1, end - start) } };
+    return { at, excerpt: { line: printable(lines[at.line - 1] ?? ''), length: Math.max(1, end - start) } };
   };
   const problems = document.errors.map((error): Diagnostic => {
     const { at, excerpt } = place(error.pos[0], error.pos[1]);
-    return { severity: 'error', at, message: syntaxMessage(error.code, error.message), excerpt };
+    return { severity: 'error', at, message: printable(syntaxMessage(error.code, error.message)), excerpt };
   });
   if (problems.length > 0) throw new ConfigError(problems);
   const located = new Map<string, Place['excerpt']>();
@@ -96,7 +96,7 @@ function plainValue(document: Document, start: Place): unknown {
     return document.toJS({ maxAliasCount: 100 }) as unknown;
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
-    throw new ConfigError([{ severity: 'error', ...start, message }]);
+    throw new ConfigError([{ severity: 'error', ...start, message: printable(message) }]);
   }
 }
 

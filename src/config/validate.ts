@@ -115,7 +115,12 @@ function unknownOption(root: unknown, parent: SourcePath, key: string): Finding 
   const near = suggest(key, allowed);
   const hint = near === null ? `allowed are ${allowed.join(', ')}` : `did you mean "${near}"?`;
   const where = parent.length === 0 ? '' : ` in ${pathName(root, parent)}`;
-  return { path: [...parent, key], what: 'key', message: `unknown option "${key}"${where}: ${hint}`, once: 'unknown' };
+  return {
+    path: [...parent, key],
+    what: 'key',
+    message: `unknown option ${show(key)}${where}: ${hint}`,
+    once: 'unknown',
+  };
 }
 
 /** Required options are judged after all layers have spoken (layers.ts): the environment may supply them. */
@@ -199,16 +204,18 @@ function isContainer(head: string | number | undefined): boolean {
   return head === 'replicas' || head === 'keyspaces';
 }
 
-/** `['replicas', 0, 'peer']` becomes `replicas.n1.peer`, or `replicas[0].peer` when the replica has no id. */
+/** `['replicas', 0, 'peer']` becomes `replicas.n1.peer`, or `replicas[0].peer` when the replica has no proper id. */
 export function pathName(root: unknown, path: SourcePath): string {
   let name = '';
   for (const [depth, part] of path.entries()) {
     const id = typeof part === 'number' && depth === 1 ? valueAt(root, [...path.slice(0, 2), 'id']) : part;
-    if (typeof id === 'string' && id !== '') name += name === '' ? id : `.${id}`;
-    else name += `[${part}]`;
+    if (typeof id === 'string' && PLAIN_NAME.test(id)) name += name === '' ? id : `.${id}`;
+    else name += `[${JSON.stringify(part)}]`;
   }
   return name;
 }
+
+const PLAIN_NAME = /^[A-Za-z0-9_-]{1,64}$/;
 
 /** Turns a JSON pointer into a path; a number stays a number where the value is a list. */
 function segments(root: unknown, pointer: string): SourcePath {
