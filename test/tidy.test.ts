@@ -17,6 +17,9 @@ const ENTRY_POINTS = [
   'src/host/worker.ts',
   'bench/micro/main.ts',
   'bench/macro/peers/main.ts',
+  'bench/macro/peers/generator.ts',
+  'bench/macro/failover.ts',
+  'bench/macro/restart.ts',
 ];
 
 function walk(folder: string): string[] {
@@ -83,7 +86,9 @@ t.test('no source file is dead', async (t) => {
     queue.push(...importsOf(path).filter((target) => text.has(target)));
   }
   const twins = /\/reference\.ts$/; // Compared with the fast ones by tests and benchmarks only.
-  const dead = sources.filter((path) => /^(src|native-like|bench)\//.test(path) && !reached.has(path) && !twins.test(path));
+  const dead = sources.filter(
+    (path) => /^(src|native-like|bench)\//.test(path) && !reached.has(path) && !twins.test(path),
+  );
   const usedByTests = new Set(sources.filter((path) => path.startsWith('test/')).flatMap(importsOf));
   t.same(
     dead.filter((path) => !usedByTests.has(path)),

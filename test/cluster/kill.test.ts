@@ -9,8 +9,8 @@ import { Writer } from './writers.js';
  * The promise of the product: with clients writing without pause the whole process is killed at random instants and
  * started again; every acknowledged write is there with its value, and no increment counts twice.
  */
-const ROUNDS = Number(process.env['KVORUM_KILL_ROUNDS'] ?? 20);
-const SEED = Number(process.env['KVORUM_KILL_SEED'] ?? Date.now() % 1_000_000);
+const ROUNDS = Number(process.env['KVORUM_TEST_KILL_ROUNDS'] ?? 20);
+const SEED = Number(process.env['KVORUM_TEST_KILL_SEED'] ?? Date.now() % 1_000_000);
 
 /** Increments a counter of its own through the Redis protocol; knows the least and the most it may be. */
 class Counter {
