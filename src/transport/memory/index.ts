@@ -104,7 +104,7 @@ class MemoryTransport implements Transport {
 
   send(to: ReplicaId, envelopes: readonly Envelope[]): boolean {
     const lane = this.lanes.get(to);
-    if (lane === undefined || !lane.up) return false;
+    if (lane === undefined || !this.isUp(to)) return false;
     let bytes = 0;
     for (const envelope of envelopes) {
       const { from, to: recipient } = envelope.message;
@@ -125,7 +125,7 @@ class MemoryTransport implements Transport {
   }
 
   isUp(peer: ReplicaId): boolean {
-    return this.lanes.get(peer)?.up ?? false;
+    return (this.lanes.get(peer)?.up ?? false) && this.network.reach(this, peer) !== null;
   }
 
   queuedBytes(peer: ReplicaId): number {
@@ -134,7 +134,7 @@ class MemoryTransport implements Transport {
 
   status(): readonly PeerLinkStatus[] {
     return [...this.lanes].map(([peer, { counters, up, queuedBytes }]) => {
-      return counters.status(peer, `memory:${peer}`, up, queuedBytes);
+      return counters.status(peer, `memory:${peer}`, up && this.isUp(peer), queuedBytes);
     });
   }
 
@@ -150,19 +150,30 @@ class MemoryTransport implements Transport {
     return this.lanes.has(peer);
   }
 
-  /** Brings every lane up or down, as the network now is. Told to the replica in a turn of its own, as by a socket. */
+  /** Drops what cannot arrive any more; lanes come up and go down in a turn of their own, as those of a socket. */
   refresh(): void {
     for (const [peer, lane] of this.lanes) {
-      const up = this.network.reach(this, peer) !== null;
-      if (up === lane.up) continue;
-      lane.up = up;
+      if (this.network.reach(this, peer) !== null) continue;
       lane.queue.length = 0;
       lane.queuedBytes = 0;
-      if (up && lane.everUp) lane.counters.reconnects++;
-      lane.everUp ||= up;
-      if (!up) lane.counters.closed('closed_by_peer', 'the link was cut');
-      setImmediate(() => (up ? this.handlers?.onPeerUp(peer) : this.handlers?.onPeerDown(peer, 'closed_by_peer')));
     }
+    setImmediate(() => {
+      for (const [peer, lane] of this.lanes) this.settle(peer, lane);
+    });
+  }
+
+  private settle(peer: ReplicaId, lane: Lane): void {
+    const up = this.network.reach(this, peer) !== null;
+    if (up === lane.up) return;
+    lane.up = up;
+    if (up && lane.everUp) lane.counters.reconnects++;
+    lane.everUp ||= up;
+    if (up) {
+      this.handlers?.onPeerUp(peer);
+      return;
+    }
+    lane.counters.closed('closed_by_peer', 'the link was cut');
+    this.handlers?.onPeerDown(peer, 'closed_by_peer');
   }
 
   drainLater(peer: ReplicaId): void {

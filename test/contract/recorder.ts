@@ -1,0 +1,41 @@
+import type { ReplicaId } from '../../src/base/brand.js';
+import type { Envelope, TransportHandlers } from '../../src/transport/transport.js';
+
+/** Handlers that write down what they are told, and let a test wait for it. */
+export class Recorder implements TransportHandlers {
+  readonly frames: { readonly from: ReplicaId; readonly envelopes: readonly Envelope[] }[] = [];
+  /** `up n2`, `down n2`. */
+  readonly links: string[] = [];
+  readonly downReasons: string[] = [];
+  private readonly waiting = new Set<() => void>();
+
+  onMessages(from: ReplicaId, envelopes: readonly Envelope[]): void {
+    this.frames.push({ from, envelopes });
+    this.wake();
+  }
+
+  onPeerUp(peer: ReplicaId): void {
+    this.links.push(`up ${peer}`);
+    this.wake();
+  }
+
+  onPeerDown(peer: ReplicaId, reason: string): void {
+    this.links.push(`down ${peer}`);
+    this.downReasons.push(reason);
+    this.wake();
+  }
+
+  get envelopes(): Envelope[] {
+    return this.frames.flatMap((frame) => frame.envelopes);
+  }
+
+  /** Resolves when `condition` holds, checked after each call of a handler. */
+  async until(condition: () => boolean): Promise<void> {
+    while (!condition()) await new Promise<void>((resolve) => this.waiting.add(resolve));
+  }
+
+  private wake(): void {
+    for (const resolve of this.waiting) resolve();
+    this.waiting.clear();
+  }
+}

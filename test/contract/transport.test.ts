@@ -1,0 +1,50 @@
+import type { ReplicaId } from '../../src/base/brand.js';
+import { silentLogger } from '../../src/base/logger.js';
+import { createPrng } from '../../src/base/prng.js';
+import { createMemoryNetwork } from '../../src/transport/memory/index.js';
+import { createTcpTransport, type TcpTransport } from '../../src/transport/tcp/index.js';
+import type { TransportHandlers } from '../../src/transport/transport.js';
+import { transportContract } from './transport.js';
+
+const IDS = ['n1', 'n2', 'n3'] as ReplicaId[];
+const queueBytesMax = 1024 * 1024;
+
+transportContract('memory', () => {
+  const network = createMemoryNetwork({ queueBytesMax });
+  return Promise.resolve({ queueBytesMax, create: (self) => Promise.resolve(network.transport(self, IDS)) });
+});
+
+transportContract('tcp', () => {
+  const ports = new Map<ReplicaId, number>();
+  const running = new Set<TcpTransport>();
+  let incarnation = 0;
+  const peersOf = (self: ReplicaId) => {
+    // Port 1 for those who do not run: nobody listens there.
+    return IDS.filter((id) => id !== self).map((id) => ({ id, host: '127.0.0.1', port: ports.get(id) ?? 1 }));
+  };
+  const create = (self: ReplicaId): Promise<TcpTransport> => {
+    const transport = createTcpTransport({
+      self,
+      cluster: 'contract',
+      incarnation: ++incarnation,
+      listen: { host: '127.0.0.1', port: 0 },
+      peers: peersOf(self),
+      logger: silentLogger,
+      prng: createPrng(incarnation),
+      queueBytesMax,
+    });
+    const start = transport.start.bind(transport);
+    // Ports are only known once they are taken: tell everybody then.
+    transport.start = async (handlers: TransportHandlers) => {
+      await start(handlers);
+      ports.set(self, transport.address?.port ?? 0);
+      running.add(transport);
+      for (const other of running) other.setPeers(peersOf(other === transport ? self : idOf(other)));
+    };
+    ids.set(transport, self);
+    return Promise.resolve(transport);
+  };
+  const ids = new Map<TcpTransport, ReplicaId>();
+  const idOf = (transport: TcpTransport): ReplicaId => ids.get(transport) as ReplicaId;
+  return Promise.resolve({ queueBytesMax, create });
+});
