@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import t from 'tap';
 import { crc32c } from '../../../../native-like/crc32c/index.js';
 import { crc32cReference } from '../../../../native-like/crc32c/reference.js';

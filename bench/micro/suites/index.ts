@@ -1,0 +1,8 @@
+import type { BenchSuite } from '../harness.js';
+import { bytesSuite } from './bytes.js';
+import { crc32cSuite } from './crc32c.js';
+import { frameScanSuite } from './frame-scan.js';
+import { keyHashSuite } from './key-hash.js';
+import { respScanSuite } from './resp-scan.js';
+
+export const SUITES: readonly BenchSuite[] = [crc32cSuite, frameScanSuite, respScanSuite, keyHashSuite, bytesSuite];
