@@ -48,6 +48,8 @@ export const LIMITS = {
   sessions: 10_000,
   /** Ids of evicted sessions remembered per group, so that a late retry is told `session_evicted`. */
   evictedSessions: 40_000,
+  /** Bytes of kept results of all client sessions of a group; the least recently used go first (X1 applies). */
+  sessionBytes: 64 * MIB,
   /** Length of a client id. */
   clientIdBytes: 128,
   /** Keys in one scan page. */
