@@ -32,7 +32,7 @@ export const RESP_LIMITS: RespLimits = {
   outstandingCommands: 10_000,
   commandsPerTurn: 1024,
   bulkBytes: LIMITS.requestBytes,
-  // Room for an atomic batch of the largest size as MSET sends it, twice over.
+  // Room for the largest atomic batch as MSET sends it, twice over.
   arguments: 4 * LIMITS.batchOperations + 1,
   inlineBytes: 64 * KIB,
   queryBytes: 2 * LIMITS.requestBytes + 1 * MIB,

@@ -11,6 +11,7 @@ const MINUS = 45;
 const INITIAL_BYTES = 16 * 1024;
 /** Up to this many bytes a loop is faster than a call of TypedArray.set. */
 const LOOP_BYTES_MAX = 40;
+const NIL_ARRAY = Buffer.from('*-1\r\n');
 
 /**
  * Replies, encoded one after another into a buffer that grows. `take` hands the bytes over; `giveBack` returns the
@@ -78,6 +79,11 @@ export class ReplyWriter {
     this.#length = mark;
   }
 
+  /** The type byte of the reply that begins at `mark`; -1 when there is none. */
+  firstByte(mark: number): number {
+    return this.#buffer === null || mark >= this.#length ? -1 : (this.#buffer[mark] as number);
+  }
+
   #reserve(bytes: number): Buffer {
     const buffer = this.#buffer;
     const needed = this.#length + bytes;
@@ -129,7 +135,7 @@ export class ReplyWriter {
   #line(type: number, text: string): void {
     const buffer = this.#reserve(3 + text.length);
     buffer[this.#length] = type;
-    buffer.latin1Write(text, this.#length + 1);
+    buffer.write(text, this.#length + 1, 'latin1');
     this.#length += 1 + text.length;
     this.#crlf(buffer);
   }
@@ -173,6 +179,11 @@ export class ReplyWriter {
     }
     this.#length = at;
     this.#crlf(buffer);
+  }
+
+  /** A null array: only RESP2 tells it from a null string. */
+  nilArray(): void {
+    this.raw(NIL_ARRAY);
   }
 
   bulk(source: Uint8Array, start = 0, end = source.length): void {

@@ -7,14 +7,15 @@ export interface RespServerOptions {
   /** 0 picks a free port; `address` tells which. */
   readonly port: number;
   readonly logger?: Logger;
+  /** Connections at the same time (option api.connectionsMax). */
+  readonly connectionsMax?: number;
   /** Overrides of RESP_LIMITS. */
   readonly limits?: Partial<RespLimits>;
 }
 
 export interface RespServer {
-  /** `host:port` as bound (IPv6 hosts in brackets). */
-  readonly address: string;
-  readonly port: number;
+  /** As bound: the real port when 0 was asked for. */
+  readonly address: { readonly host: string; readonly port: number };
   /**
    * Accepts no more connections, reads no more commands, answers those in progress, then closes every connection.
    * Resolves when all are gone; the caller bounds the wait and calls `close` after it.

@@ -1,0 +1,184 @@
+import { toKvorumError } from '../../base/errors/error.js';
+import type { CommandResult, Item } from '../../kv/types.js';
+import { revision } from '../../base/brand.js';
+import { checkKey, checkValue } from './checks.js';
+import type { AnyReadCommand, LocalCommand, RespCommand, WriteCommand } from './commands/command.js';
+import { COMMANDS } from './commands/registry.js';
+import { SET } from './commands/set.js';
+import { GET } from './commands/strings.js';
+import { arityMatches, cString } from './commands/subcommands.js';
+import type { Connection } from './connection.js';
+import { Refusal, wrongArity } from './replies.js';
+import type { Request } from './request.js';
+
+/** The answer to a command that has nothing to change. */
+const NOTHING_DONE: CommandResult = { revision: revision(0), operations: [], error: null, duplicate: false };
+
+/** Where a key or value is, for Keyspace.put; reused for every request. */
+interface MutableRef {
+  source: Uint8Array;
+  start: number;
+  end: number;
+}
+
+/**
+ * Sends requests of one connection to where they are answered. Program order: a read sees the connection's earlier
+ * writes, a write is not seen by its earlier reads. The keyspace orders writes among themselves only, so a connection
+ * has either reads or writes outstanding; when the kind changes, the next request waits for all answers.
+ */
+export class Dispatcher {
+  readonly #connection: Connection;
+  readonly #key: MutableRef;
+  readonly #value: MutableRef;
+  /** The kind of what is outstanding. */
+  #outstanding: 'read' | 'write' = 'read';
+
+  constructor(connection: Connection) {
+    this.#connection = connection;
+    const empty: Item | MutableRef = { source: new Uint8Array(0), start: 0, end: 0 };
+    this.#key = { ...empty };
+    this.#value = { ...empty };
+  }
+
+  /** Runs the connection's scanned request. False: not now, offer it again after the next answer or flush. */
+  dispatch(nowMs: number): boolean {
+    const connection = this.#connection;
+    const { request, replies, server } = connection;
+    if (replies.blocked || replies.slots.size >= server.limits.outstandingCommands) return false;
+    const command = findCommand(request);
+    if (command === undefined) {
+      const refusal = unknownCommand(request);
+      server.router.countRefused('resp', refusal.code);
+      this.#local(null, nowMs, refusal);
+    } else if (!arityMatches(command.arity, request.count)) {
+      this.#refuse(command, wrongArity(command.name), nowMs);
+    } else if (!this.#run(command, nowMs)) {
+      return false;
+    }
+    server.stats.commandsProcessed++;
+    if (command !== undefined) connection.lastCommand = command.name;
+    return true;
+  }
+
+  #run(command: RespCommand, nowMs: number): boolean {
+    const { replies } = this.#connection;
+    switch (command.kind) {
+      case 'read':
+      case 'write':
+        if (replies.pending > 0 && this.#outstanding !== command.kind) return false;
+        this.#outstanding = command.kind;
+        if (command === SET && this.#connection.request.count === 3) this.#put(nowMs);
+        else if (command.kind === 'read') this.#read(command, nowMs);
+        else this.#write(command, nowMs);
+        return true;
+      case 'barrier':
+        if (replies.slots.size > 0) return false;
+        this.#runLocal(command, nowMs);
+        return true;
+      case 'local':
+        this.#runLocal(command, nowMs);
+        return true;
+    }
+  }
+
+  #runLocal(command: LocalCommand, nowMs: number): void {
+    const connection = this.#connection;
+    connection.replies.local(command, nowMs, (out) => command.run(connection, connection.request, out));
+  }
+
+  #local(command: RespCommand | null, nowMs: number, refusal: Refusal): void {
+    this.#connection.replies.local(command, nowMs, (out) => out.error(refusal.message));
+  }
+
+  #refuse(command: RespCommand, refusal: Refusal, nowMs: number): void {
+    this.#connection.server.router.countRefused('resp', refusal.code);
+    this.#local(command, nowMs, refusal);
+  }
+
+  /** The hot path: SET without options goes from the socket's bytes into the keyspace's batch. */
+  #put(nowMs: number): void {
+    const connection = this.#connection;
+    const { request, keyspace, replies } = connection;
+    const refusal = checkKey(request, 1, keyspace.limits) ?? checkValue(request, 2, keyspace.limits);
+    if (refusal !== null) {
+      this.#refuse(SET, refusal, nowMs);
+      return;
+    }
+    const key = this.#key;
+    const value = this.#value;
+    key.source = request.buffer;
+    key.start = request.start(1);
+    key.end = request.end(1);
+    value.source = request.buffer;
+    value.start = request.start(2);
+    value.end = request.end(2);
+    keyspace.put(key, value, connection, replies.open(SET, null, nowMs));
+  }
+
+  #read(command: AnyReadCommand, nowMs: number): void {
+    const connection = this.#connection;
+    const state = command.prepare(connection.request);
+    if (state instanceof Refusal) {
+      this.#refuse(command, state, nowMs);
+      return;
+    }
+    const { keyspace, replies } = connection;
+    keyspace.read(keyspace.defaultConsistency, connection, replies.open(command, state, nowMs));
+  }
+
+  #write(command: WriteCommand, nowMs: number): void {
+    const connection = this.#connection;
+    const { keyspace, replies } = connection;
+    const plan = command.plan(connection.request, keyspace.limits);
+    if (plan instanceof Refusal) {
+      this.#refuse(command, plan, nowMs);
+      return;
+    }
+    if (plan.operations.length === 0) {
+      replies.local(command, nowMs, (out) => plan.answer(out, NOTHING_DONE));
+      return;
+    }
+    const token = replies.open(command, plan, nowMs);
+    try {
+      keyspace.submit({ operations: plan.operations }, connection, token);
+    } catch (error) {
+      // Nothing was taken over: the command could not be encoded.
+      replies.fail(token, toKvorumError(error));
+    }
+  }
+}
+
+const UPPER = 32;
+
+/** GET and SET are found by three bytes, everything else by a hash of its name. */
+function findCommand(request: Request): RespCommand | undefined {
+  const { buffer } = request;
+  const start = request.start(0);
+  const end = request.end(0);
+  if (
+    end - start === 3 &&
+    ((buffer[start + 1] as number) | UPPER) === 101 &&
+    ((buffer[start + 2] as number) | UPPER) === 116
+  ) {
+    const first = (buffer[start] as number) | UPPER;
+    if (first === 115) return SET;
+    if (first === 103) return GET;
+  }
+  return COMMANDS.findBytes(buffer, start, end);
+}
+
+/** As Redis: the name and the first arguments, 128 bytes at most of each. */
+function unknownCommand(request: Request): Refusal {
+  let shown = '';
+  for (let at = 1; at < request.count && shown.length < 128; at++) {
+    shown += `'${cString(argumentHead(request, at)).slice(0, 128 - shown.length)}' `;
+  }
+  const name = cString(argumentHead(request, 0)).slice(0, 128);
+  return new Refusal(`ERR unknown command '${name}', with args beginning with: ${shown}`, 'unsupported_operation');
+}
+
+/** The first bytes of an argument of any length. */
+function argumentHead(request: Request, at: number): string {
+  const start = request.start(at);
+  return request.buffer.toString('latin1', start, Math.min(start + 128, request.end(at)));
+}
