@@ -24,13 +24,21 @@ function settings(client: Client): readonly (readonly [name: string, value: stri
   ];
 }
 
+/** Names as they were asked for, as Redis answers them; a setting is told once. */
 function get(client: Client, request: Request, out: ReplyWriter): void {
-  const patterns: string[] = [];
-  for (let at = 2; at < request.count; at++) patterns.push(request.byteString(at));
-  const found = settings(client).filter(([name]) => patterns.some((pattern) => globMatches(pattern, name, true)));
-  out.map(found.length);
-  for (const [name, value] of found) {
-    out.text(name);
+  const found = new Map<string, readonly [shown: string, value: string]>();
+  const all = settings(client);
+  for (let at = 2; at < request.count; at++) {
+    const pattern = request.byteString(at);
+    const isGlob = /[*?[]/.test(pattern);
+    for (const [name, value] of all) {
+      if (found.has(name) || !globMatches(pattern, name, true)) continue;
+      found.set(name, [isGlob ? name : pattern, value]);
+    }
+  }
+  out.map(found.size);
+  for (const [shown, value] of found.values()) {
+    out.byteString(shown);
     out.text(value);
   }
 }

@@ -1,4 +1,4 @@
-import { wrongArity } from '../replies.js';
+import { NOT_AN_INTEGER, wrongArity } from '../replies.js';
 import type { ReplyWriter } from '../reply-writer.js';
 import type { Request } from '../request.js';
 import type { Client } from '../client.js';
@@ -12,17 +12,27 @@ function ping(_client: Client, request: Request, out: ReplyWriter): void {
   else out.simple('PONG');
 }
 
-/** Database numbers of Redis, or names of keyspaces. */
+/** Redis reads a database number as a C int. */
+const INT_MAX = 2n ** 31n - 1n;
+
+/** Database numbers as in Redis, or names of keyspaces. */
 function select(client: Client, request: Request, out: ReplyWriter): void {
   const { databases } = client.server;
   const number = request.integer(1);
   const text = request.text(1);
-  const named = databases.findIndex(({ name }) => name === text);
-  if (named !== -1) client.database = named;
-  else if (number === null) out.error(`ERR There is no such keyspace: '${text.slice(0, 128)}'`);
-  else if (number < 0n || number >= BigInt(databases.length)) out.error('ERR DB index is out of range');
-  else client.database = Number(number);
-  if (named !== -1 || (number !== null && number >= 0n && number < BigInt(databases.length))) out.ok();
+  const wanted = number ?? databases.findIndex(({ name }) => name === text);
+  if (wanted >= 0 && wanted < databases.length) {
+    client.database = Number(wanted);
+    out.ok();
+  } else if (number === null) {
+    // What looks like a number is answered as one.
+    const isName = /^[^\s\d+-]/.test(text);
+    out.error(isName ? `ERR There is no such keyspace: '${text.slice(0, 128)}'` : NOT_AN_INTEGER.message);
+  } else if (number > INT_MAX || number < -INT_MAX - 1n) {
+    out.error(`ERR value is out of range, value must between ${-INT_MAX - 1n} and ${INT_MAX}`);
+  } else {
+    out.error('ERR DB index is out of range');
+  }
 }
 
 function reset(client: Client, _request: Request, out: ReplyWriter): void {

@@ -22,9 +22,8 @@ export function roleOf(client: Client): 'master' | 'slave' {
   return keyspaceOf(client).leader()?.isSelf === true ? 'master' : 'slave';
 }
 
-/** What the options of HELLO ask for, or the error that answers them. */
-function readHelloOptions(request: Request): { name: string | null } | string {
-  let name: string | null = null;
+/** Does what the options of HELLO say, one after another as Redis does. The error that answers them, or null. */
+function applyHelloOptions(client: Client, request: Request): string | null {
   for (let at = 2; at < request.count; at++) {
     const more = request.count - 1 - at;
     if (request.is(at, 'auth') && more >= 2) {
@@ -32,14 +31,15 @@ function readHelloOptions(request: Request): { name: string | null } | string {
       if (request.byteString(at + 1) !== 'default') return WRONG_PASSWORD;
       at += 2;
     } else if (request.is(at, 'setname') && more >= 1) {
-      name = request.byteString(at + 1);
+      const name = request.byteString(at + 1);
       if (!isClientName(name)) return BAD_CLIENT_NAME;
+      client.name = name;
       at++;
     } else {
       return `ERR Syntax error in HELLO option '${request.byteString(at)}'`;
     }
   }
-  return { name };
+  return null;
 }
 
 function hello(client: Client, request: Request, out: ReplyWriter): void {
@@ -52,12 +52,11 @@ function hello(client: Client, request: Request, out: ReplyWriter): void {
     out.error('NOPROTO unsupported protocol version');
     return;
   }
-  const options = readHelloOptions(request);
-  if (typeof options === 'string') {
-    out.error(options);
+  const error = applyHelloOptions(client, request);
+  if (error !== null) {
+    out.error(error);
     return;
   }
-  if (options.name !== null) client.name = options.name;
   out.version = version === 3n ? 3 : 2;
   out.map(7);
   out.text('server');
