@@ -13,7 +13,6 @@ export interface RuntimeProbe {
 
 /** Watches the event loop and the memory of this thread. */
 export function observeRuntime(): RuntimeProbe {
-  const startMs = performance.now();
   const delay = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
   delay.enable();
   let before = performance.eventLoopUtilization();
@@ -23,7 +22,6 @@ export function observeRuntime(): RuntimeProbe {
   };
   return {
     collect: (sink) => {
-      sink.set('kvorum_uptime_seconds', (performance.now() - startMs) / MILLISECONDS);
       sink.set('kvorum_event_loop_lag_seconds', lag(delay.mean), { stat: 'mean' });
       sink.set('kvorum_event_loop_lag_seconds', lag(delay.percentile(50)), { stat: 'p50' });
       sink.set('kvorum_event_loop_lag_seconds', lag(delay.percentile(99)), { stat: 'p99' });

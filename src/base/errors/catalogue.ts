@@ -133,6 +133,23 @@ export const ERRORS = {
     'never',
     'The detail says why and which engine can.',
   ),
+  forbidden_origin: spec(
+    'Another web site may not do this',
+    403,
+    'ERR',
+    2,
+    'never',
+    'A browser sent the request for a page of another site. Programs send no Origin header.',
+  ),
+  headers_too_large: spec('The headers are too large', 431, 'ERR', 2, 'never', 'All headers together: 16 KiB.'),
+  request_timeout: spec(
+    'The request did not arrive in time',
+    408,
+    'ERR',
+    5,
+    'safe',
+    'Headers within 10 seconds, all of it within 30.',
+  ),
   // Conditions.
   key_not_found: spec('Key does not exist', 404, 'ERR', 7, 'never', 'The key is absent at the revision that was read.'),
   key_exists: spec('Key exists already', 409, 'ERR', 6, 'never', 'Create only succeeds on an absent key.'),

@@ -1,0 +1,79 @@
+import type { EngineStatus } from '../../../engines/engine.js';
+import type { Keyspace, Router } from '../../../replica/router.js';
+import { VERSION } from '../../../version.js';
+import { allOk } from '../../../observe/health.js';
+import type { RouteSpec } from '../route.js';
+import * as schemas from '../schemas.js';
+
+function memberStatus(keyspace: Keyspace): Record<string, unknown> {
+  const { partition, group, engine, revision, keys, checkpointIndex } = keyspace.status();
+  return {
+    keyspace: keyspace.name,
+    partition,
+    group,
+    engine: engine.engine,
+    role: engine.role,
+    term: engine.term,
+    leader: engine.leader,
+    commit_index: engine.commitIndex,
+    applied_index: engine.appliedIndex,
+    last_index: engine.lastIndex,
+    first_index: engine.firstIndex,
+    checkpoint_index: checkpointIndex,
+    lag: Math.max(0, engine.commitIndex - engine.appliedIndex),
+    revision,
+    keys,
+    reads: keyspace.defaultConsistency,
+    progress: engine.progress.map((peer) => progress(peer, engine.lastIndex)),
+  };
+}
+
+function progress(peer: EngineStatus['progress'][number], lastIndex: number): Record<string, unknown> {
+  return {
+    peer: peer.peer,
+    state: peer.state,
+    match_index: peer.matchIndex,
+    next_index: peer.nextIndex,
+    lag: Math.max(0, lastIndex - peer.matchIndex),
+    inflight: peer.inflightMessages,
+    active: peer.recentlyActive,
+  };
+}
+
+/** What /status shows: this replica, its members, the topology and its links. */
+function statusDocument(router: Router): Record<string, unknown> {
+  return {
+    id: router.self,
+    cluster: router.cluster,
+    region: router.region,
+    version: VERSION,
+    uptime_ms: Math.round(router.uptimeMs()),
+    ready: allOk(router.readiness()),
+    draining: router.draining,
+    keyspaces: router.keyspaces.map(memberStatus),
+    replicas: router.replicas.map(({ id, region, peer, http, redis }) => ({ id, region, peer, http, redis })),
+    links: router.links().map((link) => ({
+      peer: link.peer,
+      address: link.address,
+      connected: link.connected,
+      queued_bytes: link.queuedBytes,
+      sent_frames: link.sentFrames,
+      sent_bytes: link.sentBytes,
+      received_frames: link.receivedFrames,
+      received_bytes: link.receivedBytes,
+      reconnects: link.reconnects,
+      closed_by: link.closedBy,
+      last_error: link.lastError,
+    })),
+  };
+}
+
+export const STATUS_ROUTES: readonly RouteSpec[] = [
+  {
+    method: 'GET',
+    path: '/status',
+    operation: 'status',
+    schema: schemas.STATUS,
+    handle: (exchange) => exchange.json(200, JSON.stringify(statusDocument(exchange.router))),
+  },
+];
