@@ -14,7 +14,10 @@ import {
 import { varintBytes, writeVarint } from './varint.js';
 import { WireError } from './wire-error.js';
 
-/** Payloads up to this are copied beside their header: cheaper than one more buffer in the socket's write. */
+/**
+ * Payloads up to this are copied beside their header: measured, a copy of 4 KiB costs less than one more buffer in the
+ * socket's write.
+ */
 export const INLINE_PAYLOAD_BYTES = 4096;
 
 /** What to write to the socket, in this order. Payloads are the caller's own buffers and must never change. */
@@ -159,7 +162,6 @@ class FrameWriter {
   private flushedAt = 0;
 
   constructor(metaBytes: number) {
-    // Not from the shared pool when large: the buffer lives until the socket has taken it.
     this.meta = Buffer.allocUnsafe(metaBytes);
   }
 

@@ -3,7 +3,7 @@ import { assertDefined } from '../../base/assert.js';
 import type { ReplicaId } from '../../base/brand.js';
 import { decodeFrame, encodePong, type DecodedFrame } from '../../wire/codec.js';
 import { decodeHello, encodeAnswer, judgeHello, type Hello, type HelloAnswer } from '../../wire/handshake.js';
-import { FRAME_BODY_BYTES_MAX } from '../../wire/protocol.js';
+import { FRAME_BODY_BYTES_MAX, FRAME_HEADER_BYTES } from '../../wire/protocol.js';
 import { LinkCounters } from '../link-counters.js';
 import { Connection } from './connection.js';
 import type { LinkContext } from './link-context.js';
@@ -139,7 +139,7 @@ export class InboundLinks {
       return;
     }
     counters.receivedFrames++;
-    counters.receivedBytes += body.length;
+    counters.receivedBytes += FRAME_HEADER_BYTES + body.length;
     if (frame.envelopes.length > 0) this.context.handlers.onMessages(peer, frame.envelopes);
   }
 

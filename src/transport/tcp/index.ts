@@ -114,8 +114,9 @@ class TcpLinks implements TcpTransport {
     const closed = new Promise<void>((resolve) => server.close(() => resolve()));
     const links = [...this.outbound.values()];
     this.outbound.clear();
-    await Promise.all(links.map((link) => link.stop(CLOSE_GRACE_MS)));
+    // First, so that nothing is delivered any more while the last messages leave.
     inbound.stop();
+    await Promise.all(links.map((link) => link.stop(CLOSE_GRACE_MS)));
     await closed;
   }
 

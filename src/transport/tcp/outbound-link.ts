@@ -86,7 +86,6 @@ export class OutboundLink {
   nudge(): void {
     if (this.retryTimer === null || this.refused || this.stopped) return;
     clearTimeout(this.retryTimer);
-    this.pauseMs = this.context.timings.reconnectMinMs;
     this.dial();
   }
 
@@ -96,6 +95,7 @@ export class OutboundLink {
     if (peer.host === this.peer.host && peer.port === this.peer.port) return;
     this.peer = peer;
     this.refused = false;
+    this.pauseMs = this.context.timings.reconnectMinMs;
     if (this.connection !== null) this.connection.close('moved', `the peer moved to ${this.address}`);
     this.nudge();
   }
@@ -148,7 +148,6 @@ export class OutboundLink {
       return;
     }
     connection.established = true;
-    this.pauseMs = this.context.timings.reconnectMinMs;
     this.refused = false;
     if (this.everUp) this.counters.reconnects++;
     this.everUp = true;
@@ -161,6 +160,8 @@ export class OutboundLink {
     try {
       const { envelopes } = decodeFrame(body, { from: this.peer.id, to: this.context.identity.self });
       if (envelopes.length > 0) throw new WireError('protocol_violation', 'messages from an acceptor');
+      // Only now: a peer that accepts and then closes each time must not be dialled fifty times a second.
+      this.pauseMs = this.context.timings.reconnectMinMs;
     } catch (error) {
       connection.fail(error);
     }

@@ -98,3 +98,16 @@ t.test('what was sent before close still arrives', async (t) => {
   await b.recorder.until(() => b.recorder.frames.length === 100);
   t.pass('a farewell, such as a leadership transfer, is not lost');
 });
+
+t.test('a peer that accepts and hangs up each time is not dialled ever faster', async (t) => {
+  const listener = await rawListener(t, ACCEPTED);
+  listener.server.on('connection', (socket) => {
+    socket.once('data', () => setTimeout(() => socket.destroy(), 5));
+  });
+  const timings = { ...FAST, reconnectMinMs: 10, reconnectMaxMs: 80 };
+  const a = await node(t, N1, { peers: [at(listener.port, N2)], timings });
+  const startedMs = performance.now();
+  await eventually('eight connections', () => listener.hellos.length >= 8);
+  t.ok(performance.now() - startedMs > 190, 'the pause doubles although each handshake succeeds');
+  t.ok((a.transport.status()[0]?.reconnects ?? 0) >= 6);
+});
