@@ -3,6 +3,20 @@ import { bytesSuite } from './bytes.js';
 import { crc32cSuite } from './crc32c.js';
 import { frameScanSuite } from './frame-scan.js';
 import { keyHashSuite } from './key-hash.js';
+import { kvSuite } from './kv.js';
+import { logSuites } from './log.js';
+import { replicationSuites } from './replication.js';
 import { respScanSuite } from './resp-scan.js';
+import { wireSuite } from './wire.js';
 
-export const SUITES: readonly BenchSuite[] = [crc32cSuite, frameScanSuite, respScanSuite, keyHashSuite, bytesSuite];
+export const SUITES: readonly BenchSuite[] = [
+  crc32cSuite,
+  frameScanSuite,
+  respScanSuite,
+  keyHashSuite,
+  bytesSuite,
+  wireSuite,
+  kvSuite,
+  ...logSuites,
+  ...replicationSuites,
+];
