@@ -3,7 +3,7 @@ import type { ReplyWriter } from '../reply-writer.js';
 import type { Request } from '../request.js';
 import type { CommandFacts, RespCommand } from './command.js';
 import { BAD_CLIENT_NAME, isClientName } from './handshake.js';
-import { runSubcommand, type Subcommand } from './subcommands.js';
+import { cString, runSubcommand, type Subcommand } from './subcommands.js';
 
 /** One line of CLIENT LIST, with the fields of Redis that mean something here. */
 function describe(client: Client): string {
@@ -63,7 +63,7 @@ function list(client: Client, request: Request, out: ReplyWriter): void {
   if (request.is(2, 'type') && request.count === 4) {
     const normal = request.is(3, 'normal');
     if (!normal && !['master', 'replica', 'slave', 'pubsub'].some((type) => request.is(3, type))) {
-      out.error(`ERR Unknown client type '${request.byteString(3)}'`);
+      out.error(`ERR Unknown client type '${cString(request.byteString(3))}'`);
       return;
     }
     wanted = () => normal;

@@ -3,6 +3,7 @@ import { keyspaceOf } from '../client.js';
 import type { ReplyWriter } from '../reply-writer.js';
 import type { Request } from '../request.js';
 import type { RespCommand } from './command.js';
+import { cString } from './subcommands.js';
 
 /** The version whose replies these are: clients decide by it what they may send. */
 export const REDIS_VERSION = '7.0.15';
@@ -36,7 +37,7 @@ function applyHelloOptions(client: Client, request: Request): string | null {
       client.name = name;
       at++;
     } else {
-      return `ERR Syntax error in HELLO option '${request.byteString(at)}'`;
+      return `ERR Syntax error in HELLO option '${cString(request.byteString(at))}'`;
     }
   }
   return null;
