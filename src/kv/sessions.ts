@@ -1,5 +1,5 @@
 import { varintSize, writeVarint } from '../../native-like/bytes/index.js';
-import { assert } from '../base/assert.js';
+import { assert, assertDefined } from '../base/assert.js';
 import { LIMITS } from '../base/limits.js';
 import type { Hasher } from './hasher.js';
 import { decodeRecord, PREFIX, PREFIX_END, type KvBase, type KvChange, type KvMeta } from './records.js';
@@ -56,6 +56,12 @@ export class Sessions {
   readonly #live = new Map<KeyString, KeptSession>();
   /** Ids of evicted sessions, in order of eviction, with its ordinal. */
   readonly #evicted = new Map<KeyString, number>();
+  /**
+   * Iterators that never start again: all before them was deleted. A new one each time would pass over every hole that
+   * used or evicted sessions left at the front of the Map.
+   */
+  readonly #oldestLive = this.#live.keys();
+  readonly #oldestEvicted = this.#evicted.keys();
   readonly #bounds: SessionBounds;
   #clock = 0;
   #evictions = 0;
@@ -100,11 +106,13 @@ export class Sessions {
     assert(before === undefined || seq > before.seq, 'sequence numbers of a session rise');
     this.#bytes += bytesOf(client, result) - (before === undefined ? 0 : bytesOf(client, before.result));
     this.#keep(client, { touched: ++this.#clock, seq, digest, result });
-    for (const [id, kept] of this.#live) {
-      const isWithin = this.#live.size <= this.#bounds.sessions && this.#bytes <= this.#bounds.sessionBytes;
-      if (isWithin || id === client) break;
-      this.#evict(id, kept);
-    }
+    while (this.#isOverBounds()) this.#evictOldest();
+    assert(this.#live.has(client), 'the session just used is not evicted');
+  }
+
+  #isOverBounds(): boolean {
+    if (this.#live.size <= 1) return false;
+    return this.#live.size > this.#bounds.sessions || this.#bytes > this.#bounds.sessionBytes;
   }
 
   #keep(client: KeyString, session: KeptSession): void {
@@ -113,18 +121,22 @@ export class Sessions {
     this.#dirty.set(PREFIX.session + client, session);
   }
 
-  #evict(client: KeyString, session: KeptSession): void {
+  #evictOldest(): void {
+    const client = assertDefined(this.#oldestLive.next().value, 'there is an oldest session');
+    const session = assertDefined(this.#live.get(client), 'the oldest session is live');
     this.#bytes -= bytesOf(client, session.result);
     this.#live.delete(client);
     this.#dirty.set(PREFIX.session + client, null);
     this.#evicted.set(client, ++this.#evictions);
     this.#dirty.set(PREFIX.evicted + client, this.#evictions);
-    for (const id of this.#evicted.keys()) {
-      if (this.#evicted.size <= this.#bounds.evictedSessions) break;
-      this.#evicted.delete(id);
-      this.#dirty.set(PREFIX.evicted + id, null);
-      this.#hasForgotten = true;
-    }
+    if (this.#evicted.size > this.#bounds.evictedSessions) this.#forgetOldest();
+  }
+
+  #forgetOldest(): void {
+    const client = assertDefined(this.#oldestEvicted.next().value, 'there is an oldest evicted session');
+    assert(this.#evicted.delete(client), 'the oldest evicted session is remembered');
+    this.#dirty.set(PREFIX.evicted + client, null);
+    this.#hasForgotten = true;
   }
 
   /** Returns the records changed since the last freeze. */

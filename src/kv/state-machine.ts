@@ -114,6 +114,7 @@ export class KvStateMachine {
     const revision = (state.revision + 1) as Revision;
     const staged = new Map<KeyString, Item | null>();
     const results: OperationResult[] = [];
+    let sizeDelta = 0;
     for (const operation of operations) {
       const stagedItem = staged.get(operation.key);
       const current = stagedItem === undefined ? state.find(operation.key) : stagedItem;
@@ -122,11 +123,14 @@ export class KvStateMachine {
         const failed = failedBatch(operations.length, results.length, outcome.status, current);
         return { revision: state.revision, operations: failed };
       }
-      if (outcome.next !== undefined) staged.set(operation.key, outcome.next);
+      if (outcome.next !== undefined) {
+        staged.set(operation.key, outcome.next);
+        sizeDelta += Number(outcome.next !== null) - Number(current !== null);
+      }
       results.push(succeeded(operation, outcome, current, revision));
     }
     assert(results.length === operations.length, 'every operation has a result');
-    if (staged.size > 0) state.commit(staged);
+    if (staged.size > 0) state.commit(staged, sizeDelta);
     return { revision: state.revision, operations: results };
   }
 
@@ -182,7 +186,8 @@ export class KvStateMachine {
 }
 
 function completed(outcome: Outcome): CommandResult {
-  return { ...outcome, error: null, duplicate: false };
+  const { revision, operations } = outcome;
+  return { revision, operations, error: null, duplicate: false };
 }
 
 function isPlainPut(operation: Operation | undefined): boolean {

@@ -88,15 +88,19 @@ export class KvState implements KvReader {
     return previous === null;
   }
 
-  /** Makes the changes of one command, which share one revision, the next one. Null deletes. */
-  commit(changes: Iterable<readonly [KeyString, Item | null]>): void {
+  /**
+   * Makes the changes of one command, which share one revision, the next one. Null deletes. `sizeDelta` is by how much
+   * they change the number of live keys: who evaluated the command has looked every key up already.
+   */
+  commit(changes: ReadonlyMap<KeyString, Item | null>, sizeDelta: number): void {
+    assert(changes.size > 0, 'a command that changes nothing takes no revision');
+    assert(Math.abs(sizeDelta) <= changes.size, 'a change creates or deletes at most one key');
     this.#revision = (this.#revision + 1) as Revision;
     for (const [key, item] of changes) {
       assert(item === null || item.modRevision === this.#revision, 'an item carries the revision of its command');
-      const existed = this.find(key) !== null;
       this.#active.set(key, item);
-      this.#size += Number(item !== null) - Number(existed);
     }
+    this.#size += sizeDelta;
     assert(this.#size >= 0, 'only what exists is deleted');
   }
 
