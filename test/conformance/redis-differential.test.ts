@@ -79,7 +79,7 @@ function randomCommand(prng: Prng): Word[] {
   ];
   const words = pick(prng, shapes)();
   if (prng.between(0, 19) === 0) words.pop();
-  if (prng.between(0, 19) === 0) words.push(value() || 'extra'); // An empty key is refused here.
+  else if (prng.between(0, 19) === 0) words.push(value() || 'extra'); // An empty key is refused here.
   words[0] = anyCase(prng, words[0] ?? 'get');
   return words;
 }
