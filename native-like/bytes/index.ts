@@ -9,6 +9,8 @@ const nativeWrite = methods.latin1Write;
 
 // Up to these lengths JavaScript beats the call into C++, which costs about 50 ns (measured, see README.md).
 const WRITE_LOOP_BYTES = 24;
+/** V8 keeps typed arrays up to this size in its own heap; a native call would first move one out of it (300 ns). */
+const HEAP_ARRAY_BYTES = 64;
 /** Also the longest string that V8 concatenates by copying: above it the result would be a tree that is flattened later. */
 const SHORT_SLICE_BYTES = 12;
 
@@ -18,8 +20,9 @@ export function latin1Slice(bytes: Uint8Array, start: number, end: number): stri
   const char = String.fromCharCode;
   let text = '';
   let at = start;
-  for (; at + 4 <= end; at += 4)
+  for (; at + 4 <= end; at += 4) {
     text += char(bytes[at] as number, bytes[at + 1] as number, bytes[at + 2] as number, bytes[at + 3] as number);
+  }
   switch (end - at) {
     case 3:
       return text + char(bytes[at] as number, bytes[at + 1] as number, bytes[at + 2] as number);
@@ -38,18 +41,22 @@ export function latin1Slice(bytes: Uint8Array, start: number, end: number): stri
  */
 export function latin1Write(target: Uint8Array, at: number, text: string): number {
   const length = text.length;
-  if (length > WRITE_LOOP_BYTES && nativeWrite !== undefined) {
-    nativeWrite.call(target, text, at, length);
-  } else {
-    for (let index = 0; index < length; index++) target[at + index] = text.charCodeAt(index);
-  }
+  if (length <= WRITE_LOOP_BYTES || nativeWrite === undefined) return writeChars(target, at, text);
+  nativeWrite.call(target, text, at, length);
+  return at + length;
+}
+
+function writeChars(target: Uint8Array, at: number, text: string): number {
+  const length = text.length;
+  for (let index = 0; index < length; index++) target[at + index] = text.charCodeAt(index);
   return at + length;
 }
 
 /** A byte string as bytes of its own (never a piece of a shared pool). */
 export function latin1ToBytes(text: string): Uint8Array {
   const bytes = new Uint8Array(text.length);
-  latin1Write(bytes, 0, text);
+  if (text.length <= HEAP_ARRAY_BYTES) writeChars(bytes, 0, text);
+  else latin1Write(bytes, 0, text);
   return bytes;
 }
 

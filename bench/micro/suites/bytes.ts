@@ -52,7 +52,7 @@ export const bytesSuite: BenchSuite = {
   name: 'bytes',
   create: () => ({
     cases: [
-      ...[16, 32, 256, 4096].flatMap(latin1Cases),
+      ...[8, 16, 32, 256, 4096].flatMap(latin1Cases),
       varintCase(
         'below 2^14',
         Array.from({ length: 64 }, (_, at) => at * 255),
