@@ -144,9 +144,8 @@ export class SimulatedFileSystem implements FileSystem {
     };
   }
 
-  /** The disk after power loss, as the next process finds it. */
+  /** The disk as the next process would find it if the power went now. This one goes on. */
   crash(options: CrashOptions): SimulatedFileSystem {
-    this.crashed = true;
     const next = new SimulatedFileSystem();
     next.#names = this.#names.afterCrash(options.survives, options.sectorBytes ?? 512);
     return next;

@@ -1,0 +1,28 @@
+import { logIndex, replicaId, term } from '../../base/brand.js';
+import { KvorumError } from '../../base/errors/error.js';
+import { kvorum } from '../../wire/protobuf.js';
+import type { CheckpointMark } from '../storage.js';
+
+export function encodeMark(mark: CheckpointMark): Uint8Array {
+  return kvorum.log.CheckpointMark.encode({
+    index: mark.index,
+    term: mark.term,
+    voters: [...mark.membership.voters],
+    meta: mark.meta,
+  }).finish();
+}
+
+/** The result does not alias `bytes`. Throws checkpoint_corrupt. */
+export function decodeMark(bytes: Uint8Array): CheckpointMark {
+  try {
+    const mark = kvorum.log.CheckpointMark.decode(bytes);
+    return {
+      index: logIndex(mark.index),
+      term: term(mark.term),
+      membership: { voters: mark.voters.map(replicaId) },
+      meta: Uint8Array.from(mark.meta),
+    };
+  } catch (error) {
+    throw new KvorumError('checkpoint_corrupt', 'The mark of a checkpoint cannot be decoded', { cause: error });
+  }
+}

@@ -1,0 +1,149 @@
+import { join } from 'node:path';
+import { assert } from '../base/assert.js';
+import type { GroupId } from '../base/brand.js';
+import { isKvorumError, KvorumError } from '../base/errors/error.js';
+import { LmdbCheckpoint } from './checkpoint/lmdb-checkpoint.js';
+import type { FileSystem, FolderLock } from './file-system.js';
+import { checkIdentity, readIdentity, writeIdentity } from './identity.js';
+import { nodeFileSystem } from './node-file-system.js';
+import type { CheckpointMark, CheckpointStore, RecoveredGroup, Storage, StorageIdentity } from './storage.js';
+import { SegmentedLog } from './wal/segmented-log.js';
+import { segmentNames } from './wal/replay.js';
+import type { StorageLogger } from './wal/recovery.js';
+
+export interface StorageOptions {
+  /** The folder of this replica alone. Created, with its parents, when it is missing. */
+  readonly dir: string;
+  readonly identity: StorageIdentity;
+  readonly segmentBytes: number;
+  /** False: acknowledged writes may be lost with the power, not with the process. */
+  readonly fsync: boolean;
+  /** For the log, the identity and the lock. Checkpoints are LMDB files, and always on the real disk. */
+  readonly fs?: FileSystem;
+  readonly logger?: StorageLogger;
+}
+
+/** Names in a replica's folder. */
+export const FOLDER = { lock: 'LOCK', log: 'log', checkpoint: 'checkpoint' } as const;
+
+/**
+ * Opens the folder of a replica: lock, identity, log. Throws data_dir_locked, data_dir_mismatch, data_dir_newer,
+ * log_corrupt, or storage_failed when the disk refuses; nothing stays open then.
+ */
+export async function openStorage(options: StorageOptions): Promise<Storage> {
+  const { dir } = options;
+  const fs = options.fs ?? nodeFileSystem;
+  let lock: FolderLock | null = null;
+  try {
+    fs.makeDirSync(dir);
+    lock = fs.lockSync(join(dir, FOLDER.lock));
+    return openLocked(options, fs, lock);
+  } catch (error) {
+    lock?.release();
+    if (isKvorumError(error)) throw error;
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new KvorumError('storage_failed', `${dir} cannot be opened: ${reason}`, { cause: error });
+  }
+}
+
+function openLocked(options: StorageOptions, fs: FileSystem, lock: FolderLock): DiskStorage {
+  const { dir, identity } = options;
+  const logDir = join(dir, FOLDER.log);
+  const found = readIdentity(fs, dir);
+  if (found !== null) {
+    checkIdentity(dir, found, identity);
+    // The identity is written last: a folder that has it had a log (reliability.md §2.3 "missing everything").
+    if (!fs.existsSync(logDir) || segmentNames(fs, logDir).length === 0) {
+      throw new KvorumError(
+        'log_corrupt',
+        `${logDir} holds no segment, but ${dir} was in use: the log is missing. Is the disk mounted? ` +
+          'Restore the folder, or remove this replica from the cluster and add a new one with an empty folder',
+      );
+    }
+  }
+  const failures = new FailureNotice();
+  const { segmentBytes, fsync } = options;
+  const log = SegmentedLog.open({
+    fs,
+    dir: logDir,
+    identity,
+    segmentBytes,
+    fsync,
+    ...(options.logger === undefined ? {} : { logger: options.logger }),
+    onFailed: (error) => failures.tell(error),
+  });
+  if (found === null) writeIdentity(fs, dir, identity);
+  return new DiskStorage(dir, log, lock, failures);
+}
+
+/** Remembers the first failure for listeners that come later. */
+class FailureNotice {
+  #error: Error | null = null;
+  readonly #listeners: ((error: Error) => void)[] = [];
+
+  tell(error: Error): void {
+    if (this.#error !== null) return;
+    this.#error = error;
+    for (const listener of this.#listeners) listener(error);
+  }
+
+  listen(listener: (error: Error) => void): void {
+    this.#listeners.push(listener);
+    const error = this.#error;
+    if (error !== null) queueMicrotask(() => listener(error));
+  }
+}
+
+class DiskStorage implements Storage {
+  readonly log: SegmentedLog;
+  readonly #dir: string;
+  readonly #lock: FolderLock;
+  readonly #failures: FailureNotice;
+  readonly #checkpoints = new Map<GroupId, LmdbCheckpoint>();
+  #closed = false;
+
+  constructor(dir: string, log: SegmentedLog, lock: FolderLock, failures: FailureNotice) {
+    this.#dir = dir;
+    this.log = log;
+    this.#lock = lock;
+    this.#failures = failures;
+  }
+
+  checkpoint(group: GroupId): CheckpointStore {
+    assert(!this.#closed, 'a closed storage opens nothing');
+    const open = this.#checkpoints.get(group);
+    if (open !== undefined) return open;
+    // A group id holds a slash; a file name cannot.
+    const store = new LmdbCheckpoint(nodeFileSystem, join(this.#dir, FOLDER.checkpoint, encodeURIComponent(group)));
+    this.#checkpoints.set(group, store);
+    if (store.mark !== null && isAhead(store.mark, this.log.recovered.get(group))) {
+      // A crash came between an installed snapshot and its record in the log: entries after it would leave a gap.
+      const { index, term } = store.mark;
+      this.log.append([{ kind: 'checkpoint', group, index, term }], true, () => undefined);
+    }
+    return store;
+  }
+
+  onFailed(listener: (error: Error) => void): void {
+    this.#failures.listen(listener);
+  }
+
+  async close(): Promise<void> {
+    assert(!this.#closed, 'a storage is closed once');
+    this.#closed = true;
+    try {
+      for (const store of this.#checkpoints.values()) await store.close();
+      await this.log.close();
+    } finally {
+      this.#lock.release();
+    }
+  }
+}
+
+/** True when the log does not reach the checkpoint, or contradicts it (raft.md S5). */
+function isAhead(mark: CheckpointMark, recovered: RecoveredGroup | undefined): boolean {
+  if (recovered === undefined) return true;
+  if (mark.index < recovered.baseIndex) return false;
+  if (mark.index === recovered.baseIndex) return recovered.baseTerm !== mark.term;
+  return recovered.entries[mark.index - recovered.baseIndex - 1]?.term !== mark.term;
+}
