@@ -94,6 +94,16 @@ t.test('varints are written and read as the reference does', (t) => {
   t.end();
 });
 
+t.test('varints change their length at every seventh bit', (t) => {
+  for (let bits = 0; bits <= 53; bits++) {
+    for (const n of [2 ** bits - 1, Math.min(2 ** bits, Number.MAX_SAFE_INTEGER)]) {
+      t.equal(varintSize(n), varintSizeReference(n), `${n}`);
+      t.equal(writeVarint(new Uint8Array(8), 0, n), varintSizeReference(n));
+    }
+  }
+  t.end();
+});
+
 t.test('any bytes are read, or refused, as the reference does', (t) => {
   const byte = fc.oneof(fc.integer({ min: 0x80, max: 0xff }), fc.integer({ min: 0, max: 0xff }));
   const attempt = (read: typeof readVarint, bytes: Uint8Array, at: number): unknown => {
