@@ -105,7 +105,7 @@ export interface CommandResult {
 
 /**
  * Gets the result of each command of a batch, by its position. `onPut` is the hot path: a single unconditional put
- * without a session, told without an object.
+ * without a session and without `returnPrevious`, told without an object, whichever way it was submitted.
  */
 export interface ResultSink {
   onPut(position: number, created: boolean, revision: Revision): void;

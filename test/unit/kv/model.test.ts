@@ -28,6 +28,8 @@ interface Real {
   sinceFreeze: Uint8Array[];
   sinceCheckpoint: Uint8Array[];
   readonly twin: KvStateMachine;
+  /** Commands with a session, to be delivered again. */
+  readonly sent: Command[];
 }
 
 type Step = fc.Command<Model, Real>;
@@ -44,20 +46,52 @@ class Apply implements Step {
   }
 
   run(model: Model, real: Real): void {
-    const payload = batchOf(...this.#commands);
-    const wanted = this.#commands.map((each) => asTold(each, model.apply(each)));
-    const found = applyAll(real.machine, payload);
-    equal(found.map(plainTold), wanted, 'results');
-    equal(applyAll(real.twin, payload).map(plainTold), wanted, 'results of the twin');
-    real.sinceFreeze.push(payload);
-    real.sinceCheckpoint.push(payload);
-    equal(real.machine.reader.revision, model.revision, 'revision');
-    equal(real.machine.reader.size, model.items.size, 'size');
+    real.sent.push(...this.#commands.filter(({ session }) => session !== undefined));
+    applyBoth(model, real, this.#commands);
   }
 
   toString(): string {
     return `apply(${fc.stringify(this.#commands)})`;
   }
+}
+
+/** Delivers one of the last commands with a session again, or another command under its sequence number. */
+class Retry implements Step {
+  readonly #ago: number;
+  readonly #other: Command | null;
+
+  constructor(ago: number, other: Command | null) {
+    this.#ago = ago;
+    this.#other = other;
+  }
+
+  check(): boolean {
+    return true;
+  }
+
+  run(model: Model, real: Real): void {
+    const sent = real.sent.at(-1 - this.#ago);
+    if (sent?.session === undefined) return;
+    const [only, more] = this.#other?.operations ?? [];
+    const isOther = only !== undefined && more === undefined;
+    applyBoth(model, real, [isOther ? { operations: [only], session: sent.session } : sent]);
+  }
+
+  toString(): string {
+    return `retry(${this.#ago}, ${fc.stringify(this.#other)})`;
+  }
+}
+
+function applyBoth(model: Model, real: Real, commands: readonly Command[]): void {
+  const payload = batchOf(...commands);
+  const wanted = commands.map((each) => asTold(each, model.apply(each)));
+  const found = applyAll(real.machine, payload);
+  equal(found.map(plainTold), wanted, 'results');
+  equal(applyAll(real.twin, payload).map(plainTold), wanted, 'results of the twin');
+  real.sinceFreeze.push(payload);
+  real.sinceCheckpoint.push(payload);
+  equal(real.machine.reader.revision, model.revision, 'revision');
+  equal(real.machine.reader.size, model.items.size, 'size');
 }
 
 function plainTold(told: Told): unknown {
@@ -192,6 +226,7 @@ class Checkpoint implements Step {
 const anyKey = fc.constantFrom('', ...KEYS);
 const steps = [
   fc.array(command, { minLength: 1, maxLength: 4 }).map((commands) => new Apply(commands)),
+  fc.tuple(fc.nat(2), fc.option(command, { freq: 3 })).map(([ago, other]) => new Retry(ago, other)),
   anyKey.filter((key) => key !== '').map((key) => new Read(key)),
   fc
     .tuple(anyKey, fc.option(anyKey), fc.integer({ min: 1, max: 5 }), fc.nat(12))
@@ -214,6 +249,7 @@ t.test('equals a model, wherever it is frozen, thawed and restarted', async (t) 
             sinceFreeze: [],
             sinceCheckpoint: [],
             twin: KvStateMachine.open(new MapBase(), null, BOUNDS),
+            sent: [],
           },
         }),
         commands,
