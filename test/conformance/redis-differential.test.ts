@@ -13,11 +13,21 @@ const COMMANDS_PER_STREAM = 250;
 type Word = string;
 
 const KEYS = ['a', 'b', 'c', 'k\0\xff', 'long'.repeat(20), 'n', 'm'];
-const VALUES = [
-  ...['', '0', '1', '-1', '10', '010', ' 1', '+1', '-0', '1.5', 'text', '\r\n', '\0\x01\xff', 'x'.repeat(300)],
-  ...['9223372036854775807', '-9223372036854775808', '9223372036854775808', '-9223372036854775809'],
-  ...['99999999999999999999', '123456789012345678901', 'NX', 'GET'],
+const INTEGERS = [
+  '0',
+  '1',
+  '-1',
+  '10',
+  '010',
+  ' 1',
+  '+1',
+  '-0',
+  '1.5',
+  '99999999999999999999',
+  '123456789012345678901',
 ];
+const EXTREMES = ['9223372036854775807', '-9223372036854775808', '9223372036854775808', '-9223372036854775809'];
+const VALUES = INTEGERS.concat(EXTREMES, ['', 'text', '\r\n', '\0\x01\xff', 'x'.repeat(300), 'NX', 'GET']);
 
 function pick<T>(prng: Prng, from: readonly T[]): T {
   return from[prng.between(0, from.length - 1)] as T;
@@ -28,7 +38,7 @@ function some(prng: Prng, from: readonly Word[], max: number): Word[] {
 }
 
 function anyCase(prng: Prng, word: Word): Word {
-  return [...word].map((char) => (prng.between(0, 1) === 0 ? char.toLowerCase() : char.toUpperCase())).join('');
+  return Array.from(word, (char) => (prng.between(0, 1) === 0 ? char.toLowerCase() : char.toUpperCase())).join('');
 }
 
 const SET_OPTIONS = ['NX', 'XX', 'GET', 'KEEPTTL', 'nx', 'xx', 'get', 'bogus', 'NXX', ''];
@@ -78,8 +88,9 @@ function randomCommand(prng: Prng): Word[] {
     () => [pick(prng, ['', 'GE', 'GETT', 'a\r\nb', 'a\0b', 'x'.repeat(200)]), ...some(prng, VALUES, 4)],
   ];
   const words = pick(prng, shapes)();
-  if (prng.between(0, 19) === 0) words.pop();
-  else if (prng.between(0, 19) === 0) words.push(value() || 'extra'); // An empty key is refused here.
+  const change = prng.between(0, 19);
+  if (change === 0) words.pop();
+  if (change === 1) words.push(value() || 'extra'); // An empty key is refused here.
   words[0] = anyCase(prng, words[0] ?? 'get');
   return words;
 }

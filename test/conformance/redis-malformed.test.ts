@@ -30,7 +30,7 @@ const CASES: readonly (readonly [name: string, sent: string, closes: boolean])[]
   ['bytes instead of the line end', '*1\r\n$4\r\nPINGxx*1\r\n$4\r\nPING\r\n', false],
   ['replies before the error come first', `${PING}${PING}*1\r\n$x\r\n`, true],
   ['commands behind the error are not run', '*1\r\n$x\r\n*3\r\n$3\r\nSET\r\n$1\r\nz\r\n$1\r\n1\r\n', true],
-  ['a long inline request', `${'x'.repeat(70_000)}`, true],
+  ['a long inline request', 'x'.repeat(70_000), true],
   ['a long count', `*${'1'.repeat(70_000)}`, true],
   ['a long length', `*1\r\n$${'1'.repeat(70_000)}`, true],
   ['a word with a NUL', '*1\r\n$4\r\nP\0NG\r\n', false],

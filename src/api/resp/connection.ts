@@ -14,7 +14,6 @@ import type { KvorumError } from '../../base/errors/error.js';
 import type { CommandResult, KvReader } from '../../kv/types.js';
 import type { Keyspace, ReadWaiter, WriteWaiter } from '../../replica/router.js';
 import { keyspaceOf, type Client, type ServerView } from './client.js';
-import type { AnyReadCommand } from './commands/command.js';
 import { Dispatcher } from './dispatcher.js';
 import { QueryBuffer } from './query-buffer.js';
 import { ReplyQueue } from './reply-queue.js';
@@ -196,7 +195,7 @@ export class Connection implements Client, WriteWaiter, ReadWaiter {
     const { slots } = this.replies;
     const command = slots.command(token);
     assert(command?.kind === 'read', 'a read is answered to a command that reads');
-    this.replies.settle(token, PHASE.found, (command as AnyReadCommand).look(reader, slots.state(token)));
+    this.replies.settle(token, PHASE.found, command.look(reader, slots.state(token)));
     this.scheduleFlush();
   }
 

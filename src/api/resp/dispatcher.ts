@@ -1,5 +1,6 @@
+import { unreachable } from '../../base/assert.js';
 import { toKvorumError } from '../../base/errors/error.js';
-import type { CommandResult, Item } from '../../kv/types.js';
+import type { CommandResult } from '../../kv/types.js';
 import { revision } from '../../base/brand.js';
 import { checkKey, checkValue } from './checks.js';
 import type { AnyReadCommand, LocalCommand, RespCommand, WriteCommand } from './commands/command.js';
@@ -13,6 +14,8 @@ import type { Request } from './request.js';
 
 /** The answer to a command that has nothing to change. */
 const NOTHING_DONE: CommandResult = { revision: revision(0), operations: [], error: null, duplicate: false };
+
+const NO_BYTES = new Uint8Array(0);
 
 /** Where a key or value is, for Keyspace.put; reused for every request. */
 interface MutableRef {
@@ -28,16 +31,13 @@ interface MutableRef {
  */
 export class Dispatcher {
   readonly #connection: Connection;
-  readonly #key: MutableRef;
-  readonly #value: MutableRef;
+  readonly #key: MutableRef = { source: NO_BYTES, start: 0, end: 0 };
+  readonly #value: MutableRef = { source: NO_BYTES, start: 0, end: 0 };
   /** The kind of what is outstanding. */
   #outstanding: 'read' | 'write' = 'read';
 
   constructor(connection: Connection) {
     this.#connection = connection;
-    const empty: Item | MutableRef = { source: new Uint8Array(0), start: 0, end: 0 };
-    this.#key = { ...empty };
-    this.#value = { ...empty };
   }
 
   /** Runs the connection's scanned request. False: not now, offer it again after the next answer or flush. */
@@ -78,6 +78,8 @@ export class Dispatcher {
       case 'local':
         this.#runLocal(command, nowMs);
         return true;
+      default:
+        return unreachable(command);
     }
   }
 
@@ -148,7 +150,8 @@ export class Dispatcher {
   }
 }
 
-const UPPER = 32;
+/** Set in lower case letters. */
+const CASE_BIT = 32;
 
 /** GET and SET are found by three bytes, everything else by a hash of its name. */
 function findCommand(request: Request): RespCommand | undefined {
@@ -157,10 +160,10 @@ function findCommand(request: Request): RespCommand | undefined {
   const end = request.end(0);
   if (
     end - start === 3 &&
-    ((buffer[start + 1] as number) | UPPER) === 101 &&
-    ((buffer[start + 2] as number) | UPPER) === 116
+    ((buffer[start + 1] as number) | CASE_BIT) === 101 &&
+    ((buffer[start + 2] as number) | CASE_BIT) === 116
   ) {
-    const first = (buffer[start] as number) | UPPER;
+    const first = (buffer[start] as number) | CASE_BIT;
     if (first === 115) return SET;
     if (first === 103) return GET;
   }

@@ -58,5 +58,5 @@ export type RespCommand = LocalCommand | AnyReadCommand | WriteCommand;
 
 /** Forgets the inner types: the dispatcher hands `State` and `Found` back to the command they came from. */
 export function readCommand<State, Found>(command: ReadCommand<State, Found>): AnyReadCommand {
-  return command as AnyReadCommand;
+  return command;
 }

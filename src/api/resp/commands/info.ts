@@ -160,9 +160,9 @@ function wantedSections(request: Request): readonly Section[] {
 }
 
 function info(client: Client, request: Request, out: ReplyWriter): void {
-  const sections = wantedSections(request).map(({ title, fields }) => {
-    const lines = fields(client).map(([name, value]) => `${name}:${value}\r\n`);
-    return `# ${title}\r\n${lines.join('')}`;
+  const sections = wantedSections(request).map((section) => {
+    const lines = section.fields(client).map(([name, value]) => `${name}:${value}\r\n`);
+    return `# ${section.title}\r\n${lines.join('')}`;
   });
   out.verbatim(sections.join('\r\n'));
 }

@@ -1,5 +1,5 @@
 import { Buffer } from 'node:buffer';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import t, { type Test } from 'tap';
 import { createRespServer, type RespLimits } from '../../../../src/api/resp/index.js';
 import { createFakeRouter } from '../../../fixtures/fake-router-resp.js';
