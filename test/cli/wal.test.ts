@@ -1,0 +1,133 @@
+import { spawn, spawnSync } from 'node:child_process';
+import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import t, { type Test } from 'tap';
+import { logIndex, groupId, replicaId, term } from '../../src/base/brand.js';
+import { openStorage } from '../../src/storage/index.js';
+import type { Log, LogRecord } from '../../src/storage/storage.js';
+
+const KVORUM = fileURLToPath(new URL('../../src/cli/kvorum.cjs', import.meta.url));
+const GROUP = groupId('default', 0);
+
+function run(...args: readonly string[]): { stdout: string; stderr: string; exit: number | null } {
+  const { status, stderr, stdout } = spawnSync(process.execPath, [KVORUM, ...args], { encoding: 'utf8' });
+  return { stdout, stderr, exit: status };
+}
+
+function append(log: Log, records: readonly LogRecord[]): Promise<void> {
+  return new Promise((resolve) => log.append(records, true, resolve));
+}
+
+/** A folder with a hard state, five entries and a second group. */
+async function folder(t: Test): Promise<{ dir: string; segment: string }> {
+  const dir = join(t.testdir(), 'n1');
+  const identity = { cluster: 'demo', replica: replicaId('n1') };
+  const storage = await openStorage({ dir, identity, segmentBytes: 1_000_000, fsync: false });
+  const hardState = { term: term(4), vote: replicaId('n2'), commit: logIndex(0) };
+  const membership = { voters: [replicaId('n1'), replicaId('n2')] };
+  await append(storage.log, [{ kind: 'hardState', group: GROUP, hardState, membership }]);
+  for (let index = 1; index <= 5; index++) {
+    const entry = { index: logIndex(index), term: term(4), kind: 'commands', payload: Buffer.alloc(100, 'x') } as const;
+    await append(storage.log, [
+      {
+        kind: 'entry',
+        group: index === 5 ? groupId('carts', 0) : GROUP,
+        entry: index === 5 ? { ...entry, index: logIndex(1) } : entry,
+      },
+    ]);
+  }
+  await storage.close();
+  const [name = ''] = readdirSync(join(dir, 'log'));
+  return { dir, segment: join(dir, 'log', name) };
+}
+
+t.test('verify: a whole log', async (t) => {
+  const { dir, segment } = await folder(t);
+  const before = readFileSync(segment);
+  const { exit, stderr, stdout } = run('wal', 'verify', dir);
+  t.equal(exit, 0, stderr);
+  t.match(stdout, /^segment +first +last +bytes/);
+  t.match(stdout, /^default\/0 +4 +n2 +0 +4 +4$/m);
+  t.match(stdout, /^carts\/0 +0 +- +0 +1 +1$/m);
+  t.match(stdout, /: ok, 8 records in \d+ bytes\n$/);
+  const json = JSON.parse(run('-o', 'json', 'wal', 'verify', dir).stdout) as Record<string, unknown>;
+  t.match(json, {
+    ok: true,
+    cluster: 'demo',
+    replica: 'n1',
+    records: 8,
+    tornTail: null,
+    groups: [{ group: 'default/0' }, {}],
+  });
+  t.ok(readFileSync(segment).equals(before), 'nothing was changed');
+});
+
+t.test('verify: a torn tail is no damage, and is left alone', async (t) => {
+  const { dir, segment } = await folder(t);
+  const bytes = readFileSync(segment);
+  writeFileSync(segment, bytes.subarray(0, -40));
+  const { exit, stdout } = run('wal', 'verify', dir);
+  t.equal(exit, 0);
+  t.match(stdout, /torn tail: \d+ bytes after offset \d+ of .*segment-0+1\.log .*never durable/);
+  t.equal(readFileSync(segment).length, bytes.length - 40);
+  t.match(JSON.parse(run('-o', 'json', 'wal', 'verify', dir).stdout), { ok: true, tornTail: { file: segment } });
+});
+
+t.test('verify: damage ends with exit code 9, naming file and offset', async (t) => {
+  const { dir, segment } = await folder(t);
+  const bytes = readFileSync(segment);
+  const at = bytes.indexOf('xxxx');
+  bytes[at] = 0;
+  writeFileSync(segment, bytes);
+  const { exit, stderr, stdout } = run('wal', 'verify', dir);
+  t.equal(exit, 9);
+  t.equal(stdout, '');
+  t.match(stderr, /segment-0+1\.log: offset \d+ \(record 3\): the payload checksum is wrong/);
+  t.match(JSON.parse(run('-o', 'json', 'wal', 'verify', dir).stdout), { ok: false, damage: { seq: 3, file: segment } });
+  const dumped = run('wal', 'dump', dir);
+  t.equal(dumped.exit, 9);
+  t.match(dumped.stdout, /hardState/, 'what is good is listed');
+});
+
+t.test('dump: lists records, of one group, up to a limit', async (t) => {
+  const { dir } = await folder(t);
+  const { exit, stdout } = run('wal', 'dump', dir);
+  t.equal(exit, 0);
+  t.match(stdout, /^ *2 +\d+ +hardState +default\/0 +4 +vote n2 commit 0 voters n1 n2$/m);
+  t.match(stdout, /^ *3 +\d+ +entry +default\/0 +1 +4 +100 +commands$/m);
+  t.match(stdout, /^ *8 +\d+ +mark +everything up to 7 is durable$/m);
+  const lines = run('-o', 'json', 'wal', 'dump', dir, '--group', 'carts/0').stdout.trim().split('\n');
+  t.same(
+    lines.map((line) => JSON.parse(line) as unknown),
+    [
+      {
+        seq: 7,
+        offset: (JSON.parse(lines[0] ?? '') as { offset: number }).offset,
+        kind: 'entry',
+        group: 'carts/0',
+        index: 1,
+        term: 4,
+        bytes: 100,
+        detail: 'commands',
+      },
+    ],
+  );
+  const limited = run('-o', 'json', 'wal', 'dump', dir, '--limit', '2');
+  t.equal(limited.stdout.trim().split('\n').length, 2);
+  t.match(limited.stderr, /stopped after 2/);
+});
+
+t.test('a folder that is in use, or none, is refused', async (t) => {
+  const { dir } = await folder(t);
+  const identity = { cluster: 'demo', replica: replicaId('n1') };
+  const storage = await openStorage({ dir, identity, segmentBytes: 1_000_000, fsync: false });
+  const child = spawn(process.execPath, [KVORUM, 'wal', 'verify', dir], { stdio: ['ignore', 'ignore', 'pipe'] });
+  let stderr = '';
+  child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text));
+  const exit = await new Promise((resolve) => child.on('close', resolve));
+  t.equal(exit, 1);
+  t.match(stderr, new RegExp(`held by process ${process.pid}`));
+  await storage.close();
+  t.equal(run('wal', 'verify', t.testdir()).exit, 2);
+});
