@@ -42,9 +42,13 @@ function generateProtobuf() {
 
 if (existsSync(protoDir)) generateProtobuf();
 if (outDir === 'dist') rmSync(join(root, 'dist'), { recursive: true, force: true });
-run('tsc', ['-p', '.', '--outDir', outDir]);
 if (existsSync(generatedDir)) {
   cpSync(generatedDir, join(root, outDir, 'src/wire/generated'), { recursive: true });
+}
+try {
+  run('tsc', ['-p', '.', '--outDir', outDir]);
+} catch {
+  process.exit(1); // The compiler has said what is wrong.
 }
 const main = join(root, outDir, 'src/cli/kvorum.cjs');
 if (existsSync(main)) chmodSync(main, 0o755);

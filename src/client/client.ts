@@ -96,7 +96,9 @@ export class KvorumClient {
   }
 
   async scan(options: ScanOptions = {}): Promise<ScanResult> {
-    return (await this.#call('GET', `${this.#prefix}${query({ ...options })}`)) as unknown as ScanResult;
+    const body = await this.#call('GET', `${this.#prefix}${query({ ...options })}`);
+    const { items, next_cursor: cursor } = body as unknown as { items: GetResult[]; next_cursor: string | null };
+    return { items, cursor };
   }
 
   status(): Promise<Body> {

@@ -63,7 +63,10 @@ t.test(`kill -9 of everything, ${ROUNDS} times`, { timeout: 220_000 }, async (t)
   t.comment(`seed ${SEED}`);
   const prng = createPrng(SEED);
   const cluster = await ProcessCluster.create(t.testdir({}));
-  t.teardown(() => cluster.kill());
+  t.teardown(async () => {
+    await cluster.kill();
+    if (!t.passing()) t.comment(cluster.stderr.slice(-8000));
+  });
   await cluster.start();
   const nodes = cluster.replicas.map(({ http }) => http);
   const writers = Array.from({ length: 8 }, (_, at) => new Writer(`w${at}`, nodes));

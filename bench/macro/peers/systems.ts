@@ -93,8 +93,8 @@ async function kvorumLeader(ports: readonly number[]): Promise<number> {
     for (let at = 0; at < 3; at++) {
       const status = (await fetch(`http://127.0.0.1:${ports[at * 3 + 1]}/status`)
         .then((response) => response.json())
-        .catch(() => null)) as { members?: { role: string }[] } | null;
-      if (status?.members?.some(({ role }) => role === 'leader') === true) return at;
+        .catch(() => null)) as { keyspaces?: { role: string }[] } | null;
+      if (status?.keyspaces?.some(({ role }) => role === 'leader') === true) return at;
     }
     await new Promise((resolve) => setTimeout(resolve, 25));
   }

@@ -158,9 +158,22 @@ interface StatusAnswer {
   readonly id: string;
   readonly cluster: string;
   readonly uptime_ms: number;
-  readonly members: readonly Readonly<Record<string, unknown>>[];
-  readonly peers: readonly Readonly<Record<string, unknown>>[];
+  readonly keyspaces: readonly Readonly<Record<string, unknown>>[];
+  readonly links: readonly Readonly<Record<string, unknown>>[];
 }
+
+const KEYSPACE_COLUMNS = [
+  'keyspace',
+  'engine',
+  'role',
+  'term',
+  'leader',
+  'commit_index',
+  'applied_index',
+  'keys',
+  'revision',
+];
+const LINK_COLUMNS = ['peer', 'address', 'connected', 'queued_bytes', 'reconnects'];
 
 function statusCommand(): Command {
   return new Command('status')
@@ -175,19 +188,9 @@ function statusCommand(): Command {
       const status = answer as unknown as StatusAnswer;
       const uptime = `${Math.round(status.uptime_ms / 1000)} s`;
       process.stdout.write(`replica ${status.id} · cluster ${status.cluster} · up ${uptime}\n\n`);
-      printRecords(status.members, [
-        'keyspace',
-        'engine',
-        'role',
-        'term',
-        'leader',
-        'commit',
-        'applied',
-        'keys',
-        'revision',
-      ]);
+      printRecords(status.keyspaces, KEYSPACE_COLUMNS);
       process.stdout.write('\n');
-      printRecords(status.peers, ['peer', 'address', 'connected', 'queued_bytes', 'reconnects']);
+      printRecords(status.links, LINK_COLUMNS);
     });
 }
 
