@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import type { Revision } from '../../../src/base/brand.js';
 import type { Command, Condition, Operation } from '../../../src/kv/index.js';
 import { bytes } from './support.js';

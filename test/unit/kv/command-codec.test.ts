@@ -1,5 +1,6 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import t from 'tap';
+import { unreachable } from '../../../src/base/assert.js';
 import { LIMITS } from '../../../src/base/limits.js';
 import { BatchBuilder, decodeBatch, validateBatch, type Command, type Operation } from '../../../src/kv/index.js';
 import { kvorum } from '../../../src/wire/protobuf.js';
@@ -30,7 +31,8 @@ function generatedOperation(given: Operation): kvorum.command.Operation.$Propert
       return { ...common, delta: Number(given.delta) };
     case 'append':
       return { ...common, value: given.value, maxBytes: given.maxBytes };
-    default: {
+    case 'put':
+    case 'delete': {
       const { condition, returnPrevious } = given;
       return {
         ...common,
@@ -39,6 +41,8 @@ function generatedOperation(given: Operation): kvorum.command.Operation.$Propert
         ...(returnPrevious === true ? { returnPrevious } : {}),
       };
     }
+    default:
+      return unreachable(given);
   }
 }
 
@@ -189,7 +193,8 @@ t.test('what a peer must not send is refused', async (t) => {
   refuse('a long key', [{ operations: [{ key: new Uint8Array(LIMITS.keyBytesCeiling + 1) }] }]);
   refuse('a long value', [{ operations: [{ ...one, value: new Uint8Array(LIMITS.valueBytesCeiling + 1) }] }]);
   refuse('too many operations', [{ operations: Array.from({ length: LIMITS.batchOperations + 1 }, () => one) }]);
-  refuse('an unknown kind', [{ operations: [{ ...one, kind: 4 as kvorum.command.OperationKind }] }]);
+  t.ok(validateBatch(Uint8Array.from([0x0a, 7, 0x0a, 5, 0x08, 3, 0x12, 1, 0x6b])));
+  t.notOk(validateBatch(Uint8Array.from([0x0a, 7, 0x0a, 5, 0x08, 4, 0x12, 1, 0x6b])), 'an unknown kind');
   refuse('an empty condition', [{ operations: [{ ...one, condition: {} }] }]);
   refuse('a condition that is false', [{ operations: [{ ...one, condition: { absent: false } }] }]);
   refuse('a condition on an append', [{ operations: [{ ...one, kind: KIND.append, condition: { absent: true } }] }]);

@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import t from 'tap';
 import { KvStateMachine, type Command, type Item } from '../../../src/kv/index.js';
 import { command, KEYS } from './arbitraries.js';
@@ -255,7 +255,7 @@ t.test('equals a model, wherever it is frozen, thawed and restarted', async (t) 
         commands,
       );
     }),
-    { numRuns: 400 },
+    { numRuns: 1000 },
   );
   t.pass('for all samples');
 });

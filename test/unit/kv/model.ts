@@ -1,3 +1,4 @@
+import { unreachable } from '../../../src/base/assert.js';
 import type { Command, CommandResult, Condition, Operation, OperationResult } from '../../../src/kv/index.js';
 import { textOf } from './support.js';
 
@@ -125,7 +126,7 @@ export class Model {
         items.set(operation.key, { value, createRevision, modRevision: revision, version: (before?.version ?? 0) + 1 });
       }
       if (status !== 'absent') isChanged = true;
-      const wantsPrevious = 'returnPrevious' in operation && operation.returnPrevious === true;
+      const wantsPrevious = 'returnPrevious' in operation && operation.returnPrevious;
       results.push({
         status,
         previous: wantsPrevious ? before : null,
@@ -164,6 +165,8 @@ function isMet(condition: Condition | undefined, before: ModelItem | null): bool
       return before?.modRevision === condition.revision;
     case 'value':
       return before?.value === text(condition.value);
+    default:
+      return unreachable(condition);
   }
 }
 
@@ -197,5 +200,7 @@ function evaluate(operation: Operation, before: ModelItem | null): Evaluated {
       if (value.length > operation.maxBytes) return { status: 'value_would_be_too_large' };
       return { status: written, value, integer: value.length.toString() };
     }
+    default:
+      return unreachable(operation);
   }
 }
