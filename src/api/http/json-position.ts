@@ -65,6 +65,7 @@ class Scanner {
         if (char === ',') return this.#step(1, this.#open.at(-1) === '{' ? 'key' : 'value');
         return (char === '}' && this.#close('{')) || (char === ']' && this.#close('['));
       case 'nothing':
+      default:
         return false;
     }
   }

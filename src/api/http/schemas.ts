@@ -16,7 +16,8 @@ const READ_QUERY = part.object({ ...part.CONSISTENCY_PARAMETER, ...part.FORWARD_
 
 export const GET_ITEM: RouteSchema = {
   summary: 'Read a key',
-  description: 'With Accept: application/octet-stream the answer is the value itself. If-None-Match answers 304.',
+  description:
+    'With Accept: application/octet-stream or text/plain the answer is the value itself. If-None-Match answers 304.',
   operationId: 'get',
   tags: KV,
   params: part.KEY_PARAMETER,

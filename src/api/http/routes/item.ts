@@ -1,4 +1,4 @@
-import { Buffer } from 'node:buffer';
+import { Buffer, isUtf8 } from 'node:buffer';
 import type { Revision } from '../../../base/brand.js';
 import { KvorumError } from '../../../base/errors/error.js';
 import type { Condition, Item, KeyString, KvReader, Operation } from '../../../kv/types.js';
@@ -23,9 +23,12 @@ export function itemMembers(item: Item): string {
   return `${valueMembers(item)},"revision":${modRevision},"create_revision":${createRevision},"version":${version}`;
 }
 
-function wantsBytes(exchange: Exchange): boolean {
+/** `Accept` without application/json: the value alone, as bytes or as text; otherwise the JSON object. */
+function wantedForm(exchange: Exchange): 'json' | 'bytes' | 'text' {
   const accept = exchange.header('accept');
-  return accept !== undefined && accept.includes('application/octet-stream') && !accept.includes('application/json');
+  if (accept === undefined || accept.includes('application/json')) return 'json';
+  if (accept.includes('application/octet-stream')) return 'bytes';
+  return accept.includes('text/plain') ? 'text' : 'json';
 }
 
 function get(exchange: Exchange): void {
@@ -43,8 +46,19 @@ function answerGet(exchange: Exchange, reader: KvReader, key: KeyString): void {
   }
   const tagged = [...headers, 'etag', etag(item.modRevision)];
   if (isNotModified(exchange, item.modRevision)) exchange.send(304, null, '', tagged);
-  else if (wantsBytes(exchange)) exchange.send(200, 'application/octet-stream', viewOf(item), tagged);
-  else exchange.json(200, `{${keyMembers(key)},${itemMembers(item)}}`, tagged);
+  else answerItem(exchange, key, item, tagged);
+}
+
+function answerItem(exchange: Exchange, key: KeyString, item: Item, headers: readonly string[]): void {
+  const form = wantedForm(exchange);
+  if (form === 'json') {
+    exchange.json(200, `{${keyMembers(key)},${itemMembers(item)}}`, headers);
+    return;
+  }
+  const value = viewOf(item);
+  if (form === 'bytes') exchange.send(200, 'application/octet-stream', value, headers);
+  else if (isUtf8(value)) exchange.send(200, 'text/plain; charset=utf-8', value, headers);
+  else throw new KvorumError('not_acceptable', 'The value is not text');
 }
 
 /** The value of a PUT: a member of a JSON object, or the body itself when its type is anything else. */
