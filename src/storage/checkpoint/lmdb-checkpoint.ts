@@ -4,6 +4,7 @@ import { isKvorumError, KvorumError } from '../../base/errors/error.js';
 import type { FileSystem } from '../file-system.js';
 import type { CheckpointChange, CheckpointMark, CheckpointStore, SnapshotSink, SnapshotSource } from '../storage.js';
 import { Generation } from './generation.js';
+import { checkLmdbFile } from './lmdb-file.js';
 import { createSnapshotSource, PieceReader } from './pieces.js';
 
 const GENERATION_NAME = /^gen-(\d+)\.mdb$/;
@@ -225,6 +226,8 @@ function syncFile(fs: FileSystem, path: string): Promise<void> {
 }
 
 function openGeneration(path: string): Generation {
+  const wrong = checkLmdbFile(path);
+  if (wrong !== null) throw new KvorumError('checkpoint_corrupt', `${path} cannot be opened: ${wrong}`);
   try {
     return new Generation(path, true);
   } catch (error) {
