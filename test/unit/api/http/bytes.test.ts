@@ -13,7 +13,7 @@ const byteStrings = fc.uint8Array({ maxLength: 40 }).map((bytes) => Buffer.from(
 
 t.test('percent-decoding is the inverse of any percent-encoding', async () => {
   const encode = (bytes: string, all: boolean): string =>
-    [...bytes]
+    Array.from(bytes)
       .map((char) => {
         const code = char.charCodeAt(0);
         const plain = !all && /[A-Za-z0-9]/.test(char);

@@ -24,7 +24,7 @@ t.test('every entry can be shown to a user', async (t) => {
 });
 
 t.test('an outcome that is unknown is never called a refusal', async (t) => {
-  for (const [code, { http, retry }] of Object.entries(ERRORS) as [string, ErrorSpec][]) {
+  for (const [code, { http, retry }] of Object.entries<ErrorSpec>(ERRORS)) {
     if (retry === 'outcome-unknown') t.ok(http === 504 || http === 500, code);
     if (http === 504) t.equal(retry, 'outcome-unknown', code);
   }
