@@ -1,11 +1,12 @@
 import { readFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
 import t from 'tap';
 import { METRICS, type MetricSpec } from '../../../src/observe/catalogue.js';
 import { generateMetricDocs } from '../../../src/observe/docs.js';
 import { createMetrics } from '../../../src/observe/metrics.js';
+import { projectRoot } from '../../fixtures/project-root.js';
 
-const docs = fileURLToPath(new URL('../../../../../docs/metrics.md', import.meta.url));
+const docs = join(projectRoot(), 'docs/metrics.md');
 const catalogue: [string, MetricSpec][] = Object.entries(METRICS);
 
 t.test('docs/metrics.md lists exactly the catalogue', async (t) => {

@@ -1,11 +1,12 @@
 import { readFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
 import t from 'tap';
 import { ERRORS, type ErrorSpec } from '../../../../src/base/errors/catalogue.js';
 import { generateErrorDocs } from '../../../../src/base/errors/docs.js';
 import { KvorumError, isKvorumError, toKvorumError } from '../../../../src/base/errors/error.js';
+import { projectRoot } from '../../../fixtures/project-root.js';
 
-const docs = fileURLToPath(new URL('../../../../../../docs/errors.md', import.meta.url));
+const docs = join(projectRoot(), 'docs/errors.md');
 
 t.test('docs/errors.md lists exactly the catalogue', async (t) => {
   t.equal(readFileSync(docs, 'utf8'), generateErrorDocs(), 'write what generateErrorDocs returns to docs/errors.md');
