@@ -114,9 +114,9 @@ export const OPTIONS: readonly OptionSpec[] = [
     scope: 'keyspace',
     type: 'integer',
     min: 1,
-    max: 64,
+    max: 1,
     default: 1,
-    doc: 'Slices that the keys are spread over, each with a leader of its own. More spread the load of leading over the replicas; atomic batches and ordered scans stay within one partition. It cannot be changed once the keyspace has data.',
+    doc: 'Slices that the keys are spread over. This version keeps a keyspace in one, so that atomic batches and ordered scans span all of its keys.',
   },
   {
     path: 'timing.heartbeatMs',

