@@ -1,6 +1,6 @@
 import type { Revision } from '../../base/brand.js';
 import { assertDefined } from '../../base/assert.js';
-import { KvorumError } from '../../base/errors/error.js';
+import { KvorumError, toKvorumError } from '../../base/errors/error.js';
 import type { Command, CommandResult, Operation, OperationResult } from '../../kv/types.js';
 import type { Keyspace, WriteWaiter } from '../../replica/router.js';
 import type { Exchange } from './exchange.js';
@@ -50,11 +50,14 @@ class Writing implements WriteWaiter {
   }
 
   onResult(_token: number, result: CommandResult): void {
-    this.#exchange.run(() => {
+    const duplicate = result.duplicate ? ['x-kvorum-duplicate', 'true'] : [];
+    const headers = [...revisionHeader(result.revision), ...duplicate];
+    try {
       if (result.error !== null) throw new KvorumError(result.error);
-      const duplicate = result.duplicate ? ['x-kvorum-duplicate', 'true'] : [];
-      this.#answer(result, [...revisionHeader(result.revision), ...duplicate]);
-    });
+      this.#answer(result, headers);
+    } catch (error) {
+      this.#exchange.fail(toKvorumError(error), headers); // A condition that did not hold is a result, too.
+    }
   }
 
   onError(_token: number, error: KvorumError): void {

@@ -228,6 +228,12 @@ t.test('a repeated write of a session is applied once and answered the same', as
   const deleted = await ask('DELETE', '/kv/by-header?client_id=q&seq=1');
   t.equal(deleted.status, 200, 'the second delivery does not say 404');
   t.equal(deleted.headers['x-kvorum-duplicate'], 'true');
+  const refused = { body: { client_id: 'e', seq: 1, expected: 'never', value: 'x' } };
+  const mismatch = await ask('POST', '/kv/once/cas', refused);
+  const repeated = await ask('POST', '/kv/once/cas', refused);
+  t.equal(repeated.status, 409, 'a result that is a refusal is kept as well');
+  t.equal(repeated.json['current'], mismatch.json['current']);
+  t.equal(repeated.headers['x-kvorum-duplicate'], 'true');
   const inBody = { body: { client_id: 'd', seq: '2' } };
   await ask('DELETE', '/kv/once', inBody);
   t.equal((await ask('DELETE', '/kv/once', inBody)).status, 200);
