@@ -1,7 +1,161 @@
-import type { RaftOptions } from './events.js';
+import { assert, unreachable } from '../../base/assert.js';
+import type { LogIndex } from '../../base/brand.js';
+import type { EngineStatus } from '../engine.js';
+import { advanceCommit } from './commit.js';
+import { onSelfVotePersisted } from './election.js';
+import type { HardState, RaftEffects, RaftEvent, RaftOptions } from './events.js';
+import { checkInvariants, createInvariantMemory } from './invariants.js';
+import { propose } from './proposals.js';
 import type { Raft } from './raft.js';
+import { flushReads, hasReadsToFlush, leaseValid, requestRead, voidLease } from './read-index.js';
+import { receive } from './receive.js';
+import { hasToReplicate, onUnreachable, replicate } from './replication.js';
+import { onSnapshotAborted, onSnapshotInstalled, onSnapshotSent } from './snapshot.js';
+import { activeSinceTick, createState, emptyOutbox, type RaftState } from './state.js';
+import { hasQuorum, onTick } from './tick.js';
+import { startTransfer } from './transfer.js';
 
 export type { Raft } from './raft.js';
 
 /** A member of a Raft group, as the storage recovered it. Throws InvariantViolation for options that cannot be. */
-export declare function createRaft(options: RaftOptions): Raft;
+export function createRaft(options: RaftOptions): Raft {
+  const state = createState(options);
+  const memory = createInvariantMemory(state);
+  return {
+    step: (event) => step(state, event),
+    drain: () => drain(state),
+    checkInvariants: () => checkInvariants(state, memory),
+    status: () => statusOf(state),
+    termOf: (index) => state.log.termOf(index),
+    leaseValid: () => leaseValid(state),
+    hasQuorumContact: () => (state.role === 'leader' ? hasQuorum(state) : state.leader !== null),
+    get hasEffects() {
+      return hasEffects(state);
+    },
+    get role() {
+      return state.role;
+    },
+    get term() {
+      return state.term;
+    },
+    get leader() {
+      return state.leader;
+    },
+    get commitIndex() {
+      return state.commit;
+    },
+    get appliedIndex() {
+      return state.applied;
+    },
+    get lastIndex() {
+      return state.log.lastIndex;
+    },
+    get firstIndex() {
+      return state.log.firstIndex;
+    },
+    get persistedIndex() {
+      return state.persistence.persistedIndex;
+    },
+    get logLost() {
+      return state.logLost;
+    },
+  };
+}
+
+function step(state: RaftState, event: RaftEvent): void {
+  switch (event.type) {
+    case 'tick':
+      return onTick(state);
+    case 'stalled':
+      return voidLease(state);
+    case 'message':
+      return receive(state, event.message);
+    case 'propose':
+      return propose(state, event.id, event.payload);
+    case 'readIndex':
+      return requestRead(state, event.id, event.lease);
+    case 'persisted':
+      return onPersisted(state, event.batch);
+    case 'applied':
+      return onApplied(state, event.index);
+    case 'checkpointed':
+      return onCheckpointed(state, event.index, event.cutIndex);
+    case 'transfer':
+      return startTransfer(state, event.target);
+    case 'unreachable': {
+      const progress = state.progress.get(event.peer);
+      return progress === undefined ? undefined : onUnreachable(progress);
+    }
+    case 'snapshotSent':
+      return onSnapshotSent(state, event.peer, event.index, event.ok);
+    case 'snapshotInstalled':
+      return onSnapshotInstalled(state, event.index, event.indexTerm);
+    case 'snapshotAborted':
+      return onSnapshotAborted(state);
+    default:
+      return unreachable(event);
+  }
+}
+
+function onPersisted(state: RaftState, batch: number): void {
+  const selfVote = state.persistence.complete(batch);
+  if (selfVote !== null) onSelfVotePersisted(state, selfVote);
+  advanceCommit(state); // R2: only now do we count ourselves.
+}
+
+function onApplied(state: RaftState, index: LogIndex): void {
+  assert(index <= state.handedOut, 'only what was handed out is applied');
+  if (index > state.applied) state.applied = index; // An installed snapshot may have overtaken it.
+}
+
+function onCheckpointed(state: RaftState, index: LogIndex, cutIndex: LogIndex): void {
+  assert(cutIndex <= index && index <= state.applied, 'a checkpoint holds what is applied, and what is cut');
+  state.log.cutPrefix(cutIndex);
+}
+
+function hasEffects(state: RaftState): boolean {
+  const { outbox } = state;
+  return (
+    outbox.messages.length > 0 ||
+    outbox.afterPersist.length > 0 ||
+    outbox.proposals.length > 0 ||
+    outbox.reads.length > 0 ||
+    outbox.sendSnapshots.length > 0 ||
+    outbox.snapshotChunks.length > 0 ||
+    outbox.changed ||
+    state.commit > state.handedOut ||
+    state.persistence.hasWork(state.log) ||
+    hasReadsToFlush(state) ||
+    hasToReplicate(state)
+  );
+}
+
+function drain(state: RaftState): RaftEffects {
+  flushReads(state);
+  replicate(state);
+  const { outbox, log } = state;
+  state.outbox = emptyOutbox();
+  const persist = state.persistence.take(log, hardStateOf(state), state.tick);
+  const committed = state.commit > state.handedOut ? log.range((state.handedOut + 1) as LogIndex, state.commit) : [];
+  state.handedOut = state.commit;
+  return { ...outbox, persist, committed, changed: outbox.changed ? statusOf(state) : null };
+}
+
+function hardStateOf(state: RaftState): HardState {
+  return { term: state.term, vote: state.vote, commit: state.commit };
+}
+
+function statusOf(state: RaftState): EngineStatus {
+  const activeSince = activeSinceTick(state);
+  return {
+    engine: 'raft',
+    role: state.role,
+    term: state.term,
+    leader: state.leader,
+    commitIndex: state.commit,
+    appliedIndex: state.applied,
+    lastIndex: state.log.lastIndex,
+    firstIndex: state.log.firstIndex,
+    progress: [...state.progress.values()].map((progress) => progress.status(activeSince)),
+  };
+}

@@ -1,0 +1,107 @@
+import { assert } from '../../base/assert.js';
+import { indexAfter, type LogIndex, type ReplicaId, type Term } from '../../base/brand.js';
+import { isVoter } from './quorum.js';
+import type { RaftState } from './state.js';
+
+/** Entries at the end of the log whose order is looked at: new ones are always among them. */
+const TAIL_ENTRIES = 16;
+
+/** What the last check saw: some invariants are about change. */
+export interface InvariantMemory {
+  term: Term;
+  vote: ReplicaId | null;
+  commit: LogIndex;
+  /** Set while leading: the term, and how long the log was. */
+  ledTerm: Term | null;
+  ledLastIndex: LogIndex;
+}
+
+export function createInvariantMemory(state: RaftState): InvariantMemory {
+  return {
+    term: state.term,
+    vote: state.vote,
+    commit: state.commit,
+    ledTerm: null,
+    ledLastIndex: state.log.lastIndex,
+  };
+}
+
+/** States what always holds between two events. Throws InvariantViolation. Constant work per member and peer. */
+export function checkInvariants(state: RaftState, memory: InvariantMemory): void {
+  checkPointers(state);
+  checkTail(state);
+  checkRole(state);
+  checkProgress(state);
+  checkReads(state);
+  checkHistory(state, memory);
+}
+
+/** base <= applied <= handed out <= commit <= last; persisted <= last (openraft's log pointers). */
+function checkPointers(state: RaftState): void {
+  const { log, applied, handedOut, commit, persistence } = state;
+  assert(log.baseIndex <= applied, 'nothing is cut from the log before it is applied');
+  assert(applied <= handedOut, 'nothing is applied before it is handed out');
+  assert(handedOut <= commit, 'nothing is handed out before it is committed');
+  assert(commit <= log.lastIndex, 'C4: commit is within the log');
+  assert(persistence.persistedIndex <= log.lastIndex, 'only what is in the log is persisted');
+  assert(persistence.durableTerm <= state.term, 'no term is durable before we are in it');
+  assert(log.lastTerm <= state.term, 'no entry is newer than our term');
+}
+
+function checkTail({ log }: RaftState): void {
+  const from = Math.max(log.firstIndex, log.lastIndex - TAIL_ENTRIES) as LogIndex;
+  for (let at = from; at <= log.lastIndex; at = indexAfter(at)) {
+    assert(log.at(at).index === at, 'the log has no gaps');
+    assert((log.termOf(indexAfter(at, -1)) ?? 0) <= log.at(at).term, 'terms never decrease along the log');
+  }
+}
+
+function checkRole(state: RaftState): void {
+  assert((state.role === 'leader') === (state.leader === state.self), 'a leader, and only a leader, follows itself');
+  if (state.role === 'candidate') assert(state.vote === state.self, 'a candidate votes for itself');
+  if (state.role !== 'leader') {
+    assert(state.progress.size === 0, 'only a leader tracks progress');
+    assert(state.transfer === null, 'only a leader hands over leadership');
+    assert(state.reads.rounds.length === 0 && state.reads.leaseTick === null, 'only a leader confirms reads');
+    return;
+  }
+  assert(state.vote === state.self, 'a leader was elected by itself too');
+  assert(state.persistence.durableTerm === state.term, 'R1: a leader has its term on disk');
+  assert(state.log.termOf(state.termStartIndex) === state.term || state.log.baseIndex > state.termStartIndex, 'C1');
+  assert(state.progress.size === state.membership.voters.length - 1, 'a leader tracks every other voter');
+}
+
+function checkProgress(state: RaftState): void {
+  for (const progress of state.progress.values()) {
+    assert(isVoter(state.membership, progress.peer), 'only voters are tracked');
+    assert(progress.next > progress.match, 'A3: next stays above match');
+    assert(progress.match <= state.log.lastIndex, 'no follower matches what we do not have');
+    assert(progress.next <= state.log.lastIndex + 1, 'nothing beyond the log is sent');
+    assert(progress.state === 'replicate' || progress.inflight.count === 0, 'only replicate keeps appends in flight');
+    assert(progress.ackedRound <= state.reads.lastRound, 'no round is acknowledged before it began');
+  }
+}
+
+function checkReads({ reads, forwards, options }: RaftState): void {
+  const inRounds = reads.rounds.reduce((sum, round) => sum + round.reads.length, 0);
+  const total = reads.waiting.length + inRounds + (reads.request?.reads.length ?? 0);
+  assert(reads.count === total, 'every pending read is counted once');
+  assert(total <= options.limits.pendingReads, 'reads are bounded');
+  assert(forwards.pending.size <= options.limits.forwardedProposals, 'forwards are bounded');
+}
+
+function checkHistory(state: RaftState, memory: InvariantMemory): void {
+  assert(state.term >= memory.term, 'terms never go back');
+  assert(state.commit >= memory.commit, 'C4: commit never moves back');
+  if (state.term === memory.term && memory.vote !== null) {
+    assert(state.vote === memory.vote, 'a vote is never changed within a term');
+  }
+  if (state.role === 'leader' && memory.ledTerm === state.term) {
+    assert(state.log.lastIndex >= memory.ledLastIndex, 'a leader only appends to its log (Raft paper §5.3)');
+  }
+  memory.term = state.term;
+  memory.vote = state.vote;
+  memory.commit = state.commit;
+  memory.ledTerm = state.role === 'leader' ? state.term : null;
+  memory.ledLastIndex = state.log.lastIndex;
+}

@@ -1,0 +1,100 @@
+import { assert } from '../../base/assert.js';
+import { indexAfter, type ReplicaId, type Term } from '../../base/brand.js';
+import type { EntryKind } from './messages.js';
+import { Progress } from './progress.js';
+import { isVoter } from './quorum.js';
+import { abandonRequest, releaseReads } from './read-index.js';
+import { resetElectionTimer, type RaftState } from './state.js';
+
+export function setLeader(state: RaftState, leader: ReplicaId | null): void {
+  if (state.leader === leader) return;
+  assert(leader === null || isVoter(state.membership, leader), 'leaders are voters');
+  state.leader = leader;
+  state.outbox.changed = true;
+  if (leader === null) state.leaderlessSinceTick = state.tick;
+  abandonRequest(state);
+}
+
+/**
+ * Follows `leader` in `term`. With `keepTimer` the time already waited is kept: a vote request of another must not
+ * starve our own candidacy (raft.md E8).
+ */
+export function becomeFollower(state: RaftState, term: Term, leader: ReplicaId | null, keepTimer = false): void {
+  assert(term >= state.term, 'terms never go back');
+  const led = state.role === 'leader';
+  if (term > state.term) {
+    state.term = term;
+    state.vote = null;
+    state.persistence.markHardState();
+    state.outbox.changed = true;
+  }
+  if (state.role !== 'follower') {
+    state.role = 'follower';
+    state.outbox.changed = true;
+  }
+  state.votes.clear();
+  if (led) {
+    state.progress.clear();
+    state.transfer = null;
+    state.uncommittedBytes = 0;
+    releaseReads(state);
+  }
+  setLeader(state, leader);
+  if (led || !keepTimer) resetElectionTimer(state);
+}
+
+/** Asks whether an election could be won; changes nothing durable, not even the term (raft.md E1). */
+export function becomePreCandidate(state: RaftState): void {
+  assert(state.role !== 'leader', 'a leader does not campaign');
+  state.role = 'pre-candidate';
+  state.outbox.changed = true;
+  state.votes.clear();
+  setLeader(state, null);
+  resetElectionTimer(state);
+}
+
+export function becomeCandidate(state: RaftState): void {
+  assert(state.role !== 'leader', 'a leader does not campaign');
+  state.role = 'candidate';
+  state.term = (state.term + 1) as Term;
+  state.vote = state.self;
+  state.outbox.changed = true;
+  state.votes.clear();
+  setLeader(state, null);
+  resetElectionTimer(state);
+  state.persistence.markHardState(state.term); // Our own vote counts when it is durable (R1).
+}
+
+export function becomeLeader(state: RaftState): void {
+  assert(state.role === 'candidate', 'leaders come from an election');
+  assert(state.vote === state.self && state.persistence.durableTerm === state.term, 'a leader has its term on disk');
+  const { log, options, self } = state;
+  state.role = 'leader';
+  state.outbox.changed = true;
+  setLeader(state, self);
+  state.votes.clear();
+  state.progress = new Map();
+  const window = { messages: options.limits.inflightMessages, bytes: options.limits.inflightBytes };
+  for (const voter of state.membership.voters) {
+    if (voter !== self) state.progress.set(voter, new Progress(voter, indexAfter(log.lastIndex), state.tick, window));
+  }
+  state.uncommittedBytes = 0;
+  for (let at = indexAfter(state.commit); at <= log.lastIndex; at = indexAfter(at)) {
+    state.uncommittedBytes += log.at(at).payload.length;
+  }
+  state.reads.rounds = [];
+  state.reads.leaseTick = null;
+  state.reads.leaseForbidden = false;
+  state.forwards.seenTerm = state.term;
+  state.forwards.seen.clear();
+  state.heartbeatElapsed = 0;
+  state.termStartIndex = indexAfter(log.lastIndex);
+  appendOwn(state, 'noop', new Uint8Array(0)); // C1: without it nothing of older terms could be committed.
+}
+
+/** Leader: appends to the own log. Replicated and persisted with the next drain. */
+export function appendOwn(state: RaftState, kind: EntryKind, payload: Uint8Array): void {
+  assert(state.role === 'leader', 'only a leader appends of its own');
+  state.log.append({ index: indexAfter(state.log.lastIndex), term: state.term, kind, payload });
+  state.uncommittedBytes += payload.length;
+}

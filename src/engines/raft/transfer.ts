@@ -1,0 +1,46 @@
+import { assert } from '../../base/assert.js';
+import type { ReplicaId } from '../../base/brand.js';
+import { send } from './send.js';
+import { recentlyActive, type RaftState } from './state.js';
+
+/**
+ * Leadership transfer (Raft thesis §3.10): stop taking proposals, wait until the target has everything, tell it to
+ * campaign at once. Gives up after an election timeout.
+ */
+export function startTransfer(state: RaftState, wanted: ReplicaId | null): void {
+  if (state.role !== 'leader') return;
+  const target = wanted ?? mostAdvanced(state);
+  if (target === null || !state.progress.has(target)) return;
+  if (state.transfer?.target === target) return;
+  state.transfer = { target, sinceTick: state.tick, timeoutNowSent: false };
+  state.reads.leaseTick = null; // L5: dropped at the start, not at the end.
+  continueTransfer(state);
+}
+
+function mostAdvanced(state: RaftState): ReplicaId | null {
+  let best: ReplicaId | null = null;
+  let bestMatch = -1;
+  for (const progress of state.progress.values()) {
+    if (!recentlyActive(state, progress.peer) || progress.match <= bestMatch) continue;
+    best = progress.peer;
+    bestMatch = progress.match;
+  }
+  return best;
+}
+
+/** Sends timeoutNow once the target holds our last entry. */
+export function continueTransfer(state: RaftState): void {
+  const { transfer } = state;
+  if (transfer === null || transfer.timeoutNowSent) return;
+  assert(state.role === 'leader', 'only a leader hands over leadership');
+  if (state.progress.get(transfer.target)?.match !== state.log.lastIndex) return;
+  transfer.timeoutNowSent = true;
+  state.reads.leaseForbidden = true;
+  send(state, { type: 'timeoutNow', from: state.self, to: transfer.target, term: state.term });
+}
+
+export function tickTransfer(state: RaftState): void {
+  if (state.transfer !== null && state.tick - state.transfer.sinceTick >= state.options.electionTicks[1]) {
+    state.transfer = null;
+  }
+}
