@@ -7,7 +7,7 @@ import type { EngineStatus } from '../engines/engine.js';
 import type { Membership, Persist, RaftEffects, RaftEvent, RaftOptions } from '../engines/raft/events.js';
 import { createRaft, type Raft } from '../engines/raft/index.js';
 import type { Entry, RaftMessage } from '../engines/raft/messages.js';
-import { KvStateMachine } from '../kv/index.js';
+import { KvStateMachine, validateBatch } from '../kv/index.js';
 import type { KvReader } from '../kv/types.js';
 import type { CheckpointMark, CheckpointStore, Log, LogRecord } from '../storage/storage.js';
 import { Checkpointer } from './checkpointer.js';
@@ -67,6 +67,9 @@ export class Member {
   /** From a snapshot's install until the engine knows of it. */
   #installing = false;
   #closed = false;
+  /** As of the last change, for counting. */
+  #role: EngineStatus['role'] = 'follower';
+  #leader: ReplicaId | null = null;
 
   constructor(options: MemberOptions) {
     this.#options = options;
@@ -163,6 +166,11 @@ export class Member {
   }
 
   onMessage(message: RaftMessage): void {
+    if (message.type === 'forwardProposal' && !validateBatch(message.payload)) {
+      // A batch that does not decode would stop every replica when it is applied: it never enters the log.
+      this.#options.logger.warn('forwarded_batch_refused', { group: this.group, from: message.from });
+      return;
+    }
     this.step({ type: 'message', message });
     if (message.type === 'snapshotChunkResponse') this.#sender.onResponse(message);
   }
@@ -204,8 +212,16 @@ export class Member {
     this.writes.onOutcomes(effects.proposals, this.#appliedIndex);
     for (const outcome of effects.reads) this.reads.onOutcome(outcome, this.#appliedIndex, this.#kv.reader);
     if (effects.changed === null) return;
+    this.#countChange(effects.changed);
     this.#options.onChanged(effects.changed);
     if (effects.changed.leader !== null) this.#retryParked();
+  }
+
+  #countChange({ role, leader }: EngineStatus): void {
+    if (role === 'pre-candidate' && this.#role !== 'pre-candidate') this.stats.elections++;
+    if (leader !== null && leader !== this.#leader) this.stats.leaderChanges++;
+    this.#role = role;
+    this.#leader = leader ?? this.#leader;
   }
 
   /** The records that make `persist` durable, in the order that R4 demands. */
