@@ -111,6 +111,7 @@ export class Member {
       unlock: () => this.#checkpointer.unlock(),
       appliedIndex: () => this.#appliedIndex,
       onInstalled: (mark, from) => this.#onInstalled(mark, from),
+      onAborted: () => this.step({ type: 'snapshotAborted' }),
     });
   }
 

@@ -17,6 +17,8 @@ import { Member } from './member.js';
 import { Outbox } from './outbox.js';
 import { createReplicaStats } from './stats.js';
 
+/** Ticks without a turn after which the loop counts as having stood still. */
+const LATE_TICKS = 3;
 /** Rounds of drain, send, append, apply in one turn, before other work of the event loop gets its chance. */
 const ROUNDS_PER_TURN = 4;
 
@@ -112,9 +114,13 @@ export class Replica {
 
   /** After the loop stood still, what waits in the sockets is read first: a leader's heartbeat may be among it. */
   #onTimer(): void {
-    const lateMs = this.#clock.monotonicMs() - this.#lastTickMs;
-    if (lateMs > 3 * this.#options.topology.timing.tickMs) this.#scheduler.nextTurn(() => this.#tick());
+    if (this.#late) this.#scheduler.nextTurn(() => this.#tick());
     else this.#tick();
+  }
+
+  /** The loop has not run for several ticks: a pause of the process, a long collection, a busy machine. */
+  get #late(): boolean {
+    return this.#clock.monotonicMs() - this.#lastTickMs > LATE_TICKS * this.#options.topology.timing.tickMs;
   }
 
   #tick(): void {
@@ -161,6 +167,8 @@ export class Replica {
     this.stats.turns++;
     this.#inTurn = true;
     try {
+      // Whatever a lease allowed before the pause is void before anything is served after it (raft.md L6).
+      if (this.#late) for (const member of this.members.values()) member.step({ type: 'stalled' });
       for (let round = 0; this.#awake && round < ROUNDS_PER_TURN; round++) {
         this.#awake = false;
         this.#round();

@@ -24,6 +24,8 @@ export interface SnapshotReceiverOptions {
   appliedIndex(): LogIndex;
   /** The snapshot is durable and is the group's checkpoint now. */
   onInstalled(mark: CheckpointMark, from: ReplicaId): void;
+  /** The snapshot whose pieces were being stored will not be installed. */
+  onAborted(): void;
 }
 
 /** Receives a snapshot piece by piece beside the current state; nothing changes until the last one is durable (S3). */
@@ -113,6 +115,7 @@ export class SnapshotReceiver {
     this.#incoming.sink.abort();
     this.#incoming = null;
     this.#options.unlock();
+    this.#options.onAborted();
   }
 
   close(): void {
