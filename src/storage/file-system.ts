@@ -77,6 +77,13 @@ export function replaceFileSync(fs: FileSystem, dir: string, path: string, bytes
   fs.syncDirSync(dir);
 }
 
+/** FileSystem.syncDir as a promise. */
+export function syncDir(fs: FileSystem, dir: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    fs.syncDir(dir, (error) => (error === null ? resolve() : reject(error)));
+  });
+}
+
 /** The operating system's error code (`ENOSPC`), or '' when there is none. */
 export function errorCode(error: unknown): string {
   if (error instanceof Error && 'code' in error && typeof error.code === 'string') return error.code;

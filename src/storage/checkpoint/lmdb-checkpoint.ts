@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { assert } from '../../base/assert.js';
 import { isKvorumError, KvorumError } from '../../base/errors/error.js';
-import type { FileSystem } from '../file-system.js';
+import { syncDir, type FileSystem } from '../file-system.js';
 import type { CheckpointChange, CheckpointMark, CheckpointStore, SnapshotSink, SnapshotSource } from '../storage.js';
 import { Generation } from './generation.js';
 import { checkLmdbFile } from './lmdb-file.js';
@@ -157,9 +157,7 @@ export class LmdbCheckpoint implements CheckpointStore {
     await syncFile(fs, temporary);
     removeIfThere(fs, this.#dir, [`${temporary}-lock`]);
     fs.renameSync(temporary, path);
-    await new Promise<void>((resolve, reject) => {
-      fs.syncDir(this.#dir, (error) => (error === null ? resolve() : reject(error)));
-    });
+    await syncDir(fs, this.#dir);
     const old = this.#current;
     this.#current = openGeneration(path);
     this.#number++;

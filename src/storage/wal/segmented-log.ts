@@ -3,10 +3,11 @@ import type { GroupId, LogIndex, Term } from '../../base/brand.js';
 import { systemClock, type Clock } from '../../base/clock.js';
 import { KvorumError } from '../../base/errors/error.js';
 import { VERSION } from '../../version.js';
-import { errorCode, type File, type FileSystem } from '../file-system.js';
+import { errorCode, syncDir, type File, type FileSystem } from '../file-system.js';
 import type { Log, LogRecord, RecoveredGroup, RecoveryReport, StorageIdentity } from '../storage.js';
 import { FORMAT_VERSION } from './format.js';
 import { LiveGroups } from './live-groups.js';
+import { OldSegments, type OldSegment } from './old-segments.js';
 import { recoverLog, type StorageLogger } from './recovery.js';
 import { createSegmentFile, PREALLOCATE_BYTES, SegmentWriter, type NewSegment } from './segment-writer.js';
 import type { SegmentHeader } from './unit-decoder.js';
@@ -36,12 +37,6 @@ interface PendingUnit {
   readonly done: () => void;
 }
 
-interface OldSegment {
-  readonly path: string;
-  readonly bytes: number;
-  readonly highest: ReadonlyMap<GroupId, number>;
-}
-
 const IDLE_MARK_MS = 100;
 /** Encoded bytes of one write. What does not fit waits for the next: a stall must not become one giant write. */
 const WRITE_BYTES_MAX = 32 * 1024 * 1024;
@@ -62,7 +57,7 @@ export class SegmentedLog implements Log {
   readonly #recovered: Map<GroupId, RecoveredGroup>;
   readonly #groups: LiveGroups;
   readonly #encoder = new UnitEncoder();
-  readonly #old: OldSegment[];
+  readonly #old: OldSegments;
   #current: SegmentWriter;
   #highest: Map<GroupId, number>;
   #queue: PendingUnit[] = [];
@@ -75,7 +70,6 @@ export class SegmentedLog implements Log {
   #syncStartedMs: number | null = null;
   #failed: KvorumError | null = null;
   #closed = false;
-  #removing = false;
   #markTimer: NodeJS.Timeout | null = null;
   #endsWithMark = false;
   #idleWaiters: (() => void)[] = [];
@@ -139,7 +133,7 @@ export class SegmentedLog implements Log {
     this.#lastCrc = state.lastCrc;
     this.#durableSeq = state.lastSeq;
     this.#groups = state.groups;
-    this.#old = state.old;
+    this.#old = new OldSegments(options.fs, options.dir, state.old);
     this.#highest = state.highest ?? new Map<GroupId, number>();
     this.#recovered = state.recovered ?? new Map<GroupId, RecoveredGroup>();
   }
@@ -154,9 +148,7 @@ export class SegmentedLog implements Log {
   }
 
   get bytes(): number {
-    let bytes = this.#current.fileBytes;
-    for (const segment of this.#old) bytes += segment.bytes;
-    return bytes;
+    return this.#current.fileBytes + this.#old.bytes;
   }
 
   stalledMs(): number {
@@ -180,7 +172,7 @@ export class SegmentedLog implements Log {
 
   async close(): Promise<void> {
     assert(!this.#closed, 'a log is closed once');
-    while (this.#failed === null && (this.#busy || this.#removing || this.#queue.length > 0)) {
+    while (this.#failed === null && (this.#busy || this.#old.removing || this.#queue.length > 0)) {
       await new Promise<void>((resolve) => this.#idleWaiters.push(resolve));
     }
     this.#closed = true;
@@ -314,9 +306,7 @@ export class SegmentedLog implements Log {
     await this.#sync(created.file);
     fs.renameSync(created.temporaryPath, created.path);
     this.#syncStartedMs = this.#clock.monotonicMs();
-    await new Promise<void>((resolve, reject) => {
-      fs.syncDir(dir, (error) => (error === null ? resolve() : reject(error)));
-    });
+    await syncDir(fs, dir);
     this.#syncStartedMs = null;
     old.file.closeSync();
     this.#old.push({ path: old.path, bytes: old.fileBytes, highest: this.#highest });
@@ -339,27 +329,13 @@ export class SegmentedLog implements Log {
     });
   }
 
-  /** Oldest first, each removal durable before the next: a crash never leaves a hole. */
   async #removeSegments(): Promise<void> {
-    if (this.#removing) return;
-    this.#removing = true;
-    const { fs, dir } = this.#options;
     try {
-      for (let oldest = this.#old[0]; oldest !== undefined; oldest = this.#old[0]) {
-        if (this.#failed !== null || !this.#groups.hasCut(oldest.highest)) break;
-        fs.unlinkSync(oldest.path);
-        await new Promise<void>((resolve, reject) => {
-          fs.syncDir(dir, (error) => (error === null ? resolve() : reject(error)));
-        });
-        this.#old.shift();
-        this.#options.logger?.('log_segment_removed', { file: oldest.path });
-      }
+      await this.#old.removeCut(this.#groups, (file) => this.#options.logger?.('log_segment_removed', { file }));
     } catch (error) {
       this.#fail(error);
-    } finally {
-      this.#removing = false;
-      if (!this.#busy) this.#idle();
     }
+    if (!this.#busy) this.#idle();
   }
 
   /** Nothing waits: tell `close`, and leave a mark if the silence lasts. */

@@ -86,6 +86,22 @@ t.test('the lock of another process is named by its pid and dies with it', async
   await (await openStorage(wanted)).close();
 });
 
+t.test('without flock(1) a pid file does: refused while the holder lives, taken when it is dead', async (t) => {
+  const wanted = options(t);
+  const path = process.env['PATH'];
+  process.env['PATH'] = '/nowhere';
+  t.teardown(() => {
+    process.env['PATH'] = path;
+  });
+  const first = await openStorage(wanted);
+  await t.rejects(openStorage(wanted), { code: 'data_dir_locked', message: /held by this process/ });
+  await first.close();
+  writeFileSync(join(wanted.dir, 'LOCK'), `${process.ppid}\n`);
+  await t.rejects(openStorage(wanted), { code: 'data_dir_locked', message: new RegExp(`process ${process.ppid}`) });
+  writeFileSync(join(wanted.dir, 'LOCK'), '999999999\n');
+  await (await openStorage(wanted)).close();
+});
+
 t.test('a checkpoint ahead of the log is recorded in it, so that later entries leave no gap', async (t) => {
   const wanted = options(t);
   const storage = await withEntries(wanted, 3);

@@ -76,7 +76,7 @@ function endOfData(bytes: Buffer): number {
 t.test('a torn tail is saved, cut and reported once; the log goes on after it', async (t) => {
   const fs = new SimulatedFileSystem();
   const log = openOn(fs);
-  for (const index of [1, 2, 3]) await append(log, [entryRecord(index)]);
+  for (const index of [1, 2, 3]) await append(log, [entryRecord(index, filler(index * 300, index))]);
   const [path = ''] = segments(fs);
   const bytes = fs.content(path);
   const end = endOfData(bytes);
@@ -88,10 +88,13 @@ t.test('a torn tail is saved, cut and reported once; the log goes on after it', 
   t.equal(tornTail?.file, path);
   t.ok(damaged.content(tornTail?.savedAs ?? '').equals(bytes.subarray(tornTail?.offset, end - 4)));
   t.equal(tornTail?.bytes, end - 4 - (tornTail?.offset ?? 0));
+  // Shorter than what was cut: nothing of that may be left behind it.
   await append(after, [entryRecord(3, 'again')]);
-  const again = openOn(damaged.crash({ survives: () => false }));
+  const disk = damaged.crash({ survives: () => false });
+  const again = openOn(disk);
   t.same(indexes(again), [1, 2, 3]);
   t.equal(again.report.tornTail, null);
+  t.ok(disk.content(tornTail?.savedAs ?? '').equals(bytes.subarray(tornTail?.offset, end - 4)), 'the copy is durable');
 });
 
 async function severalSegments(count: number): Promise<{ fs: SimulatedFileSystem; last: number; paths: string[] }> {
@@ -168,6 +171,28 @@ t.test('a flip in the last segment: refused when a later record vouches for it, 
     if (!(recover(damaged) instanceof Error)) other++;
   }
   t.equal(other, 0, 'refused after close');
+});
+
+t.test('what was recovered from the page cache after kill -9 is durable from then on', async (t) => {
+  const fs = new SimulatedFileSystem();
+  const log = openOn(fs);
+  await append(log, [entryRecord(1)]);
+  await append(log, [entryRecord(2)], false);
+  t.same(indexes(openOn(fs.crash({ survives: () => false }))), [1]);
+  t.same(indexes(openOn(fs)), [1, 2]);
+  t.same(indexes(openOn(fs.crash({ survives: () => false }))), [1, 2]);
+});
+
+t.test('a segment is whole on disk before the next one has its name', async (t) => {
+  const fs = new SimulatedFileSystem();
+  const log = openOn(fs, { segmentBytes: 1500 });
+  await append(log, [entryRecord(1)]);
+  for (let index = 2; index <= 12; index++) {
+    await append(log, [entryRecord(index, filler(300, index))], false);
+    const after = recover(fs.crash({ survives: () => false }));
+    t.notOk(after instanceof Error, `after ${index}`);
+  }
+  t.ok(segments(fs).length > 3);
 });
 
 t.test('garbage and zeros after the end are a torn tail', async (t) => {
