@@ -4,7 +4,7 @@ import type { Request } from '../request.js';
 import { keyspaceOf } from '../client.js';
 import type { RespCommand } from './command.js';
 import { REDIS_VERSION, roleOf } from './handshake.js';
-import { KVORUM_VERSION } from '../version.js';
+import { VERSION } from '../../../version.js';
 
 type Fields = readonly (readonly [name: string, value: string | number])[];
 
@@ -18,7 +18,7 @@ function server(client: Client): Fields {
   const seconds = Math.floor(router.uptimeMs() / 1000);
   return [
     ['redis_version', REDIS_VERSION],
-    ['kvorum_version', KVORUM_VERSION],
+    ['kvorum_version', VERSION],
     ['redis_mode', 'standalone'],
     ['os', `${process.platform} ${process.arch}`],
     ['arch_bits', 64],

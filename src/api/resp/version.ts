@@ -1,2 +1,0 @@
-/** The version of package.json; a test keeps them equal. */
-export const KVORUM_VERSION = '0.1.0';
