@@ -5,6 +5,7 @@ import { frameScanSuite } from './frame-scan.js';
 import { keyHashSuite } from './key-hash.js';
 import { kvSuite } from './kv.js';
 import { logSuites } from './log.js';
+import { raftSuite } from './raft.js';
 import { replicationSuites } from './replication.js';
 import { respScanSuite } from './resp-scan.js';
 import { wireSuite } from './wire.js';
@@ -17,6 +18,7 @@ export const SUITES: readonly BenchSuite[] = [
   bytesSuite,
   wireSuite,
   kvSuite,
+  raftSuite,
   ...logSuites,
   ...replicationSuites,
 ];
