@@ -196,8 +196,11 @@ export class Network {
     throw new Error('the group does not settle');
   }
 
-  /** Ticks `id` until it leads. */
+  /** Ticks `id` until it leads. The others first forget their leader (E4), but do not campaign. */
   elect(id: string): void {
+    for (const { id: other, raft } of this.members.values()) {
+      if (other !== id && raft.role === 'follower' && raft.leader !== null) this.tick(other, 10);
+    }
     for (let at = 0; at < 200 && this.raft(id).role !== 'leader'; at++) {
       this.tick(id);
       this.settle();
