@@ -1,19 +1,20 @@
 #!/usr/bin/env node
-// Writes the generated documents from the tables they are made of. `npm run build && node scripts/docs.mjs [outDir]`
+// Writes the documents that are generated from tables in the source; tests keep them equal.
+// `node scripts/docs.mjs [outDir]`, after a build.
 import { writeFileSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
-import { resolve } from 'node:path';
 
-const root = fileURLToPath(new URL('..', import.meta.url));
-const out = pathToFileURL(`${resolve(root, process.argv[2] ?? 'dist')}/src/`);
-const load = (module) => import(new URL(module, out).href);
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const outDir = resolve(root, process.argv[2] ?? 'dist');
 
-const { generateConfigurationDocs } = await load('config/docs.js');
-const { generateConfigurationSchema } = await load('config/schema.js');
-const { generateErrorDocs } = await load('base/errors/docs.js');
-const { generateMetricDocs } = await load('observe/docs.js');
-const write = (path, content) => writeFileSync(resolve(root, path), content);
-write('docs/configuration.md', generateConfigurationDocs());
-write('configs/schema.json', generateConfigurationSchema());
-write('docs/errors.md', generateErrorDocs());
-write('docs/metrics.md', generateMetricDocs());
+async function generate(target, module, name) {
+  const exports = await import(pathToFileURL(join(outDir, 'src', module)).href);
+  writeFileSync(join(root, target), exports[name]());
+  process.stdout.write(`${target}\n`);
+}
+
+await generate('docs/errors.md', 'base/errors/docs.js', 'generateErrorDocs');
+await generate('docs/metrics.md', 'observe/docs.js', 'generateMetricDocs');
+await generate('docs/configuration.md', 'config/docs.js', 'generateConfigurationDocs');
+await generate('configs/schema.json', 'config/schema.js', 'generateConfigurationSchema');

@@ -1,30 +1,57 @@
+import { Buffer } from 'node:buffer';
 import { ERRORS, type ErrorCode } from '../base/errors/catalogue.js';
 import { KvorumError } from '../base/errors/error.js';
+import { bytesMember, CallError, HttpCaller, percentEncode, toBytes, type Answer, type Call } from './http.js';
 
-/** How long a request may take, connection included. */
+/** How long a request may take, connection included: longer than a replica takes to say `outcome_unknown`. */
 const TIMEOUT_MS = 10_000;
+
+/** Keys and values are bytes; a string stands for its UTF-8. */
+export type Bytes = string | Uint8Array;
+
+export type ReadConsistency = 'linearizable' | 'lease' | 'stale';
 
 export interface ConnectOptions {
   /** Base address of a replica's HTTP listener, for example `http://127.0.0.1:8101`. */
   readonly node: string;
   /** Keyspace; the default one when absent. */
   readonly keyspace?: string;
+  /** For one request, connection included; 10 seconds when absent. */
   readonly timeoutMs?: number;
+}
+
+export interface ReadOptions {
+  /** The keyspace's own when absent. */
+  readonly consistency?: ReadConsistency;
+}
+
+export interface Session {
+  readonly clientId: string;
+  /** Grows with every write of this client. */
+  readonly seq: number;
 }
 
 export interface WriteOptions {
   /** At-most-once: the same (clientId, seq) may be sent again and is applied once. */
-  readonly session?: { readonly clientId: string; readonly seq: number };
-  /** Only when the key is absent. */
+  readonly session?: Session;
+  /** Only when the key is absent. Not with `ifRevision`. */
   readonly ifAbsent?: boolean;
   /** Only when the key's revision is this one. */
   readonly ifRevision?: number;
 }
 
 export interface GetResult {
-  readonly key: string;
-  readonly value: string;
+  /** Null when the key is not UTF-8: use `keyBytes`. */
+  readonly key: string | null;
+  readonly keyBytes: Uint8Array;
+  /** Null when the value is not UTF-8: use `valueBytes`. */
+  readonly value: string | null;
+  readonly valueBytes: Uint8Array;
+  /** Of the write that set this value. */
   readonly revision: number;
+  readonly createRevision: number;
+  /** Writes since the key was created, that one included. */
+  readonly version: number;
 }
 
 export interface WriteResult {
@@ -32,117 +59,154 @@ export interface WriteResult {
   readonly revision: number;
 }
 
-export interface ScanOptions {
-  readonly prefix?: string;
-  readonly start?: string;
-  readonly end?: string;
+export interface ScanOptions extends ReadOptions {
+  readonly prefix?: Bytes;
+  /** First key. */
+  readonly start?: Bytes;
+  /** Not included. */
+  readonly end?: Bytes;
+  /** Keys in this page; 1000 when absent. */
   readonly limit?: number;
   readonly cursor?: string;
-  readonly consistency?: string;
 }
 
 export interface ScanResult {
   readonly items: readonly GetResult[];
   /** Goes into the next call's `cursor`; null at the end. */
   readonly cursor: string | null;
+  /** The state that this page shows. */
+  readonly revision: number;
 }
 
 type Body = Readonly<Record<string, unknown>>;
 
 /**
- * A small client of one replica. Every failure is a KvorumError with the server's code; a write that may have taken
- * effect fails with `outcome_unknown`, also when the connection broke after the request was sent.
+ * A client of one replica, which forwards to the leader where it must. Every failure is a KvorumError with the server's
+ * code; a write that may have taken effect fails with `outcome_unknown`, also when the connection broke after the
+ * request was sent. Nothing is sent twice.
  */
-export class KvorumClient {
+export class KvorumClient implements Disposable {
   readonly #base: string;
   readonly #prefix: string;
-  readonly #timeoutMs: number;
+  readonly #caller: HttpCaller;
 
+  /** Throws `usage` when `node` is not an http address. */
   constructor({ node, keyspace, timeoutMs }: ConnectOptions) {
     this.#base = node.replace(/\/+$/, '');
-    this.#prefix = keyspace === undefined ? '/kv' : `/keyspaces/${encodeURIComponent(keyspace)}/kv`;
-    this.#timeoutMs = timeoutMs ?? TIMEOUT_MS;
+    this.#prefix = keyspace === undefined ? '/kv' : `/keyspaces/${percentEncode(toBytes(keyspace))}/kv`;
+    this.#caller = new HttpCaller(this.#base, timeoutMs ?? TIMEOUT_MS);
   }
 
-  async get(key: string, options: { readonly consistency?: string } = {}): Promise<GetResult | null> {
-    try {
-      const body = await this.#call('GET', `${this.#path(key)}${query(options)}`);
-      return body as unknown as GetResult;
-    } catch (error) {
-      if (error instanceof KvorumError && error.code === 'key_not_found') return null;
-      throw error;
-    }
+  /** Null when the key does not exist. */
+  async get(key: Bytes, options: ReadOptions = {}): Promise<GetResult | null> {
+    const body = await this.#nullWhenAbsent('GET', `${this.#path(key)}${query({ ...options })}`);
+    return body === null ? null : toItem(body);
   }
 
-  async put(key: string, value: string, options: WriteOptions = {}): Promise<WriteResult> {
-    const body = { value, ...sessionBody(options) };
-    return (await this.#call('PUT', this.#path(key), body, conditions(options))) as unknown as WriteResult;
+  async put(key: Bytes, value: Bytes, options: WriteOptions = {}): Promise<WriteResult> {
+    const body = { ...bytesMember('value', value), ...sessionBody(options) };
+    return toWriteResult(await this.#call('PUT', this.#path(key), body, conditions(options)));
   }
 
-  async delete(key: string, options: WriteOptions = {}): Promise<WriteResult | null> {
-    try {
-      const body = await this.#call('DELETE', this.#path(key), sessionBody(options), conditions(options));
-      return body as unknown as WriteResult;
-    } catch (error) {
-      if (error instanceof KvorumError && error.code === 'key_not_found') return null;
-      throw error;
-    }
+  /** Null when the key does not exist. */
+  async delete(key: Bytes, options: WriteOptions = {}): Promise<WriteResult | null> {
+    const body = await this.#nullWhenAbsent('DELETE', this.#path(key), sessionBody(options), conditions(options));
+    return body === null ? null : toWriteResult(body);
   }
 
-  /** Sets `value` if the current one is `expected` (null: absent). Fails with `cas_mismatch` otherwise. */
-  async cas(key: string, expected: string | null, value: string, options: WriteOptions = {}): Promise<WriteResult> {
-    const body = { expected, value, ...sessionBody(options) };
-    return (await this.#call('POST', `${this.#path(key)}/cas`, body)) as unknown as WriteResult;
+  /**
+   * Sets `value` if the current one is `expected` (null: absent). Fails with `cas_mismatch` otherwise, with the current
+   * value in the error's `extra`.
+   */
+  async cas(
+    key: Bytes,
+    expected: Bytes | null,
+    value: Bytes,
+    { session }: Pick<WriteOptions, 'session'> = {},
+  ): Promise<WriteResult> {
+    const expectation = expected === null ? { expected: null } : bytesMember('expected', expected);
+    const body = { ...expectation, ...bytesMember('value', value), ...(session && sessionBody({ session })) };
+    return toWriteResult(await this.#call('POST', `${this.#path(key)}/cas`, body));
   }
 
+  /** One page of keys in the order of their bytes. */
   async scan(options: ScanOptions = {}): Promise<ScanResult> {
     const body = await this.#call('GET', `${this.#prefix}${query({ ...options })}`);
-    const { items, next_cursor: cursor } = body as unknown as { items: GetResult[]; next_cursor: string | null };
-    return { items, cursor };
+    const { items, next_cursor, revision } = body;
+    if (!Array.isArray(items)) throw notKvorum(this.#base, 'a page without items');
+    return {
+      items: items.map((item) => toItem(item as Body)),
+      cursor: typeof next_cursor === 'string' ? next_cursor : null,
+      revision: Number(revision),
+    };
   }
 
+  /** The replica's GET /status document. */
   status(): Promise<Body> {
     return this.#call('GET', '/status');
   }
 
-  #path(key: string): string {
-    return `${this.#prefix}/${encodeURIComponent(key)}`;
+  /** Ends idle connections. They do not keep a process alive. */
+  close(): void {
+    this.#caller.close();
   }
 
-  async #call(method: string, path: string, body?: Body, headers: Record<string, string> = {}): Promise<Body> {
-    const hasBody = body !== undefined && Object.keys(body).length > 0;
-    let response: Response;
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
+  #path(key: Bytes): string {
+    return `${this.#prefix}/${percentEncode(toBytes(key))}`;
+  }
+
+  async #nullWhenAbsent(
+    method: Call['method'],
+    path: string,
+    body: Body = {},
+    headers: Record<string, string> = {},
+  ): Promise<Body | null> {
     try {
-      response = await fetch(`${this.#base}${path}`, {
+      return await this.#call(method, path, body, headers);
+    } catch (error) {
+      if (error instanceof KvorumError && error.code === 'key_not_found') return null;
+      throw error;
+    }
+  }
+
+  async #call(
+    method: Call['method'],
+    path: string,
+    body: Body = {},
+    headers: Record<string, string> = {},
+  ): Promise<Body> {
+    const hasBody = Object.keys(body).length > 0;
+    let answer: Answer;
+    try {
+      answer = await this.#caller.send({
         method,
-        headers: { accept: 'application/json', ...headers, ...(hasBody ? { 'content-type': 'application/json' } : {}) },
-        ...(hasBody ? { body: JSON.stringify(body) } : {}),
-        signal: AbortSignal.timeout(this.#timeoutMs),
+        path,
+        headers: { accept: 'application/json', ...headers, ...(hasBody && { 'content-type': 'application/json' }) },
+        body: hasBody ? Buffer.from(JSON.stringify(body)) : null,
       });
     } catch (error) {
-      throw this.#connectionError(method, error);
+      throw error instanceof CallError ? this.#failure(method, error) : error;
     }
-    const answer: unknown = await response.json().catch(() => null);
-    if (response.ok) return (answer ?? {}) as Body;
-    throw problemToError(response, answer);
+    const document = parseObject(answer.body);
+    if (document !== null && answer.status >= 200 && answer.status < 300) return document;
+    throw problemToError(this.#base, method, answer.status, document);
   }
 
-  #connectionError(method: string, error: unknown): KvorumError {
-    const cause = error instanceof Error ? error.cause : undefined;
-    const code = cause instanceof Error && 'code' in cause ? String(cause.code) : '';
-    const neverSent = ['ECONNREFUSED', 'ENOTFOUND', 'EHOSTUNREACH', 'EAI_AGAIN'].includes(code);
-    if (neverSent || method === 'GET') {
-      return new KvorumError('cannot_connect', `${this.#base} cannot be reached: ${code || String(error)}`, {
-        cause: error,
-      });
+  #failure(method: Call['method'], cause: CallError): KvorumError {
+    if (cause.stage === 'not-sent') {
+      return new KvorumError('cannot_connect', `${this.#base} cannot be reached: ${cause.reason}`, { cause });
     }
-    return new KvorumError('outcome_unknown', `The connection to ${this.#base} broke: ${String(error)}`, {
-      cause: error,
-    });
+    const detail = `${this.#base} did not answer: ${cause.reason}`;
+    if (method !== 'GET') return new KvorumError('outcome_unknown', detail, { cause });
+    return new KvorumError(cause.timedOut ? 'read_timeout' : 'cannot_connect', detail, { cause });
   }
 }
 
-/** Opens nothing yet: connections are made as requests need them. */
+/** Opens nothing yet: connections are made as requests need them. Throws `usage` when `node` is no http address. */
 export function connect(options: ConnectOptions): KvorumClient {
   return new KvorumClient(options);
 }
@@ -152,20 +216,69 @@ function sessionBody({ session }: WriteOptions): Body {
 }
 
 function conditions({ ifAbsent, ifRevision }: WriteOptions): Record<string, string> {
+  if (ifAbsent === true && ifRevision !== undefined) {
+    throw new KvorumError('bad_request', 'A key cannot be absent and at a revision: ifAbsent or ifRevision');
+  }
   if (ifAbsent === true) return { 'if-none-match': '*' };
   return ifRevision === undefined ? {} : { 'if-match': `"${ifRevision}"` };
 }
 
-function query(options: Readonly<Record<string, unknown>>): string {
-  const parameters = new URLSearchParams();
-  for (const [name, value] of Object.entries(options)) if (value !== undefined) parameters.set(name, String(value));
-  const text = parameters.toString();
-  return text === '' ? '' : `?${text}`;
+function query(options: Readonly<Record<string, Bytes | number | undefined>>): string {
+  const parameters = Object.entries(options).flatMap(([name, value]) =>
+    value === undefined ? [] : [`${name}=${percentEncode(toBytes(typeof value === 'number' ? String(value) : value))}`],
+  );
+  return parameters.length === 0 ? '' : `?${parameters.join('&')}`;
 }
 
-function problemToError(response: Response, answer: unknown): KvorumError {
-  const problem = (typeof answer === 'object' && answer !== null ? answer : {}) as Body;
-  const code = String(problem['code'] ?? '');
-  const detail = String(problem['detail'] ?? problem['title'] ?? `HTTP ${response.status}`);
-  return new KvorumError(code in ERRORS ? (code as ErrorCode) : 'internal', detail, { extra: problem });
+function parseObject(bytes: Buffer): Body | null {
+  try {
+    const parsed: unknown = JSON.parse(bytes.toString('utf8'));
+    return typeof parsed === 'object' && parsed !== null && !Array.isArray(parsed) ? (parsed as Body) : null;
+  } catch {
+    return null;
+  }
+}
+
+function memberBytes(body: Body, name: string): { text: string | null; bytes: Buffer } {
+  const text = body[name];
+  if (typeof text === 'string') return { text, bytes: Buffer.from(text, 'utf8') };
+  return { text: null, bytes: Buffer.from(String(body[`${name}_base64`] ?? ''), 'base64') };
+}
+
+function toItem(body: Body): GetResult {
+  const key = memberBytes(body, 'key');
+  const value = memberBytes(body, 'value');
+  return {
+    key: key.text,
+    keyBytes: key.bytes,
+    value: value.text,
+    valueBytes: value.bytes,
+    revision: Number(body['revision']),
+    createRevision: Number(body['create_revision']),
+    version: Number(body['version']),
+  };
+}
+
+function toWriteResult({ result, revision }: Body): WriteResult {
+  return { result: result as WriteResult['result'], revision: Number(revision) };
+}
+
+function notKvorum(base: string, what: string): KvorumError {
+  return new KvorumError('cannot_connect', `${base} answered with ${what}: that is no replica of Kvorum`);
+}
+
+/**
+ * The server's error. What stands between (a proxy, a gateway) answers without our code: then only a 4xx tells that a
+ * write had no effect.
+ */
+function problemToError(base: string, method: Call['method'], status: number, document: Body | null): KvorumError {
+  const code = document?.['code'];
+  if (document !== null && typeof code === 'string' && Object.hasOwn(ERRORS, code)) {
+    const { detail, title } = document;
+    const text = typeof detail === 'string' ? detail : typeof title === 'string' ? title : undefined;
+    return new KvorumError(code as ErrorCode, text, { extra: document });
+  }
+  const certain = method === 'GET' || (status >= 300 && status < 500);
+  if (certain) return notKvorum(base, `HTTP ${status} without a problem document`);
+  return new KvorumError('outcome_unknown', `${base} answered HTTP ${status} without a problem document`);
 }

@@ -305,8 +305,8 @@ export const OPTIONS: readonly OptionSpec[] = [
     scope: 'log',
     type: 'choice',
     choices: LOG_LEVELS,
-    default: 'info',
-    doc: 'The least important messages that are written.',
+    default: 'warn',
+    doc: 'The least important messages that are written. `info` adds elections, connections and checkpoints.',
   },
 ];
 

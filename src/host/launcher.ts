@@ -22,6 +22,7 @@ export interface LauncherOptions {
 export class Launcher {
   readonly replicas: ReadonlyMap<ReplicaId, SupervisedReplica>;
   readonly #watchers = new Set<() => void>();
+  #ending = false;
 
   constructor({ topology, logger }: LauncherOptions) {
     const replicas = new Map<ReplicaId, SupervisedReplica>();
@@ -45,12 +46,20 @@ export class Launcher {
     this.replicas = replicas;
   }
 
-  /** Starts every replica. Rejects with the first error when one cannot start; the others are stopped then. */
-  async start(): Promise<void> {
-    for (const replica of this.replicas.values()) replica.start();
-    await this.until(() => [...this.replicas.values()].every(({ state }) => state !== 'starting'));
-    const failed = [...this.replicas.values()].find(({ state }) => state !== 'ready');
-    if (failed === undefined) return;
+  /**
+   * Starts every replica: true when all are ready, false when `drain` or `stop` was called meanwhile. Rejects with the
+   * first error as soon as one cannot start; the others are stopped then.
+   */
+  async start(): Promise<boolean> {
+    const replicas = [...this.replicas.values()];
+    for (const replica of replicas) replica.start();
+    const started = (): boolean => replicas.every(({ state }) => state === 'ready');
+    const failure = (): SupervisedReplica | undefined =>
+      replicas.find(({ state }) => state === 'failed' || state === 'backing-off');
+    await this.until(() => this.#ending || started() || failure() !== undefined);
+    if (this.#ending) return false;
+    const failed = failure();
+    if (failed === undefined) return true;
     await this.stop();
     throw failed.error ?? new KvorumError('internal', `Replica ${failed.id} did not start`);
   }
@@ -66,7 +75,7 @@ export class Launcher {
       waiting = false;
       for (const watcher of this.#watchers) watcher();
     });
-    await this.until(() => led() || !waiting);
+    await this.until(() => led() || !waiting || this.#ending);
     cancel();
     return led();
   }
@@ -81,11 +90,19 @@ export class Launcher {
 
   /** All replicas drain at once; resolves when their threads have ended. */
   async drain(): Promise<void> {
+    this.#end();
     await Promise.all([...this.replicas.values()].map((replica) => replica.drain()));
   }
 
+  /** Ends all threads at once. */
   async stop(): Promise<void> {
+    this.#end();
     await Promise.all([...this.replicas.values()].map((replica) => replica.stop()));
+  }
+
+  #end(): void {
+    this.#ending = true;
+    for (const watcher of this.#watchers) watcher();
   }
 
   /** Resolves when `condition` holds; checked whenever a replica changes. */

@@ -102,7 +102,7 @@ async function verify(
     let cursor: string | null = null;
     do {
       const page = await client.scan({ limit: 1000, ...(cursor === null ? {} : { cursor }) });
-      for (const { key, value } of page.items) items.set(key, value);
+      for (const { key, value } of page.items) items.set(key ?? '', value ?? '');
       ({ cursor } = page);
     } while (cursor !== null);
     return items;

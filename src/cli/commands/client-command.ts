@@ -1,0 +1,99 @@
+import { readFileSync } from 'node:fs';
+import { Command, InvalidArgumentError, Option } from 'commander';
+import { KvorumError } from '../../base/errors/error.js';
+import { connect, type KvorumClient, type ReadConsistency, type WriteOptions } from '../../client/client.js';
+
+/** What the commands that talk to a replica have in common: options, the client, and how values come in. */
+
+interface ClientOptions {
+  readonly node: string;
+  readonly output: string;
+  readonly keyspace?: string;
+  readonly timeout?: number;
+}
+
+export interface ReadFlags {
+  readonly consistency?: ReadConsistency;
+}
+
+export interface WriteFlags {
+  readonly clientId?: string;
+  readonly seq?: number;
+  readonly ifAbsent?: boolean;
+  readonly ifRevision?: number;
+}
+
+export function wholeNumber(text: string): number {
+  const value = Number(text);
+  if (!/^\d+$/.test(text) || !Number.isSafeInteger(value)) throw new InvalidArgumentError('A whole number is needed.');
+  return value;
+}
+
+export function positiveNumber(text: string): number {
+  const value = wholeNumber(text);
+  if (value === 0) throw new InvalidArgumentError('It must be at least 1.');
+  return value;
+}
+
+export function wantsJson(command: Command): boolean {
+  return command.optsWithGlobals<ClientOptions>().output === 'json';
+}
+
+/** A client of the replica that --node names. Throws `usage` when that is no address. */
+export function clientOf(command: Command): KvorumClient {
+  const { keyspace, node, timeout } = command.optsWithGlobals<ClientOptions>();
+  return connect({
+    node: node.includes('://') ? node : `http://${node}`,
+    ...(keyspace === undefined ? {} : { keyspace }),
+    ...(timeout === undefined ? {} : { timeoutMs: timeout }),
+  });
+}
+
+export function clientCommand(name: string, description: string): Command {
+  return new Command(name)
+    .description(description)
+    .addOption(
+      new Option('--timeout <ms>', 'give up after this time (default: 10000)')
+        .argParser(positiveNumber)
+        .helpGroup('Connection:'),
+    );
+}
+
+export function readCommand(name: string, description: string): Command {
+  return clientCommand(name, description)
+    .option('--keyspace <name>', 'keyspace instead of the default one')
+    .addOption(
+      new Option('--consistency <level>', "instead of the keyspace's own").choices(['linearizable', 'lease', 'stale']),
+    );
+}
+
+export function writeCommand(name: string, description: string): Command {
+  return clientCommand(name, description)
+    .option('--keyspace <name>', 'keyspace instead of the default one')
+    .option('--client-id <id>', 'with --seq: applied at most once, however often it is sent')
+    .option('--seq <n>', 'sequence number of this client, growing', wholeNumber);
+}
+
+export function writeOptions({ clientId, seq, ifAbsent, ifRevision }: WriteFlags): WriteOptions {
+  if ((clientId === undefined) !== (seq === undefined)) {
+    throw new KvorumError('usage', '--client-id and --seq go together');
+  }
+  if (ifAbsent === true && ifRevision !== undefined) {
+    throw new KvorumError('usage', '--if-absent and --if-revision exclude each other');
+  }
+  return {
+    ...(clientId === undefined || seq === undefined ? {} : { session: { clientId, seq } }),
+    ...(ifAbsent === undefined ? {} : { ifAbsent }),
+    ...(ifRevision === undefined ? {} : { ifRevision }),
+  };
+}
+
+/** The bytes of a file, or of stdin for `-`: arguments can carry text only. */
+export function readValueFile(path: string): Uint8Array {
+  try {
+    return readFileSync(path === '-' ? 0 : path);
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new KvorumError('usage', `The value cannot be read: ${reason}`, { cause: error });
+  }
+}
