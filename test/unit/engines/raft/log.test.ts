@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import t from 'tap';
 import type { LogIndex, Term } from '../../../../src/base/brand.js';
 import { InflightWindow } from '../../../../src/engines/raft/inflight.js';

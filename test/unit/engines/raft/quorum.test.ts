@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import t from 'tap';
 import type { ReplicaId } from '../../../../src/base/brand.js';
 import { majorityHolds, majorityOf, reachedByMajority, voteResult } from '../../../../src/engines/raft/quorum.js';
