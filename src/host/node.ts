@@ -82,6 +82,7 @@ async function start(options: NodeOptions, closers: (() => Promise<void>)[]): Pr
   });
   closers.push(() => replica.close());
   const metrics = createMetrics({ replica: config.id });
+  closers.push(async () => metrics.close());
   const router = new NodeRouter({ topology, replica, storage, transport, metrics });
   collectReplicaMetrics(metrics, {
     replica,
@@ -216,8 +217,11 @@ class RunningNode implements ReplicaNode {
     const { http, resp, replica } = this.#parts;
     this.router.draining = true;
     this.#parts.metricsClose();
-    await replica.close(); // First: whatever waits is answered while its connection still lives.
-    await Promise.all([http?.close(), resp?.close()]);
+    try {
+      await replica.close(); // First: whatever waits is answered while its connection still lives.
+    } finally {
+      await Promise.all([http?.close(), resp?.close()]);
+    }
   }
 }
 

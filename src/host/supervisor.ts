@@ -7,6 +7,9 @@ import type { Scheduler } from '../base/scheduler.js';
 import type { Topology } from '../config/topology.js';
 import type { GroupRole, HostToReplica, ReplicaEndpoints, ReplicaStart, ReplicaToHost } from './messages.js';
 
+/** A thread that has not ended this long after its own drain timeout hangs, and is ended. */
+const DRAIN_GRACE_MS = 5000;
+
 export type ReplicaState = 'starting' | 'ready' | 'backing-off' | 'draining' | 'stopped' | 'failed';
 
 export interface SupervisorEvents {
@@ -21,6 +24,8 @@ export interface SupervisorOptions {
   readonly scheduler: Scheduler;
   readonly logger: Logger;
   readonly events: SupervisorEvents;
+  /** What the thread runs; ./worker.js by default. */
+  readonly workerModule?: URL;
 }
 
 /**
@@ -36,6 +41,7 @@ export class SupervisedReplica {
   readonly #options: SupervisorOptions;
   #state: ReplicaState = 'stopped';
   #worker: Worker | null = null;
+  #incarnation = 0;
   #crashesMs: number[] = [];
   #cancelRestart: () => void = () => undefined;
   #waitingForEnd: (() => void)[] = [];
@@ -50,14 +56,12 @@ export class SupervisedReplica {
   }
 
   start(): void {
-    const start: ReplicaStart = {
+    // Grows with every start, also when the wall clock is set back while this process lives.
+    this.#incarnation = Math.max(this.#incarnation + 1, Math.floor(this.#options.clock.wallMs()) * 1000);
+    const worker = this.#createWorker({
       topology: this.#options.topology,
       replica: this.id,
-      incarnation: Math.floor(this.#options.clock.wallMs()) * 1000 + (this.restarts % 1000),
-    };
-    const worker = new Worker(new URL('./worker.js', import.meta.url), {
-      workerData: start,
-      name: `kvorum ${this.id}`,
+      incarnation: this.#incarnation,
     });
     this.#worker = worker;
     this.#enter('starting');
@@ -69,12 +73,18 @@ export class SupervisedReplica {
     worker.on('exit', (code) => this.#onExit(worker, code));
   }
 
+  #createWorker(start: ReplicaStart): Worker {
+    const module = this.#options.workerModule ?? new URL('./worker.js', import.meta.url);
+    return new Worker(module, { workerData: start, name: `kvorum ${this.id}` });
+  }
+
   #onMessage(message: ReplicaToHost): void {
     switch (message.type) {
       case 'ready':
         this.endpoints = message.endpoints;
         this.error = null;
-        this.#enter('ready');
+        // It may have been told to drain while it was starting: it will, as soon as it reads that.
+        if (this.#state === 'starting') this.#enter('ready');
         return;
       case 'role':
         this.roles.set(message.role.group, message.role);
@@ -82,7 +92,7 @@ export class SupervisedReplica {
         return;
       case 'failed':
         this.error = new KvorumError(message.code, message.detail);
-        if (message.fatal) this.#enter('failed');
+        if (message.fatal && this.#state !== 'draining') this.#enter('failed');
         return;
       case 'stopped':
         this.#enter('stopped');
@@ -138,13 +148,22 @@ export class SupervisedReplica {
     }
     this.#enter('draining');
     this.#post({ type: 'drain' });
+    const { timing } = this.#options.topology;
+    const cancel = this.#options.scheduler.after(timing.drainTimeoutMs + DRAIN_GRACE_MS, () => {
+      this.#options.logger.error('drain_timed_out', { replica: this.id });
+      void this.#worker?.terminate();
+    });
     await this.#ended();
+    cancel();
   }
 
   /** Ends the thread now. What was acknowledged is on disk; what was not is unknown. */
   async stop(): Promise<void> {
     this.#cancelRestart();
-    if (this.#worker === null) return;
+    if (this.#worker === null) {
+      if (this.#state === 'backing-off') this.#enter('stopped');
+      return;
+    }
     this.#enter('draining');
     await this.#worker.terminate();
   }

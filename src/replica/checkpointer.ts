@@ -1,10 +1,11 @@
 import { indexAfter, type GroupId, type LogIndex, type Term } from '../base/brand.js';
 import { assert } from '../base/assert.js';
 import type { Clock } from '../base/clock.js';
+import { KvorumError } from '../base/errors/error.js';
 import type { Logger } from '../base/logger.js';
 import type { Membership } from '../engines/raft/events.js';
 import type { KvStateMachine } from '../kv/index.js';
-import type { CheckpointStore, Log } from '../storage/storage.js';
+import type { CheckpointStore, Log, LogRecord } from '../storage/storage.js';
 import type { MemberStats } from './stats.js';
 
 /** Granularity in which the position of retained bytes is remembered. */
@@ -41,9 +42,21 @@ export class Checkpointer {
   #milestones: { readonly index: LogIndex; readonly bytesApplied: number }[] = [];
   #locked = false;
   #running: Promise<void> | null = null;
+  /** A failed log never tells that an append is done: whoever waits for one is told through this. */
+  readonly #cancellation: Promise<never>;
+  #cancel: (error: KvorumError) => void = () => undefined;
+  #cancelled = false;
 
   constructor(options: CheckpointerOptions) {
     this.#options = options;
+    this.#cancellation = new Promise((_resolve, reject) => (this.#cancel = reject));
+    this.#cancellation.catch(() => undefined);
+  }
+
+  /** The log takes nothing any more: a checkpoint that waits for it ends without a result. */
+  cancel(): void {
+    this.#cancelled = true;
+    this.#cancel(new KvorumError('storage_failed', 'The replica stopped'));
   }
 
   tryLock(): boolean {
@@ -81,6 +94,7 @@ export class Checkpointer {
     if (!this.tryLock()) return;
     this.#running = this.#run()
       .catch((error: unknown) => {
+        if (this.#cancelled) return;
         this.#options.stats.checkpointsFailed++;
         this.#options.onFailed(error);
       })
@@ -98,7 +112,7 @@ export class Checkpointer {
     const frozen = kv.freeze();
     try {
       // Entries may be applied before this replica's own disk has them: the checkpoint must not be ahead of the log.
-      await this.#barrier();
+      await this.#append([]);
       const mark = { index: appliedIndex, term: appliedTerm, membership: this.#options.membership, meta: frozen.meta };
       await this.#options.store.write(mark, frozen.changes());
     } catch (error) {
@@ -112,13 +126,15 @@ export class Checkpointer {
     await this.#recordAndCut(appliedIndex, appliedTerm);
   }
 
-  #barrier(): Promise<void> {
-    return new Promise((resolve) => this.#options.log.append([], true, resolve));
+  /** Resolves when the records, and everything that was appended before them, are durable. */
+  #append(records: readonly LogRecord[]): Promise<void> {
+    const durable = new Promise<void>((resolve) => this.#options.log.append(records, true, resolve));
+    return Promise.race([durable, this.#cancellation]);
   }
 
   async #recordAndCut(index: LogIndex, term: Term): Promise<void> {
     const { group, log } = this.#options;
-    await new Promise<void>((resolve) => log.append([{ kind: 'checkpoint', group, index, term }], true, resolve));
+    await this.#append([{ kind: 'checkpoint', group, index, term }]);
     const cutIndex = this.#cutIndex(index);
     const cutTerm = cutIndex > 0 ? this.#options.termOf(cutIndex) : null;
     this.#options.onCheckpointed(index, cutIndex);

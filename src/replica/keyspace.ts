@@ -96,6 +96,7 @@ export class RaftKeyspace implements Keyspace {
       return Promise.reject(new KvorumError('not_leader', `The leader is ${this.#member.raft.leader ?? 'not known'}`));
     }
     if (target === self) return Promise.resolve(self);
+    if (replicas.length === 1) return Promise.reject(new KvorumError('transfer_failed', 'There is no other replica'));
     this.#member.step({ type: 'transfer', target });
     return new Promise((resolve, reject) => {
       let waitedMs = 0;

@@ -1,12 +1,12 @@
 import { type GroupId, type LogIndex, type ReplicaId, type Revision, type Term } from '../base/brand.js';
 import { assert, assertDefined } from '../base/assert.js';
 import type { Clock } from '../base/clock.js';
-import type { KvorumError } from '../base/errors/error.js';
+import { KvorumError } from '../base/errors/error.js';
 import type { Logger } from '../base/logger.js';
 import type { EngineStatus } from '../engines/engine.js';
 import type { Membership, Persist, RaftEffects, RaftEvent, RaftOptions } from '../engines/raft/events.js';
 import { createRaft, type Raft } from '../engines/raft/index.js';
-import type { Entry, RaftMessage } from '../engines/raft/messages.js';
+import type { Entry, ForwardProposal, RaftMessage } from '../engines/raft/messages.js';
 import { KvStateMachine, validateBatch } from '../kv/index.js';
 import type { KvReader } from '../kv/types.js';
 import type { CheckpointMark, CheckpointStore, Log, LogRecord } from '../storage/storage.js';
@@ -36,6 +36,8 @@ export interface MemberOptions {
   readonly raft: Omit<RaftOptions, 'self' | 'membership' | 'recovered'>;
   /** Makes sure that a turn drains this member. */
   wake(): void;
+  /** False while a tick or more has passed that the engine was not told of: its lease cannot be relied on (raft.md L6). */
+  onTime(): boolean;
   send(message: RaftMessage): void;
   onFailed(error: unknown): void;
   /** Role, term or leader changed. */
@@ -89,8 +91,8 @@ export class Member {
       step: (event: RaftEvent) => this.step(event),
       wake: () => options.wake(),
     };
-    this.writes = new WritePath(shared);
-    this.reads = new ReadPath({ ...shared, leaseValid: () => this.#raft.leaseValid() });
+    this.writes = new WritePath({ ...shared, target: () => ({ leader: this.#raft.leader, term: this.#raft.term }) });
+    this.reads = new ReadPath({ ...shared, leaseValid: () => options.onTime() && this.#raft.leaseValid() });
     this.#checkpointer = this.#createCheckpointer();
     this.#sender = new SnapshotSender({
       self: options.self,
@@ -104,6 +106,7 @@ export class Member {
     this.#receiver = new SnapshotReceiver({
       self: options.self,
       store,
+      clock: options.clock,
       stats: this.stats,
       logger: options.logger,
       send: (message) => options.send(message),
@@ -112,6 +115,7 @@ export class Member {
       appliedIndex: () => this.#appliedIndex,
       onInstalled: (mark, from) => this.#onInstalled(mark, from),
       onAborted: () => this.step({ type: 'snapshotAborted' }),
+      onFailed: (error) => options.onFailed(error),
     });
   }
 
@@ -129,7 +133,7 @@ export class Member {
       retainBytes: options.retainBytes,
       state: () => ({ kv: this.#kv, appliedIndex: this.#appliedIndex, appliedTerm: this.#appliedTerm }),
       termOf: (index) => assertDefined(this.#raft.termOf(index), 'the log holds what is about to be cut'),
-      neededFrom: () => (this.#sender.active ? (options.store.mark?.index ?? null) : null),
+      neededFrom: () => this.#sender.neededFrom,
       onCheckpointed: (index, cutIndex) => this.step({ type: 'checkpointed', index, cutIndex }),
       onFailed: (error) => options.onFailed(error),
     });
@@ -172,11 +176,34 @@ export class Member {
       this.#options.logger.warn('forwarded_batch_refused', { group: this.group, from: message.from });
       return;
     }
+    if (message.type === 'forwardProposal' && message.term < this.#raft.term) {
+      this.#refuseLateForward(message);
+      return;
+    }
     this.step({ type: 'message', message });
     if (message.type === 'snapshotChunkResponse') this.#sender.onResponse(message);
   }
 
+  /**
+   * Sent to the leader of a term that is over. The engine drops such messages, because it must expect copies of them; a
+   * link makes none (transport.ts), so this one was never appended, and the sender may propose it again elsewhere.
+   */
+  #refuseLateForward({ from, id, term }: ForwardProposal): void {
+    if (this.#closed) return;
+    this.#options.send({
+      type: 'forwardProposalResponse',
+      from: this.#options.self,
+      to: from,
+      term, // Theirs: ours may not be durable yet (raft.md R3).
+      id,
+      refused: 'not_leader',
+      index: 0 as LogIndex,
+      entryTerm: 0 as Term,
+    });
+  }
+
   onPeerDown(peer: ReplicaId): void {
+    this.writes.onPeerDown(peer);
     this.step({ type: 'unreachable', peer });
     this.#sender.onUnreachable(peer);
   }
@@ -187,7 +214,8 @@ export class Member {
     for (let tick = 0; tick < counted; tick++) this.step({ type: 'tick' });
     this.writes.expire(nowMs);
     this.reads.expire(nowMs);
-    this.#sender.check(this.#raft.role === 'leader', nowMs);
+    this.#sender.check(this.#raft.role === 'leader' ? this.#raft.term : null, nowMs);
+    this.#receiver.check(nowMs);
     if (this.#raft.leader !== null) this.#retryParked();
   }
 
@@ -214,7 +242,9 @@ export class Member {
     for (const outcome of effects.reads) this.reads.onOutcome(outcome, this.#appliedIndex, this.#kv.reader);
     if (effects.changed === null) return;
     this.#countChange(effects.changed);
+    this.writes.onTerm(effects.changed.term);
     this.#options.onChanged(effects.changed);
+    if (this.#raft.logLost) this.#options.onFailed(logLost(this.group));
     if (effects.changed.leader !== null) this.#retryParked();
   }
 
@@ -242,7 +272,8 @@ export class Member {
 
   /** Applies committed entries and answers those who wait. Leaves the rest for the next turn when there are many. */
   apply(): void {
-    if (this.#toApply.length === 0) return;
+    if (this.#toApply.length === 0 || this.#receiver.finishing) return;
+    const revisionBefore = this.revision;
     let bytes = 0;
     let count = 0;
     for (const entry of this.#toApply) {
@@ -257,6 +288,7 @@ export class Member {
       bytes += entry.payload.length;
     }
     this.stats.entriesApplied += count;
+    this.stats.commandsApplied += this.revision - revisionBefore;
     this.#toApply = count === this.#toApply.length ? [] : this.#toApply.slice(count);
     if (!this.#installing) this.#raft.step({ type: 'applied', index: this.#appliedIndex });
     this.reads.onApplied(this.#appliedIndex, this.#kv.reader);
@@ -273,13 +305,17 @@ export class Member {
 
   #onInstalled(mark: CheckpointMark, from: ReplicaId): void {
     if (this.#closed) return;
-    if (mark.index <= this.#appliedIndex) return; // Entries were faster; the engine ignores it too.
+    if (mark.index <= this.#appliedIndex) {
+      this.step({ type: 'snapshotAborted' }); // Entries were faster.
+      return;
+    }
     this.#kv = KvStateMachine.open(this.#options.store, mark.meta);
     this.#appliedIndex = mark.index;
     this.#appliedTerm = mark.term;
-    this.#toApply = [];
+    this.#toApply = this.#toApply.filter(({ index }) => index > mark.index);
     this.#checkpointer.onSnapshotInstalled();
-    this.writes.onSnapshotInstalled(mark.index);
+    this.writes.onSnapshotInstalled(mark.index, mark.term);
+    this.reads.onApplied(mark.index, this.#kv.reader);
     this.#installing = true;
     const { log, group } = this.#options;
     log.append([{ kind: 'checkpoint', group, index: mark.index, term: mark.term }], true, () => {
@@ -288,17 +324,34 @@ export class Member {
     });
   }
 
-  /** Answers everything that waits with `error` and stops taking part. */
-  fail(error: KvorumError): void {
-    this.writes.failAll(error);
-    this.reads.failAll(error);
+  /**
+   * Answers everything that waits and stops taking part: `unknown` to writes that may have taken effect, `certain` to
+   * whatever has not. Reads never have an effect.
+   */
+  stop(unknown: KvorumError, certain: KvorumError): void {
     this.#closed = true;
+    this.writes.failAll(unknown, certain);
+    this.reads.failAll(certain);
+  }
+
+  /** The log has failed: what waits for it will never be done. */
+  cancelMaintenance(): void {
+    this.#checkpointer.cancel();
   }
 
   async close(): Promise<void> {
     this.#closed = true;
     this.#sender.close();
-    this.#receiver.close();
+    await this.#receiver.close();
     await this.#checkpointer.idle();
   }
+}
+
+/** raft.md C4: it acknowledged entries that it does not have. With a vote it could undo what a majority was promised. */
+function logLost(group: GroupId): KvorumError {
+  return new KvorumError(
+    'log_corrupt',
+    `Group ${group}: the leader knows entries of this replica that its log does not hold. Its folder was wiped, or ` +
+      'replaced by an older copy: remove the replica from the cluster and add a new one with an empty folder',
+  );
 }

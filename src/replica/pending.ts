@@ -1,4 +1,4 @@
-import type { LogIndex, Term } from '../base/brand.js';
+import type { LogIndex, ReplicaId, Term } from '../base/brand.js';
 import { assert } from '../base/assert.js';
 import type { KvorumError } from '../base/errors/error.js';
 import type { ReadWaiter, WriteWaiter } from './router.js';
@@ -36,86 +36,135 @@ export function failReads(batch: ReadBatch, error: KvorumError): void {
   }
 }
 
+/** A batch that was appended by the leader of `term`, and the index it got there. */
+export interface Appended {
+  readonly batch: WriteBatch;
+  readonly index: LogIndex;
+  readonly term: Term;
+}
+
+/** A batch that the engine has taken and not told about, and who was to append it. */
+interface Proposed {
+  readonly batch: WriteBatch;
+  readonly leader: ReplicaId | null;
+  readonly term: Term;
+  /** The batch's own, or earlier when an answer is no longer to be expected. */
+  deadlineMs: number;
+}
+
 /**
  * Batches that the engine has taken, until they are applied or their deadline passes. First known by id only
  * (proposed, not yet told where it was appended), then by the index and term at which it was appended.
+ *
+ * Leaders of several terms may have appended at the same index, and until an entry is committed there, any of them may
+ * still win (Raft paper, figure 8): all of them are kept.
  */
 export class ProposalTable {
-  readonly #proposed = new Map<number, WriteBatch>();
-  readonly #appended = new Map<LogIndex, { readonly batch: WriteBatch; readonly term: Term }>();
+  readonly #proposed = new Map<number, Proposed>();
+  readonly #appended = new Map<LogIndex, readonly Appended[]>();
+  #appendedCount = 0;
 
   get size(): number {
-    return this.#proposed.size + this.#appended.size;
+    return this.#proposed.size + this.#appendedCount;
   }
 
   /** True when any batch that came after `id` is in the table: then `id` may not be proposed again (order). */
   hasLater(id: number): boolean {
     for (const other of this.#proposed.keys()) if (other > id) return true;
-    for (const { batch } of this.#appended.values()) if (batch.id > id) return true;
+    for (const there of this.#appended.values()) if (there.some(({ batch }) => batch.id > id)) return true;
     return false;
   }
 
-  propose(batch: WriteBatch): void {
+  /** `leader` and `term` as known when the batch was handed to the engine: who is going to answer. */
+  propose(batch: WriteBatch, leader: ReplicaId | null, term: Term): void {
     assert(!this.#proposed.has(batch.id), 'a proposal id is used once');
-    this.#proposed.set(batch.id, batch);
+    this.#proposed.set(batch.id, { batch, leader, term, deadlineMs: batch.deadlineMs });
   }
 
   /** Takes the batch out, for example because it was refused. */
   takeProposed(id: number): WriteBatch | undefined {
-    const batch = this.#proposed.get(id);
+    const found = this.#proposed.get(id);
     this.#proposed.delete(id);
-    return batch;
+    return found?.batch;
+  }
+
+  /** The batch was appended at (index, term). */
+  appended(batch: WriteBatch, index: LogIndex, term: Term): void {
+    const there = this.#appended.get(index) ?? [];
+    assert(!there.some((other) => other.term === term), 'one leader appends one batch at an index');
+    this.#appended.set(index, [...there, { batch, index, term }]);
+    this.#appendedCount++;
+  }
+
+  /** What waits for the entry at `index`, in any term; taken out. */
+  takeAppended(index: LogIndex): readonly Appended[] {
+    if (this.#appendedCount === 0) return [];
+    const there = this.#appended.get(index);
+    if (there === undefined) return [];
+    this.#appended.delete(index);
+    this.#appendedCount -= there.length;
+    return there;
   }
 
   /**
-   * The batch `id` was appended at (index, term). Returns a batch that was believed to be at that index with another
-   * term: it is certain that this one was replaced.
+   * Takes out what can no longer be committed, now that an entry of `term` is: terms never decrease along the log, so
+   * nothing of an older term can follow it.
    */
-  appended(batch: WriteBatch, index: LogIndex, term: Term): WriteBatch | undefined {
-    const replaced = this.#appended.get(index);
-    this.#appended.set(index, { batch, term });
-    return replaced?.batch;
+  takeOlderThan(term: Term): WriteBatch[] {
+    return this.#takeAppendedIf((appended) => appended.term < term);
   }
 
-  /** What waits for the entry at `index`, with the term it was appended in; taken out. */
-  takeAppended(index: LogIndex): { readonly batch: WriteBatch; readonly term: Term } | undefined {
-    if (this.#appended.size === 0) return undefined;
-    const found = this.#appended.get(index);
-    if (found !== undefined) this.#appended.delete(index);
-    return found;
+  /** Nobody will answer for what went to `peer`: its deadline is not later than `deadlineMs`. */
+  hurryForwardedTo(peer: ReplicaId, deadlineMs: number): void {
+    for (const proposed of this.#proposed.values()) {
+      if (proposed.leader === peer && proposed.deadlineMs > deadlineMs) proposed.deadlineMs = deadlineMs;
+    }
+  }
+
+  /** The group is in `term` now: what went to a leader of an older one has a deadline not later than `deadlineMs`. */
+  hurryOlderThan(term: Term, deadlineMs: number): void {
+    for (const proposed of this.#proposed.values()) {
+      if (proposed.term < term && proposed.deadlineMs > deadlineMs) proposed.deadlineMs = deadlineMs;
+    }
   }
 
   /** Takes out everything whose deadline has passed. Whether it took effect is unknown. */
   takeExpired(nowMs: number): WriteBatch[] {
     const expired: WriteBatch[] = [];
-    for (const [id, batch] of this.#proposed) {
-      if (batch.deadlineMs > nowMs) continue;
+    for (const [id, { batch, deadlineMs }] of this.#proposed) {
+      if (deadlineMs > nowMs) continue;
       this.#proposed.delete(id);
       expired.push(batch);
     }
-    for (const [index, { batch }] of this.#appended) {
-      if (batch.deadlineMs > nowMs) continue;
-      this.#appended.delete(index);
-      expired.push(batch);
-    }
-    return expired;
+    if (this.#appendedCount === 0) return expired;
+    return [...expired, ...this.#takeAppendedIf(({ batch }) => batch.deadlineMs <= nowMs)];
   }
 
   /** Takes out everything appended at or before `index` (a snapshot replaced those entries). */
   takeUpTo(index: LogIndex): WriteBatch[] {
+    return this.#takeAppendedIf((appended) => appended.index <= index);
+  }
+
+  #takeAppendedIf(condition: (appended: Appended) => boolean): WriteBatch[] {
     const taken: WriteBatch[] = [];
-    for (const [at, { batch }] of this.#appended) {
-      if (at > index) continue;
-      this.#appended.delete(at);
-      taken.push(batch);
+    for (const [index, there] of this.#appended) {
+      const gone = there.filter(condition);
+      if (gone.length === 0) continue;
+      if (gone.length === there.length) this.#appended.delete(index);
+      else
+        this.#appended.set(
+          index,
+          there.filter((appended) => !gone.includes(appended)),
+        );
+      for (const { batch } of gone) taken.push(batch);
     }
+    this.#appendedCount -= taken.length;
     return taken;
   }
 
   takeAll(): WriteBatch[] {
-    const all = [...this.#proposed.values(), ...[...this.#appended.values()].map(({ batch }) => batch)];
+    const proposed = [...this.#proposed.values()].map(({ batch }) => batch);
     this.#proposed.clear();
-    this.#appended.clear();
-    return all;
+    return [...proposed, ...this.#takeAppendedIf(() => true)];
   }
 }

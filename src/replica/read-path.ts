@@ -45,6 +45,8 @@ export class ReadPath {
   #retry: ReadBatch[] = [];
   #count = 0;
   #nextId = 1;
+  /** Set when the member has stopped: what every later read is told. */
+  #stopped: KvorumError | null = null;
 
   constructor(options: ReadPathOptions) {
     this.#options = options;
@@ -56,6 +58,7 @@ export class ReadPath {
   }
 
   read(waiter: ReadWaiter, token: number, lease: boolean): void {
+    if (this.#stopped !== null) return waiter.onError(token, this.#stopped);
     if (this.#count >= LIMITS.pendingReads) {
       this.#options.stats.readsRefused++;
       waiter.onError(token, new KvorumError('busy', 'Too many reads are waiting'));
@@ -104,7 +107,8 @@ export class ReadPath {
       return;
     }
     if (outcome.lease && !this.#options.leaseValid()) {
-      this.#ask({ ...batch, id: this.#nextId++ });
+      // By a round this time: the engine, which counts ticks, may not know yet that the loop is late.
+      this.#ask({ ...batch, id: this.#nextId++, lease: false });
       return;
     }
     if (outcome.index <= appliedIndex) this.#serve(batch, reader);
@@ -149,13 +153,14 @@ export class ReadPath {
     });
     const tooLateMs = nowMs + this.#options.requestTimeoutMs - READ_RETRY_MS_MAX;
     this.#retry = this.#retry.filter((batch) => {
-      if (batch.deadlineMs > tooLateMs) return true;
+      if (batch.deadlineMs > tooLateMs && batch.deadlineMs > nowMs) return true;
       this.#fail(batch, new KvorumError('no_leader'));
       return false;
     });
   }
 
   failAll(error: KvorumError): void {
+    this.#stopped = error;
     this.seal();
     const all = [...this.#asked.values(), ...this.#waiting.map(({ batch }) => batch), ...this.#retry];
     this.#asked.clear();

@@ -60,6 +60,7 @@ export class Replica {
   #stopTicks: () => void = () => undefined;
   #failure: KvorumError | null = null;
   #closed = false;
+  #closing: Promise<void> | null = null;
 
   constructor(options: ReplicaOptions) {
     this.#options = options;
@@ -94,6 +95,7 @@ export class Replica {
       retainBytes: topology.storage.retainBytes,
       raft: raftOptions(topology, prng.fork(group)),
       wake: () => this.wake(),
+      onTime: () => this.#clock.monotonicMs() - this.#lastTickMs < topology.timing.tickMs,
       send: (message) => this.#send(group, message),
       onFailed: (error) => this.#fail(toKvorumError(error)),
       onChanged: (status) => this.#options.onChanged(group, status),
@@ -157,7 +159,8 @@ export class Replica {
   /** Runs `flush` once at the end of this turn (or of the next one, when none is running). */
   atTurnEnd(flush: () => void): void {
     this.#turnEnd.add(flush);
-    this.wake();
+    if (this.#closed) this.#scheduler.nextTurn(() => this.#flushTurnEnd());
+    else this.wake();
   }
 
   /** The loop of design.md §2: everything that arrived is drained once, sent, appended, applied, answered. */
@@ -173,7 +176,7 @@ export class Replica {
         this.#awake = false;
         this.#round();
       }
-      for (const flush of this.#takeTurnEnd()) flush();
+      this.#flushTurnEnd();
     } catch (error) {
       this.#fail(toKvorumError(error));
       return;
@@ -183,10 +186,10 @@ export class Replica {
     if (this.#awake) this.wake();
   }
 
-  #takeTurnEnd(): (() => void)[] {
+  #flushTurnEnd(): void {
     const flushes = [...this.#turnEnd];
     this.#turnEnd.clear();
-    return flushes;
+    for (const flush of flushes) flush();
   }
 
   #round(): void {
@@ -250,20 +253,28 @@ export class Replica {
     if (this.#failure !== null) return;
     this.#failure = error;
     this.#options.logger.error('replica_failed', { code: error.code, detail: error.message, stack: error.stack });
+    for (const member of this.members.values()) member.cancelMaintenance();
     this.#stop(error);
     this.#options.onFailed(error);
   }
 
-  #stop(error: KvorumError): void {
+  /** Tells everybody who waits, once, and does nothing afterwards. */
+  #stop(unknown: KvorumError): void {
     if (this.#closed) return;
-    this.#stopTicks();
-    for (const member of this.members.values()) member.fail(error);
-    for (const flush of this.#takeTurnEnd()) flush();
     this.#closed = true;
+    this.#stopTicks();
+    const certain = new KvorumError('draining', 'The replica stopped before it took up the request');
+    for (const member of this.members.values()) member.stop(unknown, certain);
+    this.#flushTurnEnd();
   }
 
   /** Stops without ceremony: requests in progress are answered `outcome_unknown`, the log is synced and closed. */
-  async close(): Promise<void> {
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
     this.#stop(new KvorumError('outcome_unknown', 'The replica stopped'));
     for (const member of this.members.values()) await member.close();
     await this.#options.transport.close();

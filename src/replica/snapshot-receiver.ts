@@ -1,20 +1,29 @@
 import type { LogIndex, ReplicaId } from '../base/brand.js';
+import type { Clock } from '../base/clock.js';
+import { isKvorumError } from '../base/errors/error.js';
 import type { Logger } from '../base/logger.js';
 import type { RaftMessage, SnapshotChunk } from '../engines/raft/messages.js';
 import type { CheckpointMark, CheckpointStore, SnapshotSink } from '../storage/storage.js';
 import type { MemberStats } from './stats.js';
 
+/** A stream that brings nothing for this long is given up: it holds the maintenance lock (raft.md S8, S10). */
+const STALL_MS_MAX = 10_000;
+
 interface Incoming {
   readonly from: ReplicaId;
   readonly streamId: number;
+  readonly index: LogIndex;
   readonly sink: SnapshotSink;
   nextSequence: number;
+  progressMs: number;
+  /** From the last piece on: the store makes the snapshot its checkpoint. */
   finishing: boolean;
 }
 
 export interface SnapshotReceiverOptions {
   readonly self: ReplicaId;
   readonly store: CheckpointStore;
+  readonly clock: Clock;
   readonly stats: MemberStats;
   readonly logger: Logger;
   send(message: RaftMessage): void;
@@ -24,43 +33,59 @@ export interface SnapshotReceiverOptions {
   appliedIndex(): LogIndex;
   /** The snapshot is durable and is the group's checkpoint now. */
   onInstalled(mark: CheckpointMark, from: ReplicaId): void;
-  /** The snapshot whose pieces were being stored will not be installed. */
+  /** The snapshot whose pieces came will not be installed. */
   onAborted(): void;
+  /** The store failed while the snapshot was replacing its checkpoint: nobody knows what it holds. */
+  onFailed(error: unknown): void;
 }
 
 /** Receives a snapshot piece by piece beside the current state; nothing changes until the last one is durable (S3). */
 export class SnapshotReceiver {
   readonly #options: SnapshotReceiverOptions;
   #incoming: Incoming | null = null;
+  #installing: Promise<void> = Promise.resolve();
 
   constructor(options: SnapshotReceiverOptions) {
     this.#options = options;
   }
 
+  /** While this is true the store may already show the new state: nothing may be applied on top of the old one. */
+  get finishing(): boolean {
+    return this.#incoming?.finishing === true;
+  }
+
   onChunk(chunk: SnapshotChunk): void {
-    if (this.#incoming?.finishing === true) return;
+    if (this.finishing) return;
     if (chunk.sequence === 0 && !this.#begin(chunk)) {
-      this.#respond(chunk, false);
+      this.#refuse(chunk);
       return;
     }
     const incoming = this.#incoming;
     if (incoming === null || incoming.streamId !== chunk.streamId || incoming.from !== chunk.from) {
-      this.#respond(chunk, false);
+      this.#refuse(chunk); // Of a stream that was given up (raft.md S11).
       return;
     }
     if (chunk.sequence !== incoming.nextSequence) {
       this.#abort('a piece is missing');
-      this.#respond(chunk, false);
+      this.#refuse(chunk);
       return;
     }
     this.#store(incoming, chunk);
+  }
+
+  /** The engine waits for the installation once it has handed over a last piece: it must hear that none will come. */
+  #refuse(chunk: SnapshotChunk): void {
+    this.#respond(chunk, false);
+    if (chunk.last) this.#options.onAborted();
   }
 
   #begin(chunk: SnapshotChunk): boolean {
     if (this.#incoming !== null) this.#abort('a newer stream began');
     if (chunk.index <= this.#options.appliedIndex() || !this.#options.tryLock()) return false;
     const sink = this.#options.store.openInstall();
-    this.#incoming = { from: chunk.from, streamId: chunk.streamId, sink, nextSequence: 0, finishing: false };
+    const { from, streamId, index } = chunk;
+    const progressMs = this.#options.clock.monotonicMs();
+    this.#incoming = { from, streamId, index, sink, nextSequence: 0, progressMs, finishing: false };
     this.#options.logger.info('snapshot_receive_started', { from: chunk.from, index: chunk.index });
     return true;
   }
@@ -70,16 +95,17 @@ export class SnapshotReceiver {
       if (chunk.data.length > 0) incoming.sink.write(chunk.data);
     } catch (error) {
       this.#abort(String(error));
-      this.#respond(chunk, false);
+      this.#refuse(chunk);
       return;
     }
     incoming.nextSequence++;
+    incoming.progressMs = this.#options.clock.monotonicMs();
     if (!chunk.last) {
       this.#respond(chunk, true);
       return;
     }
     incoming.finishing = true;
-    incoming.sink.finish().then(
+    this.#installing = incoming.sink.finish().then(
       (mark) => {
         this.#incoming = null;
         this.#options.unlock();
@@ -91,7 +117,8 @@ export class SnapshotReceiver {
       (error: unknown) => {
         incoming.finishing = false;
         this.#abort(String(error));
-        this.#respond(chunk, false);
+        this.#refuse(chunk);
+        if (isKvorumError(error) && error.code === 'storage_failed') this.#options.onFailed(error);
       },
     );
   }
@@ -118,7 +145,17 @@ export class SnapshotReceiver {
     this.#options.onAborted();
   }
 
-  close(): void {
+  /** Gives up a stream that stands still, or that entries have overtaken: its lock keeps checkpoints waiting. */
+  check(nowMs: number): void {
+    const incoming = this.#incoming;
+    if (incoming === null || incoming.finishing) return;
+    if (incoming.index <= this.#options.appliedIndex()) this.#abort('entries were faster');
+    else if (nowMs - incoming.progressMs >= STALL_MS_MAX) this.#abort('no piece has come for too long');
+  }
+
+  /** Resolves when the store is no longer at work. */
+  async close(): Promise<void> {
     if (this.#incoming?.finishing === false) this.#abort('the replica stops');
+    await this.#installing;
   }
 }

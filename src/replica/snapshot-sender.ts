@@ -1,4 +1,4 @@
-import type { ReplicaId, Term } from '../base/brand.js';
+import { indexAfter, type LogIndex, type ReplicaId, type Term } from '../base/brand.js';
 import type { Logger } from '../base/logger.js';
 import { LIMITS } from '../base/limits.js';
 import type { RaftEvent } from '../engines/raft/events.js';
@@ -44,9 +44,14 @@ export class SnapshotSender {
     this.#options = options;
   }
 
-  /** While a stream runs, the entries after its checkpoint must stay in the log (raft.md S2). */
-  get active(): boolean {
-    return this.#streams.size > 0;
+  /** The first entry after the oldest checkpoint that is being streamed: it must stay in the log (raft.md S2). */
+  get neededFrom(): LogIndex | null {
+    let neededFrom: LogIndex | null = null;
+    for (const { source } of this.#streams.values()) {
+      const next = indexAfter(source.mark.index);
+      if (neededFrom === null || next < neededFrom) neededFrom = next;
+    }
+    return neededFrom;
   }
 
   start(to: ReplicaId, term: Term): void {
@@ -116,10 +121,10 @@ export class SnapshotSender {
     this.#streams.delete(to);
   }
 
-  /** Gives up streams that stand still, and all of them when `leading` is false. */
-  check(leading: boolean, nowMs: number): void {
+  /** Gives up streams that stand still, and those of a term that we do not lead (`leadingTerm`: null when we do not). */
+  check(leadingTerm: Term | null, nowMs: number): void {
     for (const stream of this.#streams.values()) {
-      if (leading && nowMs - stream.progressMs < STALL_MS_MAX) continue;
+      if (stream.term === leadingTerm && nowMs - stream.progressMs < STALL_MS_MAX) continue;
       this.#finish(stream, false);
     }
   }

@@ -1,4 +1,5 @@
-import type { LogIndex, Term } from '../base/brand.js';
+import type { LogIndex, ReplicaId, Term } from '../base/brand.js';
+import { assert } from '../base/assert.js';
 import type { Clock } from '../base/clock.js';
 import { KvorumError } from '../base/errors/error.js';
 import { LIMITS } from '../base/limits.js';
@@ -14,6 +15,8 @@ import type { MemberStats } from './stats.js';
 const PARKED_MS_MAX = 2000;
 /** Bytes of writes that may wait for a leader; beyond it new ones are answered `busy`. */
 const PARKED_BYTES_MAX = 16 * 1024 * 1024;
+/** How long an answer of a leader that is gone or deposed may still be on its way. */
+const LATE_ANSWER_MS_MAX = 100;
 
 export interface WritePathOptions {
   readonly clock: Clock;
@@ -23,6 +26,8 @@ export interface WritePathOptions {
   step(event: RaftEvent): void;
   /** Makes sure that a turn runs, which calls `seal`. */
   wake(): void;
+  /** Who is going to append what is proposed now, as far as the engine knows. */
+  target(): { readonly leader: ReplicaId | null; readonly term: Term };
 }
 
 /**
@@ -40,6 +45,9 @@ export class WritePath implements ResultSink {
   #nextId = 1;
   /** The batch whose entry is being applied: where onPut and onResult lead. */
   #applying: WriteBatch | null = null;
+  #appliedTerm = 0 as Term;
+  /** Set when the member has stopped: what every later request is told. */
+  #stopped: KvorumError | null = null;
 
   constructor(options: WritePathOptions) {
     this.#options = options;
@@ -51,11 +59,13 @@ export class WritePath implements ResultSink {
   }
 
   put(key: ValueRef, value: ValueRef, waiter: WriteWaiter, token: number): void {
+    if (this.#stopped !== null) return waiter.onError(token, this.#stopped);
     this.#builder.addPut(key, value);
     this.#enqueued(waiter, token);
   }
 
   submit(command: Command, waiter: WriteWaiter, token: number): void {
+    if (this.#stopped !== null) return waiter.onError(token, this.#stopped);
     this.#builder.addCommand(command);
     this.#enqueued(waiter, token);
   }
@@ -69,7 +79,14 @@ export class WritePath implements ResultSink {
 
   /** Closes the open batch and proposes it. Called once per turn, and whenever the batch is full. */
   seal(): void {
-    if (this.#builder.count === 0) return;
+    const batch = this.#takeOpen();
+    if (batch === null) return;
+    if (this.#parked.length > 0) this.#park(batch);
+    else this.#propose(batch);
+  }
+
+  #takeOpen(): WriteBatch | null {
+    if (this.#builder.count === 0) return null;
     const nowMs = this.#options.clock.monotonicMs();
     const batch: WriteBatch = {
       id: this.#nextId++,
@@ -81,12 +98,12 @@ export class WritePath implements ResultSink {
     };
     this.#waiters = [];
     this.#tokens = [];
-    if (this.#parked.length > 0) this.#park(batch);
-    else this.#propose(batch);
+    return batch;
   }
 
   #propose(batch: WriteBatch): void {
-    this.#table.propose(batch);
+    const { leader, term } = this.#options.target();
+    this.#table.propose(batch, leader, term);
     this.#options.step({ type: 'propose', id: batch.id, payload: batch.payload });
   }
 
@@ -132,8 +149,8 @@ export class WritePath implements ResultSink {
       failWrites(batch, new KvorumError('outcome_unknown', 'The result was lost on the way from the leader'));
       return;
     }
-    const replaced = this.#table.appended(batch, index, term);
-    if (replaced !== undefined) this.#refuse(replaced, new KvorumError('lost_leadership'));
+    if (term < this.#appliedTerm) this.#refuse(batch, new KvorumError('lost_leadership'));
+    else this.#table.appended(batch, index, term);
   }
 
   #onRefused(batch: WriteBatch, refusal: ProposalRefusal): void {
@@ -152,15 +169,22 @@ export class WritePath implements ResultSink {
   /** Applies one committed entry and answers whoever waits for it. */
   applyEntry(entry: Entry, kv: KvStateMachine): void {
     const waiting = this.#table.takeAppended(entry.index);
-    const mine = waiting !== undefined && waiting.term === entry.term && entry.kind === 'commands';
-    if (waiting !== undefined && !mine) this.#refuse(waiting.batch, new KvorumError('lost_leadership'));
-    if (entry.kind !== 'commands') return;
-    if (!mine) {
-      kv.applyBatch(entry.payload, null);
+    const mine = waiting.find(({ term }) => term === entry.term);
+    assert(mine === undefined || entry.kind === 'commands', 'what was appended for us holds commands');
+    if (entry.kind === 'commands') this.#applyCommands(entry.payload, kv, mine?.batch ?? null);
+    for (const other of waiting) if (other !== mine) this.#refuse(other.batch, new KvorumError('lost_leadership'));
+    if (entry.term <= this.#appliedTerm) return;
+    this.#appliedTerm = entry.term;
+    for (const batch of this.#table.takeOlderThan(entry.term)) this.#refuse(batch, new KvorumError('lost_leadership'));
+  }
+
+  #applyCommands(payload: Uint8Array, kv: KvStateMachine, mine: WriteBatch | null): void {
+    if (mine === null) {
+      kv.applyBatch(payload, null);
       return;
     }
-    this.#applying = waiting.batch;
-    kv.applyBatch(entry.payload, this);
+    this.#applying = mine;
+    kv.applyBatch(payload, this);
     this.#applying = null;
     this.#options.stats.proposalsCommitted++;
   }
@@ -175,8 +199,19 @@ export class WritePath implements ResultSink {
     batch?.waiters[position]?.onResult(batch.tokens[position] ?? 0, result);
   }
 
-  /** A snapshot replaced everything up to `index`: results of writes in that range are not known here. */
-  onSnapshotInstalled(index: LogIndex): void {
+  /** The link to `peer` is lost, and with it the answer to what was forwarded to it. */
+  onPeerDown(peer: ReplicaId): void {
+    this.#table.hurryForwardedTo(peer, this.#options.clock.monotonicMs() + LATE_ANSWER_MS_MAX);
+  }
+
+  /** The group moved on to `term`: a leader of an older one appends nothing any more, and hardly ever answers. */
+  onTerm(term: Term): void {
+    this.#table.hurryOlderThan(term, this.#options.clock.monotonicMs() + LATE_ANSWER_MS_MAX);
+  }
+
+  /** A snapshot replaced everything up to (index, term): results of writes in that range are not known here. */
+  onSnapshotInstalled(index: LogIndex, term: Term): void {
+    if (term > this.#appliedTerm) this.#appliedTerm = term;
     for (const batch of this.#table.takeUpTo(index)) this.#unknown(batch, 'A snapshot replaced the log meanwhile');
   }
 
@@ -184,14 +219,18 @@ export class WritePath implements ResultSink {
   expire(nowMs: number): void {
     for (const batch of this.#table.takeExpired(nowMs)) this.#unknown(batch, 'No majority confirmed it in time');
     const first = this.#parked[0];
-    if (first === undefined || nowMs - first.proposedMs < PARKED_MS_MAX) return;
+    if (first === undefined || this.#parkedUntilMs(first) > nowMs) return;
     const keep: WriteBatch[] = [];
     for (const batch of this.#parked) {
-      if (nowMs - batch.proposedMs < PARKED_MS_MAX) keep.push(batch);
+      if (this.#parkedUntilMs(batch) > nowMs) keep.push(batch);
       else this.#refuse(batch, new KvorumError('no_leader'));
     }
     this.#parked = keep;
     this.#parkedBytes = keep.reduce((sum, batch) => sum + batch.payload.length, 0);
+  }
+
+  #parkedUntilMs(batch: WriteBatch): number {
+    return Math.min(batch.proposedMs + PARKED_MS_MAX, batch.deadlineMs);
   }
 
   #unknown(batch: WriteBatch, detail: string): void {
@@ -199,12 +238,17 @@ export class WritePath implements ResultSink {
     failWrites(batch, new KvorumError('outcome_unknown', detail));
   }
 
-  /** The member stops for ever. What was parked did not happen; of the rest nobody knows. */
-  failAll(error: KvorumError): void {
-    this.seal();
-    for (const batch of this.#parked) failWrites(batch, error);
+  /**
+   * The member stops for ever: what the engine has taken is answered with `unknown`, and what it has not, with
+   * `certain`, because that did not happen.
+   */
+  failAll(unknown: KvorumError, certain: KvorumError): void {
+    this.#stopped = certain;
+    const open = this.#takeOpen();
+    const untaken = open === null ? this.#parked : [...this.#parked, open];
     this.#parked = [];
     this.#parkedBytes = 0;
-    for (const batch of this.#table.takeAll()) failWrites(batch, error);
+    for (const batch of this.#table.takeAll()) failWrites(batch, unknown);
+    for (const batch of untaken) failWrites(batch, certain);
   }
 }
