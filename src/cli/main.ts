@@ -21,7 +21,7 @@ Run kvorum <command> --help for its options and examples.`;
 
 interface CommandEntry {
   readonly group: string;
-  load(): Promise<Command>;
+  readonly load: () => Promise<Command>;
 }
 
 /** Loaded one by one: `kvorum get` needs neither the reader of topologies nor LMDB, and starts in half the time. */

@@ -242,7 +242,8 @@ function parseObject(bytes: Buffer): Body | null {
 function memberBytes(body: Body, name: string): { text: string | null; bytes: Buffer } {
   const text = body[name];
   if (typeof text === 'string') return { text, bytes: Buffer.from(text, 'utf8') };
-  return { text: null, bytes: Buffer.from(String(body[`${name}_base64`] ?? ''), 'base64') };
+  const base64 = body[`${name}_base64`];
+  return { text: null, bytes: Buffer.from(typeof base64 === 'string' ? base64 : '', 'base64') };
 }
 
 function toItem(body: Body): GetResult {

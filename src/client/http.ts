@@ -84,10 +84,8 @@ export class HttpCaller {
       });
       request.on('error', fail);
       request.on('response', (response) => {
-        readAll(response).then((answer) => {
-          clearTimeout(timer);
-          resolve({ status: response.statusCode ?? 0, body: answer });
-        }, fail);
+        const answer = readAll(response).then((bytes) => ({ status: response.statusCode ?? 0, body: bytes }));
+        answer.finally(() => clearTimeout(timer)).then(resolve, fail);
       });
       request.end(body ?? undefined);
     });

@@ -80,7 +80,8 @@ function printRecords(records: readonly Row[], columns: readonly (readonly [stri
 
 function cell(value: unknown): string {
   if (typeof value === 'boolean') return value ? 'yes' : 'no';
-  return value === null || value === undefined ? '-' : String(value);
+  if (typeof value === 'string') return value;
+  return value === null || value === undefined ? '-' : JSON.stringify(value);
 }
 
 function reasonOf({ draining, keyspaces }: StatusAnswer): string {
