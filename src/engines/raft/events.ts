@@ -83,7 +83,10 @@ export type RaftEvent =
   | { readonly type: 'unreachable'; readonly peer: ReplicaId }
   /** The stream of a `sendSnapshot` effect ended. */
   | { readonly type: 'snapshotSent'; readonly peer: ReplicaId; readonly index: LogIndex; readonly ok: boolean }
-  /** The snapshot that came in by `snapshotChunks` is durable and the state machine stands at (index, indexTerm). */
+  /**
+   * The snapshot that came in by `snapshotChunks` is durable and the state machine stands at (index, indexTerm).
+   * Committed entries beyond `index` that were handed out before are still to be applied; they do not come again.
+   */
   | {
       readonly type: 'snapshotInstalled';
       readonly from: ReplicaId;

@@ -8,6 +8,8 @@ import { termStartCommitted, type PendingRead, type RaftState } from './state.js
 
 /** A read that found no answer for this many election timeouts is refused: the queue must not fill with the dead. */
 const READ_AGE_TIMEOUTS_MAX = 4;
+/** Unanswered rounds kept; those beyond it are merged. A round trip of seconds fits at any sensible heartbeat. */
+const ROUNDS_MAX = 64;
 
 /** A read of our own driver. Answered by exactly one outcome. `lease`: the caller is content with the leader's lease. */
 export function requestRead(state: RaftState, id: number, lease: boolean): void {
@@ -64,6 +66,8 @@ export function startRound(state: RaftState): void {
   assert(state.role === 'leader', 'only a leader starts a round');
   const ready = termStartCommitted(state);
   const round = ++reads.lastRound;
+  // A later round confirms an earlier one: where answers fail to come, rounds without reads need not pile up.
+  if (reads.rounds.length >= ROUNDS_MAX && reads.rounds.at(-1)?.reads.length === 0) reads.rounds.pop();
   reads.rounds.push({ round, sentTick: state.tick, index: state.commit, reads: ready ? reads.waiting : [] });
   if (ready) reads.waiting = [];
   for (const progress of state.progress.values()) {

@@ -28,9 +28,8 @@ export function onSnapshotInstalled(state: RaftState, index: LogIndex, term: Ter
   state.installing = null;
   if (index <= state.applied) return; // Entries were faster.
   if (index > state.commit) restartLog(state, index, term);
-  // Entries after `index` that were handed out but not applied were dropped with the old state: they come again.
   state.applied = index;
-  state.handedOut = index;
+  if (state.handedOut < index) state.handedOut = index;
   if (state.leader !== null && state.leader !== state.self) sendAppendResponse(state, state.leader, state.commit);
 }
 

@@ -121,6 +121,15 @@ t.test('R1, R3: a vote is durable before it is told, and one per term', (t) => {
   t.end();
 });
 
+t.test('R3: a vote in a term that is known already is written as well', (t) => {
+  const solo = new Solo({ terms: [1], term: 2 });
+  solo.receive('b', 2, 'voteRequest', { preVote: false, ...FRESH });
+  t.match(solo.last?.persist, { hardState: { term: 2, vote: 'b' }, mustSync: true });
+  t.strictSame(solo.now, []);
+  t.match(solo.persist()[0], { granted: true });
+  t.end();
+});
+
 t.test('R3: a vote survives a crash', (t) => {
   const solo = new Solo({ terms: [1], term: 2, vote: 'b' });
   solo.receive('c', 2, 'voteRequest', { preVote: false, ...FRESH });

@@ -254,6 +254,9 @@ export class Network {
   restart(id: string): void {
     const member = this.member(id);
     if (member.alive) return;
+    const { checkpoint } = member.disk;
+    // As the storage does: a checkpoint that the log does not know yet is recorded before anything is appended (S5).
+    if (member.disk.termOf(checkpoint.index) !== checkpoint.term) member.disk.cut(checkpoint.index, checkpoint.term);
     member.raft = this.#create(member.id, member.disk);
     member.applied = member.disk.checkpoint.index;
     member.alive = true;
