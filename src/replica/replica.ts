@@ -290,6 +290,7 @@ function raftOptions(topology: Topology, prng: Prng): Omit<RaftOptions, 'self' |
     heartbeatTicks: ticks(timing.heartbeatMs),
     diskStallTicks: ticks(timing.diskStallMs),
     leaseReads: topology.raft.leaseReads,
+    volatile: topology.memory,
     prng,
     limits: {
       appendEntries: LIMITS.appendEntries,

@@ -26,6 +26,11 @@ export interface RaftOptions {
   readonly diskStallTicks: number;
   readonly leaseReads: boolean;
   /**
+   * Members keep nothing when they stop (a topology with `memory: true`): a follower that comes back may be empty, and
+   * is served from the start instead of being told that its disk forgot (raft.md C4, M4).
+   */
+  readonly volatile?: boolean;
+  /**
    * Seed it with fresh entropy at each start of the process: besides timeouts it numbers forwarded requests, and a
    * restarted member must not mistake an answer to its former self for its own (L2).
    */

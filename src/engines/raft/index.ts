@@ -84,7 +84,7 @@ function step(state: RaftState, event: RaftEvent): void {
       return startTransfer(state, event.target);
     case 'unreachable': {
       const progress = state.progress.get(event.peer);
-      return progress === undefined ? undefined : onUnreachable(progress);
+      return progress === undefined ? undefined : onUnreachable(state, progress);
     }
     case 'snapshotSent':
       return onSnapshotSent(state, event.peer, event.index, event.ok);

@@ -47,6 +47,14 @@ export class Progress {
     this.commitSent = Math.min(this.commitSent, this.match) as LogIndex;
   }
 
+  /** Nothing that the follower acknowledged can be relied on any more. Knowing less is always safe. */
+  forget(): void {
+    const { next } = this;
+    this.match = 0 as LogIndex;
+    this.commitSent = 0 as LogIndex;
+    this.becomeProbe(next);
+  }
+
   becomeReplicate(): void {
     this.state = 'replicate';
     this.next = indexAfter(this.match);

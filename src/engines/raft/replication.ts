@@ -125,7 +125,8 @@ function onRejected(state: RaftState, progress: Progress, message: AppendRespons
   progress.becomeProbe(Math.max(progress.match + 1, Math.min(message.index, probe + 1)) as LogIndex);
 }
 
-/** raft.md A5: what was on its way is lost. */
-export function onUnreachable(progress: Progress): void {
-  if (progress.state === 'replicate') progress.becomeProbe();
+/** raft.md A5: what was on its way is lost; without a disk, what the follower had may be lost as well. */
+export function onUnreachable(state: RaftState, progress: Progress): void {
+  if (state.options.volatile === true) progress.forget();
+  else if (progress.state === 'replicate') progress.becomeProbe();
 }

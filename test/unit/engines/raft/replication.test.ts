@@ -120,6 +120,28 @@ t.test('A5: a lost link means that what was in flight is sent again', (t) => {
   t.end();
 });
 
+t.test('without disks, a follower that comes back empty is served from the start', (t) => {
+  const solo = new Solo({ options: { volatile: true } }).lead('b');
+  solo.ack('b', 1).ack('c', 1);
+  propose(solo, 2);
+  solo.persist();
+  solo.ack('b', 3).ack('c', 3);
+  t.equal(solo.raft.commitIndex, 3);
+  solo.sent('appendRequest');
+  solo.raft.step({ type: 'unreachable', peer: 'b' as never });
+  propose(solo, 1);
+  t.match(progressOf(solo, 'b'), { state: 'probe', matchIndex: 0 });
+  const [probe] = toB(solo);
+  solo.receive('b', solo.raft.term, 'appendResponse', {
+    rejected: true,
+    index: probe?.prevIndex ?? 0,
+    hintIndex: 0,
+    hintTerm: 0,
+  });
+  t.match(toB(solo), [{ prevIndex: 0, entries: { length: 4 } }]);
+  t.end();
+});
+
 t.test('an acknowledgement beyond the own log is not counted', (t) => {
   const solo = new Solo().lead('b');
   solo.ack('b', 99);
