@@ -23,7 +23,10 @@ t.test('start prints endpoints that work; restart keeps the data', { timeout: 60
   t.equal(empty, '');
   t.match(columns, /^replica +role +peer +http +redis$/);
   const roles = rows.slice(0, 3).map((row) => row.split(/ {2,}/)[1]);
-  t.same([...roles].sort(), ['follower', 'follower', 'leader']);
+  t.same(
+    roles.sort((a, b) => String(a).localeCompare(String(b))),
+    ['follower', 'follower', 'leader'],
+  );
 
   const url = /curl (http\S+\/kv\/greeting)\n/.exec(server.stdout)?.[1] ?? '';
   const body = /-d '(.*)'/.exec(server.stdout)?.[1] ?? '';
