@@ -1,3 +1,4 @@
+import { isAbsolute, relative } from 'node:path';
 import type { Topology } from '../../config/topology.js';
 import type { SupervisedReplica } from '../../host/supervisor.js';
 import { VERSION } from '../../version.js';
@@ -5,7 +6,7 @@ import { formatTable } from './table.js';
 
 /** What `kvorum start` shows once the replicas listen. */
 export function formatEndpoints(topology: Topology, replicas: readonly SupervisedReplica[], tookMs: number): string {
-  const kept = topology.memory ? 'in memory: nothing is kept after exit' : `data in ${topology.dataDir}`;
+  const kept = topology.memory ? 'in memory: nothing is kept after exit' : `data in ${shortPath(topology.dataDir)}`;
   const engines = topology.keyspaces.map(({ name, engine }) => `${name}: ${engine}`).join(', ');
   const count = `${replicas.length} replica${replicas.length === 1 ? '' : 's'}`;
   const rows = replicas.map((replica) => [
@@ -58,4 +59,10 @@ function linesToTry(replicas: readonly SupervisedReplica[]): string[] {
 function redisFlags(address: string): string {
   const [, host = '', port = ''] = /^(.*):(\d+)$/.exec(address) ?? [];
   return host === '127.0.0.1' ? `-p ${port}` : `-h ${host.replace(/^\[(.*)\]$/, '$1')} -p ${port}`;
+}
+
+/** As one would type it here. */
+function shortPath(path: string): string {
+  const near = relative(process.cwd(), path);
+  return near === '' || near.startsWith('..') || isAbsolute(near) ? path : `./${near}`;
 }
