@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { randomBytes } from 'node:crypto';
 import type { ReplicaId } from '../base/brand.js';
 import { assertDefined } from '../base/assert.js';
-import { KvorumError } from '../base/errors/error.js';
+import type { KvorumError } from '../base/errors/error.js';
 import type { Logger } from '../base/logger.js';
 import { createPrng } from '../base/prng.js';
 import { createHttpServer, type HttpServer } from '../api/http/index.js';

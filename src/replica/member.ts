@@ -147,6 +147,11 @@ export class Member {
     return this.#kv.reader;
   }
 
+  /** A hash over the state machine: equal on replicas that applied the same entries. Reads everything. */
+  digest(): string {
+    return this.#kv.digest();
+  }
+
   get appliedIndex(): LogIndex {
     return this.#appliedIndex;
   }
@@ -205,6 +210,10 @@ export class Member {
   onPeerDown(peer: ReplicaId): void {
     this.writes.onPeerDown(peer);
     this.step({ type: 'unreachable', peer });
+    this.#sender.onUnreachable(peer);
+  }
+
+  onSnapshotPieceDropped(peer: ReplicaId): void {
     this.#sender.onUnreachable(peer);
   }
 

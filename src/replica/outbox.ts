@@ -8,10 +8,17 @@ export class Outbox {
   readonly #transport: Transport;
   readonly #stats: ReplicaStats;
   readonly #byPeer = new Map<ReplicaId, Envelope[]>();
+  readonly #onDropped: (peer: ReplicaId, envelopes: readonly Envelope[]) => void;
 
-  constructor(transport: Transport, stats: ReplicaStats) {
+  /** `onDropped` is told what a link did not take: for what nobody sends again by itself. */
+  constructor(
+    transport: Transport,
+    stats: ReplicaStats,
+    onDropped: (peer: ReplicaId, envelopes: readonly Envelope[]) => void,
+  ) {
     this.#transport = transport;
     this.#stats = stats;
+    this.#onDropped = onDropped;
   }
 
   add(group: GroupId, message: RaftMessage): void {
@@ -26,7 +33,9 @@ export class Outbox {
       if (envelopes.length === 0) continue;
       this.#byPeer.set(peer, []);
       this.#stats.messagesSent += envelopes.length;
-      if (!this.#transport.send(peer, envelopes)) this.#stats.messagesDropped += envelopes.length;
+      if (this.#transport.send(peer, envelopes)) continue;
+      this.#stats.messagesDropped += envelopes.length;
+      this.#onDropped(peer, envelopes);
     }
   }
 }

@@ -67,7 +67,7 @@ export class Replica {
     this.self = options.self;
     this.#clock = options.clock ?? systemClock;
     this.#scheduler = options.scheduler ?? systemScheduler;
-    this.#outbox = new Outbox(options.transport, this.stats);
+    this.#outbox = new Outbox(options.transport, this.stats, (peer, envelopes) => this.#onDropped(peer, envelopes));
     this.#startedMs = this.#clock.monotonicMs();
     this.#lastTickMs = this.#startedMs;
     const members = new Map<GroupId, Member>();
@@ -140,6 +140,13 @@ export class Replica {
       if (member === undefined) continue; // Of a group that this replica does not hold: the peer's topology is newer.
       this.stats.messagesReceived++;
       member.onMessage(message);
+    }
+  }
+
+  /** Appends and votes are sent again; a snapshot that lost a piece must begin again, and not only when it stalls. */
+  #onDropped(peer: ReplicaId, envelopes: readonly Envelope[]): void {
+    for (const { group, message } of envelopes) {
+      if (message.type === 'snapshotChunk') this.members.get(group)?.onSnapshotPieceDropped(peer);
     }
   }
 

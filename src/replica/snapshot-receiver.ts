@@ -105,22 +105,26 @@ export class SnapshotReceiver {
       return;
     }
     incoming.finishing = true;
-    this.#installing = incoming.sink.finish().then(
-      (mark) => {
-        this.#incoming = null;
-        this.#options.unlock();
-        this.#options.stats.snapshotsReceived++;
-        this.#options.logger.info('snapshot_installed', { from: chunk.from, index: mark.index });
-        this.#options.onInstalled(mark, chunk.from);
-        this.#respond(chunk, true);
-      },
-      (error: unknown) => {
-        incoming.finishing = false;
-        this.#abort(String(error));
-        this.#refuse(chunk);
-        if (isKvorumError(error) && error.code === 'storage_failed') this.#options.onFailed(error);
-      },
-    );
+    this.#installing = this.#finish(incoming, chunk);
+  }
+
+  async #finish(incoming: Incoming, chunk: SnapshotChunk): Promise<void> {
+    let mark: CheckpointMark;
+    try {
+      mark = await incoming.sink.finish();
+    } catch (error) {
+      incoming.finishing = false;
+      this.#abort(String(error));
+      this.#refuse(chunk);
+      if (isKvorumError(error) && error.code === 'storage_failed') this.#options.onFailed(error);
+      return;
+    }
+    this.#incoming = null;
+    this.#options.unlock();
+    this.#options.stats.snapshotsReceived++;
+    this.#options.logger.info('snapshot_installed', { from: chunk.from, index: mark.index });
+    this.#options.onInstalled(mark, chunk.from);
+    this.#respond(chunk, true);
   }
 
   #respond(chunk: SnapshotChunk, ok: boolean): void {
