@@ -4,7 +4,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import { freePorts } from '../../src/host/cluster.js';
+import { portsBelowEphemeral } from './ports.js';
 
 const EXECUTABLE = fileURLToPath(new URL('../../src/cli/kvorum.cjs', import.meta.url));
 
@@ -29,7 +29,7 @@ export class ProcessCluster {
   }
 
   static async create(folder: string, extra = ''): Promise<ProcessCluster> {
-    const ports = await freePorts(9);
+    const ports = await portsBelowEphemeral(9);
     const ids = ['n1', 'n2', 'n3'];
     const lines = ids.map((id, at) => {
       const [peer, http, redis] = ports.slice(at * 3, at * 3 + 3);
@@ -106,7 +106,7 @@ export async function eventually<T>(
     } catch (error) {
       last = error;
     }
-    await new Promise((resolve) => setImmediate(resolve));
+    await new Promise((resolve) => setTimeout(resolve, 2));
   }
   throw new Error(`${what} did not happen within ${timeoutMs} ms: ${String(last)}`);
 }

@@ -1,5 +1,8 @@
+import { assertDefined } from '../../src/base/assert.js';
 import { isKvorumError } from '../../src/base/errors/error.js';
 import { connect, type KvorumClient } from '../../src/client/client.js';
+
+const RETRY_MS = 10;
 
 /**
  * Clients that write without pause and remember what they were promised. Each has keys of its own and one request in
@@ -10,15 +13,17 @@ export class Writer {
   readonly acknowledged = new Map<string, string>();
   unknown = 0;
   refused = 0;
+  /** Requests that were acknowledged. */
+  count = 0;
   readonly #id: string;
-  readonly #nodes: readonly string[];
+  readonly #clients: readonly KvorumClient[];
   #seq = 0;
   #running = false;
   #done: Promise<void> = Promise.resolve();
 
   constructor(id: string, nodes: readonly string[]) {
     this.#id = id;
-    this.#nodes = nodes;
+    this.#clients = nodes.map((node) => connect({ node, timeoutMs: 8000 }));
   }
 
   start(): void {
@@ -47,6 +52,7 @@ export class Writer {
       const client = this.#client(attempt);
       try {
         await client.put(key, value, { session: { clientId: this.#id, seq } });
+        this.count++;
         return true;
       } catch (error) {
         if (!isKvorumError(error)) throw error;
@@ -59,11 +65,16 @@ export class Writer {
         this.acknowledged.delete(key);
         return false;
       }
-      await new Promise((resolve) => setImmediate(resolve));
+      // Nobody listens while the process is down: trying without pause would only slow its restart.
+      await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
     }
   }
 
   #client(attempt: number): KvorumClient {
-    return connect({ node: this.#nodes[(this.#seq + attempt) % this.#nodes.length] ?? '', timeoutMs: 8000 });
+    return assertDefined(this.#clients[(this.#seq + attempt) % this.#clients.length], 'there are replicas');
+  }
+
+  close(): void {
+    for (const client of this.#clients) client.close();
   }
 }
