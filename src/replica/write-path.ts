@@ -173,9 +173,14 @@ export class WritePath implements ResultSink {
     assert(mine === undefined || entry.kind === 'commands', 'what was appended for us holds commands');
     if (entry.kind === 'commands') this.#applyCommands(entry.payload, kv, mine?.batch ?? null);
     for (const other of waiting) if (other !== mine) this.#refuse(other.batch, new KvorumError('lost_leadership'));
-    if (entry.term <= this.#appliedTerm) return;
-    this.#appliedTerm = entry.term;
-    for (const batch of this.#table.takeOlderThan(entry.term)) this.#refuse(batch, new KvorumError('lost_leadership'));
+    this.#onCommittedTerm(entry.term);
+  }
+
+  /** Something of `term` is committed: nothing of an older term can follow it. */
+  #onCommittedTerm(term: Term): void {
+    if (term <= this.#appliedTerm) return;
+    this.#appliedTerm = term;
+    for (const batch of this.#table.takeOlderThan(term)) this.#refuse(batch, new KvorumError('lost_leadership'));
   }
 
   #applyCommands(payload: Uint8Array, kv: KvStateMachine, mine: WriteBatch | null): void {
@@ -211,8 +216,8 @@ export class WritePath implements ResultSink {
 
   /** A snapshot replaced everything up to (index, term): results of writes in that range are not known here. */
   onSnapshotInstalled(index: LogIndex, term: Term): void {
-    if (term > this.#appliedTerm) this.#appliedTerm = term;
     for (const batch of this.#table.takeUpTo(index)) this.#unknown(batch, 'A snapshot replaced the log meanwhile');
+    this.#onCommittedTerm(term);
   }
 
   /** Answers what has waited too long. */

@@ -43,7 +43,7 @@ class ManualTime implements Clock, Scheduler {
 function supervise(
   t: Test,
   id: string,
-): { replica: SupervisedReplica; time: ManualTime; reach(state: string): Promise<void> } {
+): { replica: SupervisedReplica; time: ManualTime; reach: (state: string) => Promise<void> } {
   const text = JSON.stringify({
     cluster: 'c',
     memory: true,
