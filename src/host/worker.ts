@@ -52,7 +52,10 @@ try {
   await main();
 } catch (error) {
   const failure = toKvorumError(error);
-  logger.error('start_failed', { code: failure.code, detail: failure.message, stack: failure.stack });
+  // What the operator must cure is told by the launcher, in words; a stack helps with the rest.
+  if (!FATAL_CODES.includes(failure.code)) {
+    logger.error('start_failed', { code: failure.code, detail: failure.message, stack: failure.stack });
+  }
   tellFailed(failure);
   process.exit(1);
 }

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import { fastifySwagger } from '@fastify/swagger';
-import { fastify, type FastifyInstance } from 'fastify';
+import { fastify, type FastifyInstance, type FastifyServerOptions } from 'fastify';
 import { KvorumError, toKvorumError } from '../../base/errors/error.js';
 import { VERSION } from '../../version.js';
 import { Exchange, type ServerContext } from './exchange.js';
@@ -22,6 +22,21 @@ const SMALL_BODY_BYTES = 16 * KIB;
 /** Longer than a URL can be: the limits of keys are checked in bytes, after decoding. */
 const PARAMETER_LENGTH_MAX = 64 * KIB;
 
+/**
+ * Handlers check what they read, member by member; the schemas describe the API and do no work at run time. Given from
+ * the start, so that fastify does not load compilers that nobody uses.
+ */
+const NO_COMPILERS = {
+  compilersFactory: {
+    buildValidator: () => () => (): boolean => true,
+    buildSerializer:
+      () =>
+      () =>
+      (value: unknown): string =>
+        JSON.stringify(value),
+  },
+} as unknown as NonNullable<FastifyServerOptions['schemaController']>;
+
 export interface Application {
   /** Routes, parses and answers; what node:http calls per request, and what tests inject into. */
   readonly app: FastifyInstance;
@@ -32,6 +47,7 @@ export interface Application {
 export async function buildApplication(context: ServerContext, bodyBytesMax: number): Promise<Application> {
   const routes = new RouteTable();
   const app = fastify({
+    schemaController: NO_COMPILERS,
     logger: false,
     exposeHeadRoutes: true,
     bodyLimit: bodyBytesMax,
@@ -42,9 +58,6 @@ export async function buildApplication(context: ServerContext, bodyBytesMax: num
     rewriteUrl,
     frameworkErrors: (error, request, reply) => new Exchange(context, request, reply, 'other').fail(translate(error)),
   });
-  // Handlers check what they read, member by member; the schemas describe the API and do no work at run time.
-  app.setValidatorCompiler(() => () => true);
-  app.setSerializerCompiler(() => (value) => JSON.stringify(value));
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
   app.setErrorHandler((error, request, reply) => {

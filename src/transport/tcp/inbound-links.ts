@@ -151,6 +151,9 @@ export class InboundLinks {
     if (this.stopped || reason === 'refused') return;
     const counters = peer === null ? this.strangers : this.countersOf(peer);
     counters.closed(reason, detail);
-    this.context.log.warn('peer_inbound_closed', peer ?? 'stranger', reason, { remote, detail });
+    // The end of a peer's connection is told by our own link to it.
+    if (peer !== null && reason === 'closed_by_peer') {
+      this.context.log.info('peer_inbound_closed', { peer, reason, remote, detail });
+    } else this.context.log.warn('peer_inbound_closed', peer ?? 'stranger', reason, { remote, detail });
   }
 }

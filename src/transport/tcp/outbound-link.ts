@@ -10,6 +10,8 @@ import { Connection } from './connection.js';
 import type { LinkContext } from './link-context.js';
 import type { TcpPeer } from './options.js';
 
+/** Reasons that the restart of a peer brings along. */
+const PASSING: ReadonlySet<string> = new Set(['unreachable', 'closed_by_peer']);
 /** Refusals that only an operator can end: knocking at the door every 2 s would only fill both logs. */
 const LASTING_REFUSALS: ReadonlySet<string> = new Set(['wrong_cluster', 'wrong_version']);
 
@@ -177,7 +179,10 @@ export class OutboundLink {
     this.counters.closed(reason, detail);
     const { self, cluster } = this.context.identity;
     const fields = { self, cluster, address: this.address, detail };
-    this.context.log.warn('peer_connection_closed', this.peer.id, reason, fields);
+    // A peer that starts or restarts is no cause for alarm; one that stays away until the pause is longest is.
+    if (PASSING.has(reason) && this.pauseMs < this.context.timings.reconnectMaxMs) {
+      this.context.log.info('peer_connection_closed', { peer: this.peer.id, reason, ...fields });
+    } else this.context.log.warn('peer_connection_closed', this.peer.id, reason, fields);
     this.refused = LASTING_REFUSALS.has(reason);
     this.retryTimer = setTimeout(() => this.dial(), this.nextPauseMs());
     if (connection.established) this.context.handlers.onPeerDown(this.peer.id, reason);
