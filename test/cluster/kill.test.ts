@@ -71,7 +71,7 @@ t.test(`kill -9 of everything, ${ROUNDS} times`, { timeout: 220_000 }, async (t)
   });
   await cluster.start();
   const nodes = cluster.replicas.map(({ http }) => http);
-  const writers = Array.from({ length: 24 }, (_, at) => new Writer(`w${at}`, nodes));
+  const writers = Array.from({ length: 16 }, (_, at) => new Writer(`w${at}`, nodes));
   const counters = Array.from({ length: 4 }, (_, at) => new Counter(`counter:${at}`));
   const readyMs: number[] = [];
   for (let round = 0; round < ROUNDS; round++) {

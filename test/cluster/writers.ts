@@ -2,7 +2,7 @@ import { assertDefined } from '../../src/base/assert.js';
 import { isKvorumError } from '../../src/base/errors/error.js';
 import { connect, type KvorumClient } from '../../src/client/client.js';
 
-const RETRY_MS = 10;
+const RETRY_MS = 40;
 
 /**
  * Clients that write without pause and remember what they were promised. Each has keys of its own and one request in

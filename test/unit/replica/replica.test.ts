@@ -1,5 +1,6 @@
 import t from 'tap';
-import { Caller } from '../../fixtures/replica/caller.js';
+import { BatchBuilder } from '../../../src/kv/index.js';
+import { bytes, Caller } from '../../fixtures/replica/caller.js';
 import { LocalCluster, until, type LocalReplica } from '../../fixtures/replica/local-cluster.js';
 
 /** Whole replicas in this thread. Takes up to about ten seconds on two busy cores: real elections, in real time. */
@@ -135,6 +136,33 @@ t.test('a forward to a leader that is gone is answered before the deadline', asy
   await new Promise((resolve) => setTimeout(resolve, 20));
   await cluster.stopReplica(leader.id);
   t.match(await write, { ok: false, code: 'outcome_unknown' });
+});
+
+t.test('a forward to the leader of a term that is over is refused: it was not appended', async (t) => {
+  const cluster = await LocalCluster.start();
+  t.teardown(() => cluster.close());
+  const leader = await cluster.leader();
+  const follower = await cluster.follower();
+  const answer = new Promise((resolve) => {
+    const { member } = follower;
+    const deliver = member.onMessage.bind(member);
+    member.onMessage = (message): void => {
+      if (message.type === 'forwardProposalResponse') resolve(message);
+      deliver(message);
+    };
+  });
+  const { term } = leader.member.raft;
+  const payload = new BatchBuilder();
+  payload.addPut(bytes('k'), bytes('v'));
+  leader.member.onMessage({
+    type: 'forwardProposal',
+    from: follower.id,
+    to: leader.id,
+    term: (term - 1) as typeof term,
+    id: 77,
+    payload: payload.take(),
+  });
+  t.match(await answer, { id: 77, refused: 'not_leader', term: term - 1 });
 });
 
 t.test('a replica that stops tells every waiter once', async (t) => {
