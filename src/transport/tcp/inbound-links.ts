@@ -152,7 +152,7 @@ export class InboundLinks {
     const counters = peer === null ? this.strangers : this.countersOf(peer);
     counters.closed(reason, detail);
     // The end of a peer's connection is told by our own link to it.
-    if (peer !== null && reason === 'closed_by_peer') {
+    if (peer !== null && (reason === 'closed_by_peer' || reason === 'connection_lost')) {
       this.context.log.info('peer_inbound_closed', { peer, reason, remote, detail });
     } else this.context.log.warn('peer_inbound_closed', peer ?? 'stranger', reason, { remote, detail });
   }

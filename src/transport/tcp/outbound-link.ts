@@ -11,7 +11,7 @@ import type { LinkContext } from './link-context.js';
 import type { TcpPeer } from './options.js';
 
 /** Reasons that the restart of a peer brings along. */
-const PASSING: ReadonlySet<string> = new Set(['unreachable', 'closed_by_peer']);
+const PASSING: ReadonlySet<string> = new Set(['unreachable', 'closed_by_peer', 'connection_lost']);
 /** Refusals that only an operator can end: knocking at the door every 2 s would only fill both logs. */
 const LASTING_REFUSALS: ReadonlySet<string> = new Set(['wrong_cluster', 'wrong_version']);
 
