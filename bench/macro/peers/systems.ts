@@ -43,8 +43,9 @@ async function reachable(port: number): Promise<void> {
 }
 
 async function stopAll(children: readonly ChildProcess[]): Promise<void> {
-  for (const child of children) child.kill('SIGTERM');
-  await Promise.all(children.map((child) => (child.exitCode === null ? once(child, 'exit') : null)));
+  const running = children.filter((child) => child.exitCode === null && child.signalCode === null);
+  for (const child of running) child.kill('SIGTERM');
+  await Promise.all(running.map((child) => once(child, 'exit')));
 }
 
 /** Three Kvorum replicas, either as threads of one process (the default of `kvorum start`) or a process each. */
