@@ -69,7 +69,7 @@ export class LmdbCheckpoint implements CheckpointStore {
 
   async write(mark: CheckpointMark, changes: Iterable<CheckpointChange>): Promise<void> {
     this.#begin();
-    // LMDB inserts ascending keys twice as fast as random ones; the ordered table above it hands them out that way.
+    // Any order is right; ascending keys take about a fifth less time of the processor than random ones.
     const writing = this.#current.write(mark, changes);
     this.#work = writing.catch(() => undefined);
     try {
