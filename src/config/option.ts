@@ -67,6 +67,7 @@ export function describeAllowed(spec: OptionSpec): string {
   const unit = spec.unit === undefined ? '' : ` ${spec.unit}`;
   switch (spec.type) {
     case 'integer':
+      if (spec.min === spec.max) return `${spec.min}${unit}`;
       return `a whole number from ${spec.min} to ${spec.max}${unit}`;
     case 'range':
       return `two whole numbers [min, max] from ${spec.min} to ${spec.max}${unit}`;
