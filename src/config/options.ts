@@ -224,7 +224,7 @@ export const OPTIONS: readonly OptionSpec[] = [
     type: 'integer',
     min: 65_536,
     max: 16_384 * MIB,
-    default: 64 * MIB,
+    default: 128 * MIB,
     unit: 'bytes',
     doc: 'Log written since the last checkpoint that starts the next one. Bounds the memory for recent writes and the log that a restart replays.',
   },
