@@ -5,10 +5,14 @@ export type { ReplicaEndpoints } from './host/messages.js';
 export {
   connect,
   KvorumClient,
+  type Bytes,
   type ConnectOptions,
   type GetResult,
+  type ReadConsistency,
+  type ReadOptions,
   type ScanOptions,
   type ScanResult,
+  type Session,
   type WriteOptions,
   type WriteResult,
 } from './client/client.js';

@@ -9,6 +9,7 @@ export interface MetricSources {
   readonly replica: Replica;
   readonly storage: Storage;
   readonly transport: Transport;
+  readonly restarts: number;
   liveness(): readonly HealthCheck[];
   readiness(): readonly HealthCheck[];
 }
@@ -20,6 +21,7 @@ export function collectReplicaMetrics(metrics: Metrics, sources: MetricSources):
   replica.onLogSynced = (milliseconds) => syncs.observe(milliseconds / 1000);
   metrics.onScrape((sink) => {
     sink.set('kvorum_uptime_seconds', replica.uptimeMs() / 1000);
+    sink.set('kvorum_restarts_total', sources.restarts);
     for (const check of sources.liveness()) setCheck(sink, 'liveness', check);
     for (const check of sources.readiness()) setCheck(sink, 'readiness', check);
     for (const member of replica.members.values()) collectMember(sink, member, storage);

@@ -13,6 +13,8 @@ export interface ReplicaStart {
   readonly replica: ReplicaId;
   /** Tells two lives of one replica apart: grows with every start (reliability.md §2.2). */
   readonly incarnation: number;
+  /** How often the supervisor has started this replica again after a crash. */
+  readonly restarts: number;
 }
 
 /** Where a replica listens, as bound (a configured port 0 is decided here). */

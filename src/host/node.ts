@@ -23,6 +23,8 @@ export interface NodeOptions {
   readonly replica: ReplicaId;
   /** Grows with every start of this replica. */
   readonly incarnation: number;
+  /** Starts after a crash, for the metric. */
+  readonly restarts?: number;
   readonly logger: Logger;
   onRole?(role: GroupRole): void;
   /** Called once when the replica cannot go on; the node must be closed. */
@@ -88,6 +90,7 @@ async function start(options: NodeOptions, closers: (() => Promise<void>)[]): Pr
     replica,
     storage,
     transport,
+    restarts: options.restarts ?? 0,
     liveness: () => router.liveness(),
     readiness: () => router.readiness(),
   });

@@ -62,6 +62,7 @@ export class SupervisedReplica {
       topology: this.#options.topology,
       replica: this.id,
       incarnation: this.#incarnation,
+      restarts: this.restarts,
     });
     this.#worker = worker;
     this.#enter('starting');

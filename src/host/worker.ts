@@ -7,7 +7,7 @@ import { startNode, type ReplicaNode } from './node.js';
 
 /** The thread of one replica: starts it, obeys the launcher, reports. */
 const port = assertDefined(isMainThread ? null : parentPort, 'this module runs in a worker thread only');
-const { topology, replica, incarnation } = workerData as ReplicaStart;
+const { topology, replica, incarnation, restarts } = workerData as ReplicaStart;
 const logger = createLogger({ level: topology.log.level, replica });
 
 function tell(message: ReplicaToHost): void {
@@ -29,6 +29,7 @@ async function main(): Promise<void> {
     topology,
     replica,
     incarnation,
+    restarts,
     logger,
     onRole: (role) => tell({ type: 'role', role }),
     onFailed: (error) => {

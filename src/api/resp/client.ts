@@ -34,8 +34,8 @@ export interface Client {
   readonly version: number;
   readonly lastCommand: string;
   name: string;
-  libraryName: string;
-  libraryVersion: string;
+  libName: string;
+  libVersion: string;
   database: number;
   noEvict: boolean;
   /** Close when every reply so far was sent; read no further command. */

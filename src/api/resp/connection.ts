@@ -40,8 +40,8 @@ export class Connection implements Client, WriteWaiter, ReadWaiter {
   lastActiveMs = performance.now();
   lastCommand = 'NULL';
   name = '';
-  libraryName = '';
-  libraryVersion = '';
+  libName = '';
+  libVersion = '';
   noEvict = false;
   closing = false;
   killed = false;

@@ -28,8 +28,8 @@ function describe(client: Client): string {
     ['user', 'default'],
     ['redir', -1],
     ['resp', client.version],
-    ['lib-name', client.libraryName],
-    ['lib-ver', client.libraryVersion],
+    ['lib-name', client.libName],
+    ['lib-ver', client.libVersion],
   ];
   return fields.map(([name, value]) => `${name}=${value}`).join(' ');
 }
@@ -52,8 +52,8 @@ function setInfo(client: Client, request: Request, out: ReplyWriter): void {
   } else if (!isClientName(value)) {
     out.error(`ERR ${isName ? 'lib-name' : 'lib-ver'} cannot contain spaces, newlines or special characters.`);
   } else {
-    if (isName) client.libraryName = value;
-    else client.libraryVersion = value;
+    if (isName) client.libName = value;
+    else client.libVersion = value;
     out.ok();
   }
 }
