@@ -34,6 +34,9 @@ export class NodeRouter implements Router {
   readonly replicas: readonly ReplicaInfo[];
   readonly keyspaces: readonly Keyspace[];
   readonly defaultKeyspace: Keyspace;
+  /** Readiness is false: a load balancer sends no new work, while requests are still served. */
+  leaving = false;
+  /** New requests are refused. */
   draining = false;
   readonly #options: NodeRouterOptions;
 
@@ -109,7 +112,7 @@ export class NodeRouter implements Router {
     }));
     return [
       ...this.liveness(),
-      { name: 'draining', ok: !this.draining, detail: this.draining ? 'shutting down' : 'taking requests' },
+      { name: 'draining', ok: !this.leaving, detail: this.leaving ? 'shutting down' : 'taking requests' },
       ...groups,
     ];
   }

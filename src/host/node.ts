@@ -203,6 +203,7 @@ class RunningNode implements ReplicaNode {
 
   async drain(): Promise<void> {
     const { http, resp, router, topology } = this.#parts;
+    router.leaving = true;
     // Leadership goes first, while requests are still taken: clients of this replica are forwarded to the new leader.
     await Promise.all(router.keyspaces.map((keyspace) => handOver(keyspace)));
     router.draining = true;
@@ -218,6 +219,7 @@ class RunningNode implements ReplicaNode {
 
   async #close(): Promise<void> {
     const { http, resp, replica } = this.#parts;
+    this.router.leaving = true;
     this.router.draining = true;
     this.#parts.metricsClose();
     try {

@@ -53,7 +53,11 @@ t.test('a drained leader hands over, answers, and closes', { timeout: 20_000 }, 
   await client.put('x', '1');
   const puts = Array.from({ length: 20 }, (_, at) => client.put(`k${at}`, '1'));
   await Promise.all(puts);
-  await leader.drain();
+  const drained = leader.drain();
+  const ready = leader.router.readiness().find(({ name }) => name === 'draining');
+  t.match(ready, { ok: false }, 'readiness is false at once');
+  t.equal((await client.put('late', '1')).result, 'created', 'while leadership moves, requests are still served');
+  await drained;
   const rest = cluster.nodes.filter((node) => node !== leader);
   t.ok(
     rest.some(({ router }) => router.defaultKeyspace.leader()?.isSelf === true),
