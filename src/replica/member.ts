@@ -18,6 +18,8 @@ import { SnapshotSender } from './snapshot-sender.js';
 import { createMemberStats } from './stats.js';
 import { WritePath } from './write-path.js';
 
+/** What an entry costs beside its payload: record and batch headers on disk, objects in memory. */
+const ENTRY_OVERHEAD_BYTES = 128;
 /** Payload bytes applied in one turn, so that heartbeats and acknowledgements keep flowing (raft.md §3.8). */
 const APPLY_BYTES_PER_TURN = 4 * 1024 * 1024;
 
@@ -241,7 +243,7 @@ export class Member {
     const effects = this.#raft.drain();
     for (const chunk of effects.snapshotChunks) this.#receiver.onChunk(chunk);
     for (const { to, term } of effects.sendSnapshots) this.#sender.start(to, term);
-    this.#toApply.push(...effects.committed);
+    for (const entry of effects.committed) this.#toApply.push(entry); // After a restart: the whole tail of the log.
     this.#takeAnswers(effects);
     return { messages: effects.messages, afterPersist: effects.afterPersist, persist: effects.persist };
   }
@@ -293,7 +295,7 @@ export class Member {
       this.writes.applyEntry(entry, this.#kv);
       this.#appliedIndex = entry.index;
       this.#appliedTerm = entry.term;
-      this.#checkpointer.onApplied(entry.index, entry.payload.length);
+      this.#checkpointer.onApplied(entry.index, entry.payload.length + ENTRY_OVERHEAD_BYTES);
       bytes += entry.payload.length;
     }
     this.stats.entriesApplied += count;

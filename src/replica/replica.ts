@@ -210,7 +210,7 @@ export class Replica {
       for (const message of output.messages) this.#outbox.add(member.group, message);
       for (const message of output.afterPersist) held.push({ group: member.group, message });
       if (output.persist === null) continue;
-      records.push(...member.records(output.persist));
+      for (const record of member.records(output.persist)) records.push(record);
       persisted.push({ member, batch: output.persist.batch });
       mustSync ||= output.persist.mustSync;
     }
