@@ -68,7 +68,8 @@ t.test('a restart with very many small entries in the log applies them all', asy
   for (let turn = 0; turn < 1000 && member.appliedIndex <= ENTRIES; turn++) {
     member.tick(1, turn);
     const output = member.drain();
-    if (output?.persist != null) member.onPersisted(output.persist.batch);
+    const persist = output?.persist ?? null;
+    if (persist !== null) member.onPersisted(persist.batch);
     member.apply();
   }
   t.equal(member.appliedIndex, ENTRIES + 1, 'the entries and the no-op of the new term');
