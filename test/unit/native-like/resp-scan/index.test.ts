@@ -187,7 +187,9 @@ function countedBytes(text: string): { bytes: Uint8Array; reads: () => number } 
   const bytes = new Proxy(Buffer.from(text, 'latin1'), {
     get(target, property) {
       reads++;
-      return Reflect.get(target, property) as unknown;
+      const value: unknown = Reflect.get(target, property);
+      // A method of the real bytes: newer versions of Node.js refuse to run it on a proxy.
+      return typeof value === 'function' ? (value.bind(target) as unknown) : value;
     },
   });
   return { bytes, reads: () => reads };
