@@ -70,7 +70,7 @@ export const someLimits: fc.Arbitrary<RespLimits> = fc.oneof(
   fc.record({
     argumentsMax: fc.constantFrom(3, 1024),
     bulkBytesMax: fc.constantFrom(10, 100_000),
-    lineBytesMax: fc.constantFrom(4, 12, 64),
+    lineBytesMax: fc.constantFrom(10, 12, 64),
     requestBytesMax: fc.constantFrom(50, 100_000),
     authenticated: fc.boolean(),
   }),
