@@ -29,8 +29,10 @@ export interface RespLimits {
   readonly argumentsMax: number;
   /** Bytes of one argument (proto-max-bulk-len of Redis). */
   readonly bulkBytesMax: number;
-  /** Bytes before the end of an inline command or of a count or length line (PROTO_INLINE_MAX_SIZE). At least 10: a count or length
-   * of up to nine digits is read without looking at the limit. */
+  /**
+   * Bytes before the end of an inline command or of a count or length line (PROTO_INLINE_MAX_SIZE). At least 10: a count
+   * or length of up to nine digits is read without looking at the limit.
+   */
   readonly lineBytesMax: number;
   /** Bytes of a whole array request, headers included; below 2^31. Checked when a length is announced. */
   readonly requestBytesMax: number;
