@@ -1,4 +1,5 @@
 import type { LogIndex, ReplicaId, Term } from '../base/brand.js';
+import type { PlacedMembership } from './raft/membership.js';
 
 /**
  * The contract between an engine (a replication protocol) and the loop that drives it.
@@ -25,6 +26,10 @@ export interface Engine<Event, Effects> {
 export interface EngineStatus {
   readonly engine: 'raft';
   readonly role: 'follower' | 'pre-candidate' | 'candidate' | 'leader';
+  /** What is in force; see raft/membership.ts. */
+  readonly membership: PlacedMembership;
+  /** False for a learner, and for a replica that the group does not list. */
+  readonly voter: boolean;
   readonly term: Term;
   readonly leader: ReplicaId | null;
   readonly commitIndex: LogIndex;

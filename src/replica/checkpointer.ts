@@ -3,7 +3,7 @@ import { assert } from '../base/assert.js';
 import type { Clock } from '../base/clock.js';
 import { KvorumError } from '../base/errors/error.js';
 import type { Logger } from '../base/logger.js';
-import type { Membership } from '../engines/raft/events.js';
+import type { PlacedMembership } from '../engines/raft/membership.js';
 import type { KvStateMachine } from '../kv/index.js';
 import type { CheckpointStore, Log, LogRecord } from '../storage/storage.js';
 import type { MemberStats } from './stats.js';
@@ -18,13 +18,13 @@ export interface CheckpointerOptions {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly stats: MemberStats;
-  readonly membership: Membership;
   /** Payload bytes applied since the last checkpoint that start the next one. */
   readonly checkpointBytes: number;
   /** Payload bytes kept in the log behind a checkpoint for followers that lag (raft.md S2). */
   readonly retainBytes: number;
   state(): { readonly kv: KvStateMachine; readonly appliedIndex: LogIndex; readonly appliedTerm: Term };
   termOf(index: LogIndex): Term;
+  membershipAt(index: LogIndex): PlacedMembership;
   /** The first index that a snapshot stream in progress still needs; null when none runs (raft.md S2). */
   neededFrom(): LogIndex | null;
   onCheckpointed(index: LogIndex, cutIndex: LogIndex): void;
@@ -113,7 +113,12 @@ export class Checkpointer {
     try {
       // Entries may be applied before this replica's own disk has them: the checkpoint must not be ahead of the log.
       await this.#append([]);
-      const mark = { index: appliedIndex, term: appliedTerm, membership: this.#options.membership, meta: frozen.meta };
+      const mark = {
+        index: appliedIndex,
+        term: appliedTerm,
+        membership: this.#options.membershipAt(appliedIndex),
+        meta: frozen.meta,
+      };
       await this.#options.store.write(mark, frozen.changes());
     } catch (error) {
       kv.abandonFreeze();

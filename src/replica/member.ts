@@ -4,15 +4,16 @@ import type { Clock } from '../base/clock.js';
 import { KvorumError } from '../base/errors/error.js';
 import type { Logger } from '../base/logger.js';
 import type { EngineStatus } from '../engines/engine.js';
-import type { Membership, Persist, RaftEffects, RaftEvent, RaftOptions } from '../engines/raft/events.js';
+import type { Persist, RaftEffects, RaftEvent, RaftOptions } from '../engines/raft/events.js';
 import { createRaft, type Raft } from '../engines/raft/index.js';
+import type { Membership } from '../engines/raft/membership.js';
 import type { Entry, ForwardProposal, RaftMessage } from '../engines/raft/messages.js';
 import { KvStateMachine, validateBatch } from '../kv/index.js';
 import type { KvReader } from '../kv/types.js';
 import type { CheckpointMark, CheckpointStore, Log, LogRecord } from '../storage/storage.js';
 import { Checkpointer } from './checkpointer.js';
 import { ReadPath } from './read-path.js';
-import { checkMembership, reconcile } from './recover.js';
+import { reconcile } from './recover.js';
 import { SnapshotReceiver } from './snapshot-receiver.js';
 import { SnapshotSender } from './snapshot-sender.js';
 import { createMemberStats } from './stats.js';
@@ -80,7 +81,6 @@ export class Member {
     this.group = options.group;
     const { store, log, group } = options;
     const recoveredLog = log.recovered.get(group);
-    checkMembership(group, recoveredLog?.membership ?? null, options.membership);
     const recovered = reconcile(group, recoveredLog, store.mark);
     this.#kv = KvStateMachine.open(store, store.mark?.meta ?? null);
     this.#appliedIndex = recovered.appliedIndex;
@@ -130,11 +130,11 @@ export class Member {
       clock: options.clock,
       logger: options.logger,
       stats: this.stats,
-      membership: options.membership,
       checkpointBytes: options.checkpointBytes,
       retainBytes: options.retainBytes,
       state: () => ({ kv: this.#kv, appliedIndex: this.#appliedIndex, appliedTerm: this.#appliedTerm }),
       termOf: (index) => assertDefined(this.#raft.termOf(index), 'the log holds what is about to be cut'),
+      membershipAt: (index) => this.#raft.membershipAt(index),
       neededFrom: () => this.#sender.neededFrom,
       onCheckpointed: (index, cutIndex) => this.step({ type: 'checkpointed', index, cutIndex }),
       onFailed: (error) => options.onFailed(error),
@@ -268,10 +268,11 @@ export class Member {
 
   /** The records that make `persist` durable, in the order that R4 demands. */
   records(persist: Persist): LogRecord[] {
-    const { group, membership } = this.#options;
+    const { group } = this.#options;
     const records: LogRecord[] = [];
     if (persist.hardState !== null) {
-      records.push({ kind: 'hardState', group, hardState: persist.hardState, membership });
+      const memberships = assertDefined(persist.memberships, 'a hard state comes with its memberships');
+      records.push({ kind: 'hardState', group, hardState: persist.hardState, memberships });
     }
     for (const entry of persist.entries) records.push({ kind: 'entry', group, entry });
     return records;
@@ -331,7 +332,8 @@ export class Member {
     const { log, group } = this.#options;
     log.append([{ kind: 'checkpoint', group, index: mark.index, term: mark.term }], true, () => {
       this.#installing = false;
-      this.step({ type: 'snapshotInstalled', from, index: mark.index, indexTerm: mark.term });
+      const { index, term: indexTerm, membership } = mark;
+      this.step({ type: 'snapshotInstalled', from, index, indexTerm, membership });
     });
   }
 

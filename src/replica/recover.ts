@@ -1,6 +1,6 @@
 import { logIndex, term, type GroupId, type LogIndex, type Term } from '../base/brand.js';
 import { KvorumError } from '../base/errors/error.js';
-import type { HardState, Membership, RaftOptions } from '../engines/raft/events.js';
+import type { HardState, RaftOptions } from '../engines/raft/events.js';
 import type { Entry } from '../engines/raft/messages.js';
 import type { CheckpointMark, RecoveredGroup } from '../storage/storage.js';
 
@@ -25,7 +25,8 @@ export function reconcile(group: GroupId, log: RecoveredGroup | undefined, mark:
   }
   const hardState = raiseTerm(log?.hardState ?? null, mark);
   if (mark !== null && termAt(log, markIndex) !== mark.term) {
-    return { hardState, baseIndex: markIndex, baseTerm: mark.term, entries: [], appliedIndex: markIndex };
+    const { membership } = mark;
+    return { hardState, baseIndex: markIndex, baseTerm: mark.term, entries: [], appliedIndex: markIndex, membership };
   }
   return {
     hardState,
@@ -33,6 +34,8 @@ export function reconcile(group: GroupId, log: RecoveredGroup | undefined, mark:
     baseTerm: log?.baseTerm ?? ZERO_TERM,
     entries: log?.entries ?? [],
     appliedIndex: markIndex,
+    ...(mark === null ? {} : { membership: mark.membership }),
+    ...(log?.memberships ? { memberships: log.memberships } : {}),
   };
 }
 
@@ -52,17 +55,4 @@ function raiseTerm(hardState: HardState | null, mark: CheckpointMark | null): Ha
   const commit = logIndex(Math.max(hardState?.commit ?? 0, mark.index));
   if (hardState === null || hardState.term < mark.term) return { term: mark.term, vote: null, commit };
   return { ...hardState, commit };
-}
-
-/** Membership is fixed by the topology in this version: a folder that knows other voters belongs to another cluster. */
-export function checkMembership(group: GroupId, recorded: Membership | null, configured: Membership): void {
-  if (recorded === null) return;
-  const before = [...recorded.voters].sort().join(', ');
-  const now = [...configured.voters].sort().join(', ');
-  if (before === now) return;
-  throw new KvorumError(
-    'data_dir_mismatch',
-    `Group ${group} was formed by the replicas ${before}, but the topology lists ${now}. ` +
-      'Voters cannot be changed by editing the topology',
-  );
 }

@@ -10,9 +10,11 @@ import { groupsOf } from '../cluster/placement.js';
 import type { Topology } from '../config/topology.js';
 import type { EngineStatus } from '../engines/engine.js';
 import type { RaftOptions } from '../engines/raft/events.js';
+import { votersOnly } from '../engines/raft/membership.js';
 import type { RaftMessage } from '../engines/raft/messages.js';
 import type { LogRecord, Storage } from '../storage/storage.js';
 import type { Envelope, Transport } from '../transport/transport.js';
+import { membershipCodec } from '../wire/membership-codec.js';
 import { Member } from './member.js';
 import { Outbox } from './outbox.js';
 import { createReplicaStats } from './stats.js';
@@ -85,7 +87,7 @@ export class Replica {
     return new Member({
       group,
       self: this.self,
-      membership: { voters },
+      membership: votersOnly(voters),
       store: storage.checkpoint(group),
       log: storage.log,
       clock: this.#clock,
@@ -298,6 +300,7 @@ function raftOptions(topology: Topology, prng: Prng): Omit<RaftOptions, 'self' |
     diskStallTicks: ticks(timing.diskStallMs),
     leaseReads: topology.raft.leaseReads,
     volatile: topology.memory,
+    codec: membershipCodec,
     prng,
     limits: {
       appendEntries: LIMITS.appendEntries,

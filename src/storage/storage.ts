@@ -1,6 +1,7 @@
 import type { GroupId, LogIndex, ReplicaId, Term } from '../base/brand.js';
 import type { Entry } from '../engines/raft/messages.js';
-import type { HardState, Membership } from '../engines/raft/events.js';
+import type { HardState } from '../engines/raft/events.js';
+import type { MembershipPair, PlacedMembership } from '../engines/raft/membership.js';
 
 /**
  * The two halves of a replica's storage. `storage/wal` + `storage/checkpoint` keep them on disk, `storage/memory` keeps
@@ -14,14 +15,15 @@ export type LogRecord =
       readonly kind: 'hardState';
       readonly group: GroupId;
       readonly hardState: HardState;
-      readonly membership: Membership;
+      readonly memberships: MembershipPair;
     }
   /** A durable checkpoint of the group holds everything up to (index, term); `base` is what the log was cut to. */
   | { readonly kind: 'checkpoint'; readonly group: GroupId; readonly index: LogIndex; readonly term: Term };
 
 export interface RecoveredGroup {
   readonly hardState: HardState | null;
-  readonly membership: Membership | null;
+  /** As of the last hard state. */
+  readonly memberships: MembershipPair | null;
   /** The entry before the first of `entries`; (0, 0) for a fresh group. */
   readonly baseIndex: LogIndex;
   readonly baseTerm: Term;
@@ -72,7 +74,8 @@ export interface Log {
 export interface CheckpointMark {
   readonly index: LogIndex;
   readonly term: Term;
-  readonly membership: Membership;
+  /** In force at `index` (raft.md M9). */
+  readonly membership: PlacedMembership;
   readonly meta: Uint8Array;
 }
 

@@ -201,7 +201,13 @@ function readMessage(frame: Frame, field: number): RaftMessage {
     case MESSAGE_FIELDS.readIndexResponse:
       return { type: 'readIndexResponse', ...base, id: number2, ok: number3 !== 0, index: number4 as LogIndex };
     case MESSAGE_FIELDS.forwardProposal:
-      return { type: 'forwardProposal', ...base, id: number2, payload: retained(frame) };
+      return {
+        type: 'forwardProposal',
+        ...base,
+        id: number2,
+        kind: number4 === 0 ? 'commands' : 'membership',
+        payload: retained(frame),
+      };
     case MESSAGE_FIELDS.forwardProposalResponse: {
       const refused = REFUSALS[number3];
       if (refused === undefined) throw new WireError('unknown_message', `refusal ${number3}`);

@@ -71,7 +71,7 @@ function load(message: RaftMessage): void {
       loadFrom2(message.id, message.ok, message.index);
       return;
     case 'forwardProposal':
-      loadFrom2(message.id);
+      loadFrom2(message.id, 0, message.kind === 'membership');
       payloadField = 3;
       payload = message.payload;
       return;

@@ -1,4 +1,5 @@
 import type { GroupId } from '../base/brand.js';
+import type { MembershipRefusal } from '../engines/raft/membership.js';
 import type { EntryKind, ProposalRefusal, RaftMessage, RaftMessageType } from '../engines/raft/messages.js';
 
 /** The same shape as the transport's Envelope (this layer lies below it). */
@@ -30,13 +31,23 @@ export const MESSAGE_FIELD_LAST = 14;
 /** Enum values of peer.proto by position; `null` is the value that is never sent. */
 export const ENTRY_KINDS: readonly (EntryKind | null)[] = [null, 'noop', 'commands', 'membership'];
 export const ENTRY_KIND_VALUES: Readonly<Record<EntryKind, number>> = { noop: 1, commands: 2, membership: 3 };
-export const REFUSALS: readonly (ProposalRefusal | null)[] = [null, 'not_leader', 'no_leader', 'busy', 'transferring'];
-export const REFUSAL_VALUES: Readonly<Record<ProposalRefusal, number>> = {
+export const REFUSAL_VALUES: Readonly<Record<ProposalRefusal | MembershipRefusal, number>> = {
   not_leader: 1,
   no_leader: 2,
   busy: 3,
   transferring: 4,
+  change_pending: 5,
+  unknown_member: 6,
+  already_member: 7,
+  id_removed: 8,
+  not_caught_up: 9,
+  would_lose_quorum: 10,
+  last_voter: 11,
 };
+export const REFUSALS: readonly (ProposalRefusal | MembershipRefusal | null)[] = [
+  null,
+  ...(Object.keys(REFUSAL_VALUES) as (keyof typeof REFUSAL_VALUES)[]),
+];
 
 /** The largest number of a scalar field in any message, and so the length of the arrays that hold them. */
 export const SCALAR_FIELDS = 8;

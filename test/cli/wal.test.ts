@@ -6,6 +6,7 @@ import t, { type Test } from 'tap';
 import { logIndex, groupId, replicaId, term } from '../../src/base/brand.js';
 import { openStorage } from '../../src/storage/index.js';
 import type { Log, LogRecord } from '../../src/storage/storage.js';
+import { pairOf } from '../fixtures/membership.js';
 
 const KVORUM = fileURLToPath(new URL('../../src/cli/kvorum.cjs', import.meta.url));
 const GROUP = groupId('default', 0);
@@ -25,8 +26,7 @@ async function folder(t: Test): Promise<{ dir: string; segment: string }> {
   const identity = { cluster: 'demo', replica: replicaId('n1') };
   const storage = await openStorage({ dir, identity, segmentBytes: 1_000_000, fsync: false });
   const hardState = { term: term(4), vote: replicaId('n2'), commit: logIndex(0) };
-  const membership = { voters: [replicaId('n1'), replicaId('n2')] };
-  await append(storage.log, [{ kind: 'hardState', group: GROUP, hardState, membership }]);
+  await append(storage.log, [{ kind: 'hardState', group: GROUP, hardState, memberships: pairOf('n1', 'n2') }]);
   for (let index = 1; index <= 5; index++) {
     const entry = { index: logIndex(index), term: term(4), kind: 'commands', payload: Buffer.alloc(100, 'x') } as const;
     await append(storage.log, [

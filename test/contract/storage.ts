@@ -1,5 +1,5 @@
 import type { Test } from 'tap';
-import { groupId, logIndex, replicaId, term } from '../../src/base/brand.js';
+import { groupId, logIndex, term } from '../../src/base/brand.js';
 import type {
   CheckpointChange,
   CheckpointMark,
@@ -7,6 +7,7 @@ import type {
   LogRecord,
   Storage,
 } from '../../src/storage/storage.js';
+import { formedBy } from '../fixtures/membership.js';
 
 const GROUP = groupId('default', 0);
 
@@ -20,7 +21,7 @@ function markAt(index: number, meta = 'meta'): CheckpointMark {
   return {
     index: logIndex(index),
     term: term(2),
-    membership: { voters: [replicaId('n1'), replicaId('n2')] },
+    membership: formedBy('n1', 'n2'),
     meta: Buffer.from(meta),
   };
 }
@@ -126,7 +127,7 @@ function checkpointContract(t: Test, open: (t: Test) => Promise<StorageUnderTest
       ]);
       t.equal(store.mark?.index, 9);
       t.equal(store.mark?.term, 2);
-      t.same(store.mark?.membership.voters, ['n1', 'n2']);
+      t.same(store.mark?.membership.membership.voters, ['n1', 'n2']);
       t.equal(Buffer.from(store.mark?.meta ?? []).toString(), 'second');
       t.equal(store.has('b'), false);
       t.equal(store.has('c'), true);

@@ -7,6 +7,8 @@ import { createRaft, type Raft } from '../../../src/engines/raft/index.js';
 import type { RaftMessage } from '../../../src/engines/raft/messages.js';
 import type { BenchCase, BenchSuite } from '../harness.js';
 import { payloadOf } from './entries.js';
+import { votersOnly } from '../../../src/engines/raft/membership.js';
+import { membershipCodec } from '../../../src/wire/membership-codec.js';
 
 const IDS = ['n1', 'n2', 'n3'] as ReplicaId[];
 /** Applied entries between two cuts of the log, so that memory stays level. */
@@ -82,7 +84,8 @@ function member(self: ReplicaId, seed: number): Raft {
   const zero = 0 as LogIndex;
   return createRaft({
     self,
-    membership: { voters: IDS },
+    membership: votersOnly(IDS),
+    codec: membershipCodec,
     electionTicks: [15, 30],
     heartbeatTicks: 5,
     diskStallTicks: 1000,

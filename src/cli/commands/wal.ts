@@ -8,6 +8,7 @@ import { readIdentity, type IdentityFile } from '../../storage/identity.js';
 import { nodeFileSystem as fs } from '../../storage/node-file-system.js';
 import { withoutTrailingZeros } from '../../storage/wal/recovery.js';
 import { replayLog, type Replay, type ReplayVisitor } from '../../storage/wal/replay.js';
+import type { Membership, MembershipPair } from '../../engines/raft/membership.js';
 import type { ReadRecord } from '../../storage/wal/segment-reader.js';
 import type { StoredRecord } from '../../storage/wal/unit-encoder.js';
 import { printJson } from '../output/json.js';
@@ -180,11 +181,23 @@ function lines({ durableSeq, offset, seq, unit }: ReadRecord): Line[] {
     }
     if (kind === 'hardState') {
       const { commit, term, vote } = record.hardState;
-      const detail = `vote ${vote ?? '-'} commit ${commit} voters ${record.membership.voters.join(' ')}`;
+      const detail = `vote ${vote ?? '-'} commit ${commit} ${describe(record.memberships)}`;
       return { ...BLANK, seq, offset, kind, group, term, detail };
     }
     return { ...BLANK, seq, offset, kind, group, index: record.index, term: record.term };
   });
+}
+
+/** `voters n1 n2 n3`, and while a change is under way what is not committed yet. */
+function describe({ committed, latest }: MembershipPair): string {
+  const text = ({ learners, outgoing, voters }: Membership): string => {
+    const parts = [`voters ${voters.join(' ')}`];
+    if (outgoing.length > 0) parts.push(`outgoing ${outgoing.join(' ')}`);
+    if (learners.length > 0) parts.push(`learners ${learners.join(' ')}`);
+    return parts.join(' ');
+  };
+  if (latest.index === committed.index) return text(committed.membership);
+  return `${text(committed.membership)}, not committed: ${text(latest.membership)}`;
 }
 
 function cell(value: string | number | null): string {

@@ -1,12 +1,15 @@
 import type { LogIndex, ReplicaId, Term } from '../../base/brand.js';
 import type { Prng } from '../../base/prng.js';
 import type { EngineStatus } from '../engine.js';
+import type {
+  Membership,
+  MembershipChange,
+  MembershipCodec,
+  MembershipPair,
+  MembershipRefusal,
+  PlacedMembership,
+} from './membership.js';
 import type { Entry, ProposalRefusal, RaftMessage, SnapshotChunk } from './messages.js';
-
-/** The voters of a group (joint consensus adds a second set later; all quorum arithmetic is in quorum.ts). */
-export interface Membership {
-  readonly voters: readonly ReplicaId[];
-}
 
 /** What must never be forgotten (raft.md R3). */
 export interface HardState {
@@ -18,7 +21,9 @@ export interface HardState {
 
 export interface RaftOptions {
   readonly self: ReplicaId;
+  /** What the group was formed with; UNKNOWN_MEMBERSHIP for a replica that joins an existing group. */
   readonly membership: Membership;
+  readonly codec: MembershipCodec;
   /** Ticks without a leader before an election; drawn anew from [min, max] for each attempt (E11). */
   readonly electionTicks: readonly [min: number, max: number];
   readonly heartbeatTicks: number;
@@ -58,6 +63,10 @@ export interface RaftOptions {
      * the installation of a snapshot and the cut of the log (S3, S5). The log is then restarted at the checkpoint.
      */
     readonly appliedTerm?: Term;
+    /** In force at `appliedIndex`, from the checkpoint; absent: what the group was formed with. */
+    readonly membership?: PlacedMembership;
+    /** As of the last hard state: checked against what the entries say. */
+    readonly memberships?: MembershipPair;
   };
 }
 
@@ -88,6 +97,8 @@ export type RaftEvent =
   | { readonly type: 'unreachable'; readonly peer: ReplicaId }
   /** The stream of a `sendSnapshot` effect ended. */
   | { readonly type: 'snapshotSent'; readonly peer: ReplicaId; readonly index: LogIndex; readonly ok: boolean }
+  /** Change who belongs to the group (or ask the leader to). Answered by exactly one membership outcome with the same id. */
+  | { readonly type: 'changeMembership'; readonly id: number; readonly change: MembershipChange }
   /**
    * The snapshot that came in by `snapshotChunks` is durable and the state machine stands at (index, indexTerm).
    * Committed entries beyond `index` that were handed out before are still to be applied; they do not come again.
@@ -97,6 +108,8 @@ export type RaftEvent =
       readonly from: ReplicaId;
       readonly index: LogIndex;
       readonly indexTerm: Term;
+      /** In force at `index`. */
+      readonly membership: PlacedMembership;
     }
   /** The snapshot whose last chunk came in could not be installed: the member may take appends and campaign again. */
   | { readonly type: 'snapshotAborted' };
@@ -106,6 +119,8 @@ export interface Persist {
   /** Numbered 1, 2, 3, … per group; `persisted` events name it. */
   readonly batch: number;
   readonly hardState: HardState | null;
+  /** Set exactly when `hardState` is. */
+  readonly memberships: MembershipPair | null;
   /** The first entry may overwrite: everything at and after its index is then forgotten (a conflict, A1). */
   readonly entries: readonly Entry[];
   /** False when a commit-only hard state changed: append, but no fsync is needed (R3). */
@@ -118,6 +133,14 @@ export interface ProposalOutcome {
   readonly accepted: { readonly index: LogIndex; readonly term: Term } | null;
   /** Set when certain that nothing was appended. */
   readonly refused: ProposalRefusal | null;
+}
+
+export interface MembershipOutcome {
+  readonly id: number;
+  /** Set when the change was begun: it is done when a membership of this index or later is committed and not joint. */
+  readonly accepted: { readonly index: LogIndex; readonly term: Term } | null;
+  /** Set when certain that nothing was appended. */
+  readonly refused: MembershipRefusal | ProposalRefusal | null;
 }
 
 export interface ReadOutcome {
@@ -139,6 +162,9 @@ export interface RaftEffects {
   readonly committed: readonly Entry[];
   readonly proposals: readonly ProposalOutcome[];
   readonly reads: readonly ReadOutcome[];
+  readonly membershipOutcomes: readonly MembershipOutcome[];
+  /** Set when another membership came into force since the last drain (appended, undone, or by a snapshot). */
+  readonly membership: PlacedMembership | null;
   /** Start streaming the newest checkpoint to these followers. */
   readonly sendSnapshots: readonly { readonly to: ReplicaId; readonly term: Term }[];
   /** Pieces from the current leader, to be stored in order and answered by the driver with snapshotChunkResponse. */

@@ -11,7 +11,7 @@ import { flushReads, hasReadsToFlush, leaseValid, requestRead, voidLease } from 
 import { receive } from './receive.js';
 import { hasToReplicate, onUnreachable, replicate } from './replication.js';
 import { onSnapshotAborted, onSnapshotInstalled, onSnapshotSent } from './snapshot.js';
-import { activeSinceTick, createState, emptyOutbox, type RaftState } from './state.js';
+import { activeSinceTick, createState, emptyOutbox, membershipPair, type RaftState } from './state.js';
 import { hasQuorum, onTick } from './tick.js';
 import { startTransfer } from './transfer.js';
 
@@ -27,6 +27,13 @@ export function createRaft(options: RaftOptions): Raft {
     checkInvariants: () => checkInvariants(state, memory),
     status: () => statusOf(state),
     termOf: (index) => state.log.termOf(index),
+    membershipAt: () => membershipPair(state).committed,
+    get membership() {
+      return membershipPair(state).latest;
+    },
+    get committedMembership() {
+      return membershipPair(state).committed;
+    },
     leaseValid: () => leaseValid(state),
     hasQuorumContact: () => (state.role === 'leader' ? hasQuorum(state) : state.leader !== null),
     get hasEffects() {
@@ -86,6 +93,9 @@ function step(state: RaftState, event: RaftEvent): void {
       const progress = state.progress.get(event.peer);
       return progress === undefined ? undefined : onUnreachable(state, progress);
     }
+    case 'changeMembership':
+      state.outbox.membershipOutcomes.push({ id: event.id, accepted: null, refused: 'change_pending' });
+      return;
     case 'snapshotSent':
       return onSnapshotSent(state, event.peer, event.index, event.ok);
     case 'snapshotInstalled':
@@ -120,6 +130,7 @@ function hasEffects(state: RaftState): boolean {
     outbox.afterPersist.length > 0 ||
     outbox.proposals.length > 0 ||
     outbox.reads.length > 0 ||
+    outbox.membershipOutcomes.length > 0 ||
     outbox.sendSnapshots.length > 0 ||
     outbox.snapshotChunks.length > 0 ||
     outbox.changed ||
@@ -135,10 +146,10 @@ function drain(state: RaftState): RaftEffects {
   replicate(state);
   const { outbox, log } = state;
   state.outbox = emptyOutbox();
-  const persist = state.persistence.take(log, hardStateOf(state), state.tick);
+  const persist = state.persistence.take(log, hardStateOf(state), membershipPair(state), state.tick);
   const committed = state.commit > state.handedOut ? log.range((state.handedOut + 1) as LogIndex, state.commit) : [];
   state.handedOut = state.commit;
-  return { ...outbox, persist, committed, changed: outbox.changed ? statusOf(state) : null };
+  return { ...outbox, membership: null, persist, committed, changed: outbox.changed ? statusOf(state) : null };
 }
 
 function hardStateOf(state: RaftState): HardState {
@@ -150,6 +161,8 @@ function statusOf(state: RaftState): EngineStatus {
   return {
     engine: 'raft',
     role: state.role,
+    membership: membershipPair(state).latest,
+    voter: state.membership.voters.includes(state.self),
     term: state.term,
     leader: state.leader,
     commitIndex: state.commit,

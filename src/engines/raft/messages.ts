@@ -1,6 +1,10 @@
 import type { LogIndex, ReplicaId, Term } from '../../base/brand.js';
+import type { MembershipRefusal } from './membership.js';
 
-/** What an entry carries. `noop` opens a term (C1); `commands` is one batch of client commands, opaque here. */
+/**
+ * What an entry carries. `noop` opens a term (C1); `commands` is one batch of client commands, opaque here; `membership`
+ * is a Membership, in force from this entry on (M2).
+ */
 export type EntryKind = 'noop' | 'commands' | 'membership';
 
 /**
@@ -89,10 +93,11 @@ export interface ReadIndexResponse extends Base {
   readonly index: LogIndex;
 }
 
-/** Follower to leader: append this batch. */
+/** Follower to leader: append this batch of commands, or begin this (encoded) change of membership. */
 export interface ForwardProposal extends Base {
   readonly type: 'forwardProposal';
   readonly id: number;
+  readonly kind: 'commands' | 'membership';
   readonly payload: Uint8Array;
 }
 
@@ -102,7 +107,7 @@ export type ProposalRefusal = 'not_leader' | 'no_leader' | 'busy' | 'transferrin
 export interface ForwardProposalResponse extends Base {
   readonly type: 'forwardProposalResponse';
   readonly id: number;
-  readonly refused: ProposalRefusal | null;
+  readonly refused: ProposalRefusal | MembershipRefusal | null;
   readonly index: LogIndex;
   readonly entryTerm: Term;
 }

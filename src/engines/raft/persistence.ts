@@ -1,6 +1,7 @@
 import { assert } from '../../base/assert.js';
 import { indexAfter, type LogIndex, type Term } from '../../base/brand.js';
 import type { HardState, Persist } from './events.js';
+import type { MembershipPair } from './membership.js';
 import type { RaftLog } from './log.js';
 
 /**
@@ -78,7 +79,7 @@ export class Persistence {
   }
 
   /** What must be written now, or null. */
-  take(log: RaftLog, hardState: HardState, tick: number): Persist | null {
+  take(log: RaftLog, hardState: HardState, memberships: MembershipPair, tick: number): Persist | null {
     if (!this.hasWork(log)) return null;
     const entries = this.#unsentFrom <= log.lastIndex ? log.range(this.#unsentFrom, log.lastIndex) : [];
     const withHardState = this.#hardStateDirty || hardState.commit >= this.#commitWritten + COMMIT_STRIDE;
@@ -94,7 +95,13 @@ export class Persistence {
     this.#unsentFrom = indexAfter(log.lastIndex);
     this.#hardStateDirty = false;
     this.#selfVote = null;
-    return { batch, hardState: withHardState ? hardState : null, entries, mustSync: true };
+    return {
+      batch,
+      hardState: withHardState ? hardState : null,
+      memberships: withHardState ? memberships : null,
+      entries,
+      mustSync: true,
+    };
   }
 
   /** Everything up to `batch` is durable. Returns the newest term in which our own vote became durable, or null. */

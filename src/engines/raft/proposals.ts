@@ -44,7 +44,7 @@ function refusal(state: RaftState, payload: Uint8Array): ProposalRefusal | null 
 function forward(state: RaftState, proposal: number, payload: Uint8Array, to: ReplicaId): void {
   const id = state.forwards.nextId++;
   state.forwards.pending.set(id, { proposal, to, sentTick: state.tick });
-  send(state, { type: 'forwardProposal', from: state.self, to, term: state.term, id, payload });
+  send(state, { type: 'forwardProposal', from: state.self, to, term: state.term, id, kind: 'commands', payload });
 }
 
 /**
@@ -95,7 +95,7 @@ export function onForwardProposalResponse(state: RaftState, message: ForwardProp
   const pending = state.forwards.pending.get(message.id);
   if (pending === undefined || pending.to !== message.from) return;
   state.forwards.pending.delete(message.id);
-  if (message.refused !== null) refuse(state, pending.proposal, message.refused);
+  if (message.refused !== null) refuse(state, pending.proposal, message.refused as ProposalRefusal);
   else {
     const accepted = { index: message.index, term: message.entryTerm };
     state.outbox.proposals.push({ id: pending.proposal, accepted, refused: null });

@@ -1,6 +1,6 @@
 import type { ReplicaId } from '../../base/brand.js';
 import { assert } from '../../base/assert.js';
-import type { Membership } from './events.js';
+import type { Membership } from './membership.js';
 
 /**
  * All majority arithmetic of the engine, and nothing else: pure functions over a Membership. Joint consensus adds a

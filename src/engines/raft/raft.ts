@@ -1,6 +1,7 @@
 import type { LogIndex, ReplicaId, Term } from '../../base/brand.js';
 import type { Engine, EngineStatus } from '../engine.js';
 import type { RaftEffects, RaftEvent } from './events.js';
+import type { PlacedMembership } from './membership.js';
 
 /**
  * One member of one Raft group. Besides `step` and `drain`, the cheap reads that the driver needs between two drains;
@@ -25,6 +26,12 @@ export interface Raft extends Engine<RaftEvent, RaftEffects> {
   readonly logLost: boolean;
   /** The term of the entry at `index`; null when it was cut away or is not there yet. */
   termOf(index: LogIndex): Term | null;
+  /** In force: appended, not necessarily committed (raft.md M2). */
+  readonly membership: PlacedMembership;
+  /** The newest that cannot be undone. */
+  readonly committedMembership: PlacedMembership;
+  /** What was in force at `index`, which is applied and not older than the last checkpoint. */
+  membershipAt(index: LogIndex): PlacedMembership;
   /** Lease reads: true while no other leader can exist. Check again after the value was read (L6). */
   leaseValid(): boolean;
   /** Leader: a quorum answered within the last election timeout. Others: a leader is known and was heard of. */

@@ -1,9 +1,10 @@
 import { assert } from '../../base/assert.js';
 import type { LogIndex, ReplicaId, Term } from '../../base/brand.js';
 import type { EngineStatus } from '../engine.js';
-import type { Membership, ProposalOutcome, RaftOptions, ReadOutcome } from './events.js';
+import type { MembershipOutcome, ProposalOutcome, RaftOptions, ReadOutcome } from './events.js';
 import { RaftLog } from './log.js';
 import type { RaftMessage, SnapshotChunk } from './messages.js';
+import type { Membership, MembershipPair } from './membership.js';
 import { Persistence } from './persistence.js';
 import type { Progress } from './progress.js';
 import { isVoter } from './quorum.js';
@@ -76,6 +77,7 @@ export interface Outbox {
   afterPersist: RaftMessage[];
   proposals: ProposalOutcome[];
   reads: ReadOutcome[];
+  membershipOutcomes: MembershipOutcome[];
   sendSnapshots: { readonly to: ReplicaId; readonly term: Term }[];
   snapshotChunks: SnapshotChunk[];
   changed: boolean;
@@ -130,6 +132,7 @@ export function emptyOutbox(): Outbox {
     afterPersist: [],
     proposals: [],
     reads: [],
+    membershipOutcomes: [],
     sendSnapshots: [],
     snapshotChunks: [],
     changed: false,
@@ -242,4 +245,9 @@ export function recentlyActive(state: RaftState, voter: ReplicaId): boolean {
 
 export function activeSinceTick(state: RaftState): number {
   return state.tick - state.options.electionTicks[1];
+}
+
+export function membershipPair(state: RaftState): MembershipPair {
+  const placed = { index: ZERO, membership: state.membership };
+  return { committed: placed, latest: placed };
 }

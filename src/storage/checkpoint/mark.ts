@@ -1,5 +1,6 @@
-import { logIndex, replicaId, term } from '../../base/brand.js';
+import { logIndex, term } from '../../base/brand.js';
 import { KvorumError } from '../../base/errors/error.js';
+import { placedFromWire, placedToWire } from '../../wire/membership-codec.js';
 import { kvorum } from '../../wire/protobuf.js';
 import type { CheckpointMark } from '../storage.js';
 
@@ -7,7 +8,7 @@ export function encodeMark(mark: CheckpointMark): Uint8Array {
   return kvorum.log.CheckpointMark.encode({
     index: mark.index,
     term: mark.term,
-    voters: [...mark.membership.voters],
+    membership: placedToWire(mark.membership),
     meta: mark.meta,
   }).finish();
 }
@@ -19,7 +20,7 @@ export function decodeMark(bytes: Uint8Array): CheckpointMark {
     return {
       index: logIndex(mark.index),
       term: term(mark.term),
-      membership: { voters: mark.voters.map(replicaId) },
+      membership: placedFromWire(mark.membership),
       meta: Uint8Array.from(mark.meta),
     };
   } catch (error) {

@@ -1,6 +1,7 @@
 import { assert, unreachable } from '../../base/assert.js';
 import { indexAfter, logIndex, term, type GroupId, type LogIndex } from '../../base/brand.js';
-import type { HardState, Membership } from '../../engines/raft/events.js';
+import type { HardState } from '../../engines/raft/events.js';
+import type { MembershipPair } from '../../engines/raft/membership.js';
 import type { Entry } from '../../engines/raft/messages.js';
 import type { RecoveredGroup } from '../storage.js';
 import type { GroupHead, Position } from './unit-decoder.js';
@@ -16,7 +17,7 @@ const ZERO: Position = { index: logIndex(0), term: term(0) };
 export class GroupReplay {
   readonly #group: GroupId;
   #hardState: HardState | null = null;
-  #membership: Membership | null = null;
+  #memberships: MembershipPair | null = null;
   #base: Position = ZERO;
   /** Index of `entries[0]`, or of the next entry when there is none. */
   #start = 1;
@@ -26,7 +27,7 @@ export class GroupReplay {
     this.#group = group;
     if (head === null) return;
     this.#hardState = head.hardState;
-    this.#membership = head.membership;
+    this.#memberships = head.memberships;
     this.#base = head.base;
     this.#start = Math.max(head.lastIndex, head.base.index) + 1;
   }
@@ -41,7 +42,7 @@ export class GroupReplay {
     switch (record.kind) {
       case 'hardState':
         this.#hardState = record.hardState;
-        this.#membership = record.membership;
+        this.#memberships = record.memberships;
         return null;
       case 'entry':
         return this.#entry(record.entry);
@@ -72,7 +73,7 @@ export class GroupReplay {
     assert(entries[0] === undefined || entries[0].index === first, 'entries follow the base without a gap');
     return {
       hardState: this.#hardState,
-      membership: this.#membership,
+      memberships: this.#memberships,
       baseIndex: this.#base.index,
       baseTerm: this.#base.term,
       entries,

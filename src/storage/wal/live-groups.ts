@@ -1,13 +1,14 @@
 import { assert } from '../../base/assert.js';
 import { logIndex, term, type GroupId, type LogIndex } from '../../base/brand.js';
-import type { HardState, Membership } from '../../engines/raft/events.js';
+import type { HardState } from '../../engines/raft/events.js';
+import type { MembershipPair } from '../../engines/raft/membership.js';
 import type { RecoveredGroup } from '../storage.js';
 import type { GroupHead, Position } from './unit-decoder.js';
 import type { StoredRecord } from './unit-encoder.js';
 
 interface LiveGroup {
   hardState: HardState | null;
-  membership: Membership | null;
+  memberships: MembershipPair | null;
   base: Position;
   lastIndex: LogIndex;
   /** Base that is known to be on disk: what segments may be removed for. */
@@ -22,7 +23,7 @@ export class LiveGroups {
     for (const [group, state] of recovered) {
       this.#groups.set(group, {
         hardState: state.hardState,
-        membership: state.membership,
+        memberships: state.memberships,
         base: { index: state.baseIndex, term: state.baseTerm },
         lastIndex: logIndex(state.baseIndex + state.entries.length),
         durableBase: state.baseIndex,
@@ -36,7 +37,7 @@ export class LiveGroups {
     switch (record.kind) {
       case 'hardState':
         group.hardState = record.hardState;
-        group.membership = record.membership;
+        group.memberships = record.memberships;
         return;
       case 'entry': {
         const { index } = record.entry;
@@ -71,10 +72,10 @@ export class LiveGroups {
   }
 
   heads(): GroupHead[] {
-    return [...this.#groups].map(([group, { hardState, membership, base, lastIndex }]) => ({
+    return [...this.#groups].map(([group, { hardState, memberships, base, lastIndex }]) => ({
       group,
       hardState,
-      membership,
+      memberships,
       base,
       lastIndex,
     }));
@@ -90,7 +91,7 @@ export class LiveGroups {
     if (group === undefined) {
       const zero = logIndex(0);
       const base = { index: zero, term: term(0) };
-      group = { hardState: null, membership: null, base, lastIndex: zero, durableBase: zero };
+      group = { hardState: null, memberships: null, base, lastIndex: zero, durableBase: zero };
       this.#groups.set(id, group);
     }
     return group;

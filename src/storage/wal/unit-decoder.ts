@@ -1,6 +1,8 @@
 import { groupId, logIndex, replicaId, term, type GroupId, type LogIndex } from '../../base/brand.js';
-import type { HardState, Membership } from '../../engines/raft/events.js';
+import type { HardState } from '../../engines/raft/events.js';
+import type { MembershipPair } from '../../engines/raft/membership.js';
 import type { EntryKind } from '../../engines/raft/messages.js';
+import { pairFromWire, pairToWire } from '../../wire/membership-codec.js';
 import { kvorum } from '../../wire/protobuf.js';
 import { FORMAT_VERSION } from './format.js';
 import type { StoredRecord } from './unit-encoder.js';
@@ -15,7 +17,7 @@ export interface Position {
 export interface GroupHead {
   readonly group: GroupId;
   readonly hardState: HardState | null;
-  readonly membership: Membership | null;
+  readonly memberships: MembershipPair | null;
   readonly base: Position;
   readonly lastIndex: LogIndex;
 }
@@ -65,7 +67,7 @@ export function encodableHeader(header: SegmentHeader): kvorum.log.SegmentHeader
               term: head.hardState.term,
               vote: head.hardState.vote ?? '',
               commit: head.hardState.commit,
-              voters: [...(head.membership?.voters ?? [])],
+              ...(head.memberships === null ? {} : pairToWire(head.memberships)),
             },
     })),
   };
@@ -108,8 +110,8 @@ function decodeRecord(record: kvorum.log.Record.$Properties): StoredRecord {
     };
   }
   if (record.hardState) {
-    const { hardState, membership } = decodeHardState(record.hardState);
-    if (hardState !== null && membership !== null) return { kind: 'hardState', group, hardState, membership };
+    const { hardState, memberships } = decodeHardState(record.hardState);
+    if (hardState !== null && memberships !== null) return { kind: 'hardState', group, hardState, memberships };
   }
   if (record.checkpoint) return { kind: 'checkpoint', group, ...decodePosition(record.checkpoint) };
   if (record.cut) return { kind: 'cut', group, ...decodePosition(record.cut) };
@@ -118,9 +120,9 @@ function decodeRecord(record: kvorum.log.Record.$Properties): StoredRecord {
 
 function decodeHardState(value: kvorum.log.HardState.$Properties | null | undefined): {
   hardState: HardState | null;
-  membership: Membership | null;
+  memberships: MembershipPair | null;
 } {
-  if (!value) return { hardState: null, membership: null };
+  if (!value) return { hardState: null, memberships: null };
   const vote = value.vote ?? '';
   return {
     hardState: {
@@ -128,7 +130,7 @@ function decodeHardState(value: kvorum.log.HardState.$Properties | null | undefi
       vote: vote === '' ? null : replicaId(vote),
       commit: logIndex(value.commit ?? 0),
     },
-    membership: { voters: (value.voters ?? []).map(replicaId) },
+    memberships: pairFromWire(value),
   };
 }
 

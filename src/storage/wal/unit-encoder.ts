@@ -2,6 +2,7 @@ import { crc32 } from 'node:zlib';
 import { assert, assertDefined, unreachable } from '../../base/assert.js';
 import type { GroupId, LogIndex, Term } from '../../base/brand.js';
 import type { Entry, EntryKind } from '../../engines/raft/messages.js';
+import { pairToWire } from '../../wire/membership-codec.js';
 import { kvorum } from '../../wire/protobuf.js';
 import type { LogRecord } from '../storage.js';
 import { RECORD_HEADER_BYTES, writePayloadCrc, writeRecordHeader } from './format.js';
@@ -113,7 +114,7 @@ export class UnitEncoder {
         return this.#entry(record.group, record.entry);
       case 'hardState': {
         const { term, vote, commit } = record.hardState;
-        const hardState = { term, vote: vote ?? '', commit, voters: [...record.membership.voters] };
+        const hardState = { term, vote: vote ?? '', commit, ...pairToWire(record.memberships) };
         return this.#message(TAG.unitRecords, kvorum.log.Record.encode({ group: record.group, hardState }).finish());
       }
       case 'checkpoint':

@@ -8,6 +8,8 @@ import type { Entry } from '../../../src/engines/raft/messages.js';
 import { BatchBuilder } from '../../../src/kv/index.js';
 import { Member } from '../../../src/replica/member.js';
 import type { CheckpointStore, Log } from '../../../src/storage/storage.js';
+import { votersOnly } from '../../../src/engines/raft/membership.js';
+import { membershipCodec } from '../../../src/wire/membership-codec.js';
 
 /** More than fits the arguments of one call. */
 const ENTRIES = 300_000;
@@ -31,7 +33,7 @@ t.test('a restart with very many small entries in the log applies them all', asy
   }));
   const recovered = {
     hardState: { term: 1 as Term, vote: SELF, commit: 0 as LogIndex },
-    membership: { voters: [SELF] },
+    membership: votersOnly([SELF]),
     baseIndex: 0 as LogIndex,
     baseTerm: 0 as Term,
     entries,
@@ -41,7 +43,7 @@ t.test('a restart with very many small entries in the log applies them all', asy
   const member = new Member({
     group: GROUP,
     self: SELF,
-    membership: { voters: [SELF] },
+    membership: votersOnly([SELF]),
     store,
     log,
     clock: systemClock,
@@ -55,6 +57,7 @@ t.test('a restart with very many small entries in the log applies them all', asy
       diskStallTicks: 1000,
       leaseReads: false,
       prng: createPrng(1),
+      codec: membershipCodec,
       limits: LIMITS,
     },
     wake: () => undefined,

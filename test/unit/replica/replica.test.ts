@@ -156,6 +156,7 @@ t.test('a forward to the leader of a term that is over is refused: it was not ap
   payload.addPut(bytes('k'), bytes('v'));
   leader.member.onMessage({
     type: 'forwardProposal',
+    kind: 'commands',
     from: follower.id,
     to: leader.id,
     term: (term - 1) as typeof term,

@@ -11,10 +11,11 @@ import { createMemberStats } from '../../../src/replica/stats.js';
 import { MemoryCheckpoint } from '../../../src/storage/memory/memory-checkpoint.js';
 import { MemoryLog } from '../../../src/storage/memory/memory-log.js';
 import type { CheckpointChange } from '../../../src/storage/storage.js';
+import { formedBy } from '../../fixtures/membership.js';
 
 const N1 = replicaId('n1');
 const N2 = replicaId('n2');
-const membership = { voters: [N1, N2] };
+const membership = formedBy('n1', 'n2');
 
 async function filled(index: number, kilobytes: number): Promise<MemoryCheckpoint> {
   const store = new MemoryCheckpoint();
@@ -160,7 +161,7 @@ t.test('the log is cut behind the checkpoint by the bytes to retain, and not und
     clock: { monotonicMs: () => 0, wallMs: () => 0 },
     logger: silentLogger,
     stats: createMemberStats(),
-    membership,
+    membershipAt: () => membership,
     checkpointBytes: 1024 * 1024,
     retainBytes: 1024 * 1024,
     state: () => ({ kv, appliedIndex: applied, appliedTerm: term(1) }),

@@ -5,6 +5,7 @@ import t, { type Test } from 'tap';
 import { groupId, logIndex, replicaId, term } from '../../../src/base/brand.js';
 import { openStorage, type StorageOptions } from '../../../src/storage/index.js';
 import type { Storage } from '../../../src/storage/storage.js';
+import { formedBy } from '../../fixtures/membership.js';
 
 const GROUP = groupId('default', 0);
 
@@ -105,7 +106,7 @@ t.test('without flock(1) a pid file does: refused while the holder lives, taken 
 t.test('a checkpoint ahead of the log is recorded in it, so that later entries leave no gap', async (t) => {
   const wanted = options(t);
   const storage = await withEntries(wanted, 3);
-  const mark = { index: logIndex(50), term: term(4), membership: { voters: [replicaId('n1')] }, meta: Buffer.alloc(0) };
+  const mark = { index: logIndex(50), term: term(4), membership: formedBy('n1'), meta: Buffer.alloc(0) };
   await storage.checkpoint(GROUP).write(mark, []);
   await storage.close(); // As if the power went before the record was appended.
   const after = await openStorage(wanted);

@@ -85,7 +85,11 @@ export const anyMessage: fc.Arbitrary<RaftMessage> = fc.oneof(
   message('timeoutNow', {}),
   message('readIndexRequest', { id: number }),
   message('readIndexResponse', { id: number, ok: flag, index }),
-  message('forwardProposal', { id: number, payload: bytes }),
+  message('forwardProposal', {
+    id: number,
+    kind: fc.constantFrom('commands' as const, 'membership' as const),
+    payload: bytes,
+  }),
   message('forwardProposalResponse', { id: number, refused, index, entryTerm: term }),
   message('snapshotChunk', { streamId: number, index, indexTerm: term, sequence: number, last: flag, data: bytes }),
   message('snapshotChunkResponse', { streamId: number, sequence: number, ok: flag }),

@@ -40,6 +40,13 @@ const REFUSALS = {
   no_leader: Refusal.NO_LEADER,
   busy: Refusal.BUSY,
   transferring: Refusal.TRANSFERRING,
+  change_pending: Refusal.CHANGE_PENDING,
+  unknown_member: Refusal.UNKNOWN_MEMBER,
+  already_member: Refusal.ALREADY_MEMBER,
+  id_removed: Refusal.ID_REMOVED,
+  not_caught_up: Refusal.NOT_CAUGHT_UP,
+  would_lose_quorum: Refusal.WOULD_LOSE_QUORUM,
+  last_voter: Refusal.LAST_VOTER,
 };
 
 /** A message as the generated code knows it: written here a second time on purpose. */
@@ -49,6 +56,9 @@ function generated({ group, message }: WireEnvelope): kvorum.peer.Envelope.$Prop
   if (message.type === 'appendRequest') {
     const entries = message.entries.map(({ term, kind, payload }) => ({ term, kind: KINDS[kind], payload }));
     body = { ...fields, entries };
+  } else if (message.type === 'forwardProposal') {
+    const { id, kind, payload, term } = message;
+    body = { term, id, payload, membership: kind === 'membership' };
   } else if (message.type === 'forwardProposalResponse') {
     body = { ...fields, refused: message.refused === null ? Refusal.NOT_REFUSED : REFUSALS[message.refused] };
   }

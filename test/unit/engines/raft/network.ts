@@ -11,6 +11,8 @@ import { createRaft, type Raft } from '../../../../src/engines/raft/index.js';
 import type { Entry, RaftMessage, SnapshotChunk } from '../../../../src/engines/raft/messages.js';
 import { Checker } from './checker.js';
 import { FakeDisk } from './disk.js';
+import { votersOnly } from '../../../../src/engines/raft/membership.js';
+import { membershipCodec } from '../../../../src/wire/membership-codec.js';
 
 type Write = { readonly run: () => void; readonly done: () => void };
 
@@ -91,7 +93,8 @@ export class Network {
     const { limits, ...rest } = this.#options;
     return createRaft({
       self: id,
-      membership: { voters: this.#voters },
+      membership: votersOnly(this.#voters),
+      codec: membershipCodec,
       electionTicks: [10, 20],
       heartbeatTicks: 2,
       diskStallTicks: 1000,
@@ -392,7 +395,8 @@ export class Network {
     member.writes.push({
       run: () => member.disk.cut(index, indexTerm),
       done: () => {
-        this.step(id, { type: 'snapshotInstalled', from, index, indexTerm });
+        const membership = { index: 0 as LogIndex, membership: votersOnly(this.#voters) };
+        this.step(id, { type: 'snapshotInstalled', from, index, indexTerm, membership });
         const term = chunk.term;
         if (member.alive) {
           this.#send({ type: 'snapshotChunkResponse', from: to, to: from, term, streamId, sequence, ok: true });

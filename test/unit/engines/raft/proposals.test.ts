@@ -65,7 +65,7 @@ t.test('a copy of a forwarded proposal is appended once', (t) => {
   const solo = new Solo().lead('b');
   const { term } = solo.raft;
   for (let copy = 0; copy < 3; copy++) {
-    solo.receive('b', term, 'forwardProposal', { id: 77, payload: new Uint8Array(1) });
+    solo.receive('b', term, 'forwardProposal', { id: 77, kind: 'commands', payload: new Uint8Array(1) });
   }
   t.equal(solo.raft.lastIndex, 2);
   t.equal(solo.sent('forwardProposalResponse').length, 1);
@@ -75,14 +75,14 @@ t.test('a copy of a forwarded proposal is appended once', (t) => {
 t.test('a copy of an appended proposal is not refused later: refused means that nothing was appended', (t) => {
   const solo = new Solo().lead('b');
   const { term } = solo.raft;
-  solo.receive('b', term, 'forwardProposal', { id: 77, payload: new Uint8Array(1) });
+  solo.receive('b', term, 'forwardProposal', { id: 77, kind: 'commands', payload: new Uint8Array(1) });
   solo.sent('forwardProposalResponse');
   solo.tick(21);
   t.equal(solo.raft.role, 'follower', 'nobody answers: it stepped down');
   t.equal(solo.raft.term, term);
-  solo.receive('b', term, 'forwardProposal', { id: 77, payload: new Uint8Array(1) });
+  solo.receive('b', term, 'forwardProposal', { id: 77, kind: 'commands', payload: new Uint8Array(1) });
   t.strictSame(solo.sent('forwardProposalResponse'), []);
-  solo.receive('b', term, 'forwardProposal', { id: 78, payload: new Uint8Array(1) });
+  solo.receive('b', term, 'forwardProposal', { id: 78, kind: 'commands', payload: new Uint8Array(1) });
   t.match(solo.sent('forwardProposalResponse'), [{ id: 78, refused: 'not_leader' }]);
   t.end();
 });

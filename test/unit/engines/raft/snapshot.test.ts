@@ -2,6 +2,7 @@ import t from 'tap';
 import type { LogIndex, Term } from '../../../../src/base/brand.js';
 import { Network } from './network.js';
 import { Solo, entriesOf } from './solo.js';
+import { formedBy } from '../../../fixtures/membership.js';
 
 const ABC = ['a', 'b', 'c'] as const;
 
@@ -104,7 +105,13 @@ t.test('S5: a snapshot that contradicts the log replaces all of it', (t) => {
   const solo = new Solo({ terms: [1, 1, 1, 1], term: 2 });
   chunk(solo, 3, 0, true);
   t.equal(solo.last?.snapshotChunks.length, 1);
-  solo.raft.step({ type: 'snapshotInstalled', from: 'b' as never, index: 3 as LogIndex, indexTerm: 2 as Term });
+  solo.raft.step({
+    type: 'snapshotInstalled',
+    from: 'b' as never,
+    index: 3 as LogIndex,
+    indexTerm: 2 as Term,
+    membership: formedBy('a', 'b', 'c'),
+  });
   solo.drain();
   t.equal(solo.raft.lastIndex, 3);
   t.equal(solo.raft.termOf(3 as LogIndex), 2);
@@ -116,7 +123,13 @@ t.test('S5: a snapshot that contradicts the log replaces all of it', (t) => {
 t.test('S5: a snapshot that the log agrees with keeps what follows', (t) => {
   const solo = new Solo({ terms: [1, 1, 2, 2], term: 2 });
   chunk(solo, 3, 0, true);
-  solo.raft.step({ type: 'snapshotInstalled', from: 'b' as never, index: 3 as LogIndex, indexTerm: 2 as Term });
+  solo.raft.step({
+    type: 'snapshotInstalled',
+    from: 'b' as never,
+    index: 3 as LogIndex,
+    indexTerm: 2 as Term,
+    membership: formedBy('a', 'b', 'c'),
+  });
   solo.drain();
   t.equal(solo.raft.lastIndex, 4);
   t.equal(solo.raft.firstIndex, 4);

@@ -3,6 +3,8 @@ import { createPrng } from '../../../../src/base/prng.js';
 import type { ProposalOutcome, RaftEffects, RaftOptions, ReadOutcome } from '../../../../src/engines/raft/events.js';
 import { createRaft, type Raft } from '../../../../src/engines/raft/index.js';
 import type { Entry, RaftMessage, RaftMessageType } from '../../../../src/engines/raft/messages.js';
+import { votersOnly } from '../../../../src/engines/raft/membership.js';
+import { membershipCodec } from '../../../../src/wire/membership-codec.js';
 
 type Payload<T extends RaftMessageType> = Omit<Extract<RaftMessage, { type: T }>, 'type' | 'from' | 'to' | 'term'>;
 /** Brands are compile-time only: tests may write plain numbers. */
@@ -53,7 +55,8 @@ export class Solo {
     const hardTerm = term ?? terms.at(-1) ?? 0;
     this.raft = createRaft({
       self: 'a' as ReplicaId,
-      membership: { voters: voters as readonly ReplicaId[] },
+      membership: votersOnly(voters as readonly ReplicaId[]),
+      codec: membershipCodec,
       electionTicks: [10, 20],
       heartbeatTicks: 2,
       diskStallTicks: 15,

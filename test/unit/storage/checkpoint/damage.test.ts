@@ -2,11 +2,12 @@
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import t from 'tap';
-import { logIndex, replicaId, term } from '../../../../src/base/brand.js';
+import { logIndex, term } from '../../../../src/base/brand.js';
 import { LmdbCheckpoint } from '../../../../src/storage/checkpoint/lmdb-checkpoint.js';
 import { openRecord, sealRecord } from '../../../../src/storage/checkpoint/record.js';
 import { nodeFileSystem } from '../../../../src/storage/node-file-system.js';
 import type { CheckpointMark } from '../../../../src/storage/storage.js';
+import { formedBy } from '../../../fixtures/membership.js';
 
 const KEYS = 1500;
 const FLIPS = 250;
@@ -80,7 +81,7 @@ function markAt(index: number): CheckpointMark {
   return {
     index: logIndex(index),
     term: term(1),
-    membership: { voters: [replicaId('n1')] },
+    membership: formedBy('n1'),
     meta: Buffer.from('meta'),
   };
 }

@@ -2,13 +2,14 @@ import { spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import { logIndex, replicaId, term } from '../../../../src/base/brand.js';
+import { logIndex, term } from '../../../../src/base/brand.js';
 import { LmdbCheckpoint } from '../../../../src/storage/checkpoint/lmdb-checkpoint.js';
 import { nodeFileSystem } from '../../../../src/storage/node-file-system.js';
 import type { CheckpointChange, CheckpointMark } from '../../../../src/storage/storage.js';
+import { formedBy } from '../../../fixtures/membership.js';
 
 function markAt(index: number): CheckpointMark {
-  const membership = { voters: [replicaId('n1')] };
+  const membership = formedBy('n1');
   return { index: logIndex(index), term: term(1), membership, meta: Buffer.alloc(0) };
 }
 
@@ -59,7 +60,7 @@ const FULL_DISK = `
   import { LmdbCheckpoint } from ${JSON.stringify(new URL('../../../../src/storage/checkpoint/lmdb-checkpoint.js', import.meta.url).href)};
   import { nodeFileSystem } from ${JSON.stringify(new URL('../../../../src/storage/node-file-system.js', import.meta.url).href)};
   const store = new LmdbCheckpoint(nodeFileSystem, process.argv[1]);
-  const mark = (index) => ({ index, term: 1, membership: { voters: ['n1'] }, meta: Buffer.alloc(0) });
+  const mark = (index) => ({ index, term: 1, membership: { index: 0, membership: { voters: ['n1'] } }, meta: Buffer.alloc(0) });
   await store.write(mark(1), [['a', Buffer.from('old')]]);
   const changes = function* () { for (let at = 0; at < 40000; at++) yield ['b' + at, Buffer.alloc(200)]; };
   const code = await store.write(mark(2), changes()).then(() => 'written', (error) => error.code + ' ' + error.message);

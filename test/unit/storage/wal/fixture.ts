@@ -3,6 +3,7 @@ import type { Entry } from '../../../../src/engines/raft/messages.js';
 import type { SimulatedFileSystem } from '../../../../src/storage/memory/simulated-file-system.js';
 import type { Log, LogRecord } from '../../../../src/storage/storage.js';
 import { SegmentedLog, type LogOptions } from '../../../../src/storage/wal/segmented-log.js';
+import { pairOf } from '../../../fixtures/membership.js';
 
 export const GROUP = groupId('default', 0);
 export const OTHER = groupId('carts', 3);
@@ -36,7 +37,7 @@ export function hardState(atTerm: number, vote: string | null = 'n2', group: Gro
     kind: 'hardState',
     group,
     hardState: { term: term(atTerm), vote: vote === null ? null : replicaId(vote), commit: logIndex(0) },
-    membership: { voters: [replicaId('n1'), replicaId('n2'), replicaId('n3')] },
+    memberships: pairOf('n1', 'n2', 'n3'),
   };
 }
 

@@ -28,7 +28,7 @@ t.test('what was acknowledged is there after a crash', async (t) => {
   t.same(indexes(after, OTHER), [1]);
   const recovered = after.recovered.get(GROUP);
   t.same(recovered?.hardState, { term: 3, vote: 'n2', commit: 0 });
-  t.same(recovered?.membership?.voters, ['n1', 'n2', 'n3']);
+  t.same(recovered?.memberships?.latest.membership.voters, ['n1', 'n2', 'n3']);
   t.equal(after.recovered.get(OTHER)?.hardState?.vote, null);
   t.ok(Buffer.from(recovered?.entries[2]?.payload ?? []).equals(filler(20_000, 3)));
   t.equal(after.report.tornTail, null);

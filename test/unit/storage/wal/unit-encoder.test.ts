@@ -6,6 +6,7 @@ import { readRecordHeader, RECORD_HEADER_BYTES } from '../../../../src/storage/w
 import { decodeUnit } from '../../../../src/storage/wal/unit-decoder.js';
 import { UnitEncoder, type StoredRecord } from '../../../../src/storage/wal/unit-encoder.js';
 import { kvorum } from '../../../../src/wire/protobuf.js';
+import { pairOf } from '../../../fixtures/membership.js';
 
 const group = fc.tuple(fc.string({ minLength: 1, maxLength: 20 }), fc.nat(100)).map(([name, at]) => groupId(name, at));
 const number = fc.oneof(fc.nat(300), fc.integer({ min: 0, max: Number.MAX_SAFE_INTEGER }));
@@ -33,7 +34,7 @@ const record: fc.Arbitrary<StoredRecord> = fc.oneof(
       commit: number.map(logIndex),
     })
     .map(({ group, ...hardState }): StoredRecord => {
-      return { kind: 'hardState', group, hardState, membership: { voters: [replicaId('n1'), replicaId('é')] } };
+      return { kind: 'hardState', group, hardState, memberships: pairOf('n1', 'é') };
     }),
   position.map((at): StoredRecord => ({ kind: 'checkpoint', ...at })),
   position.map((at): StoredRecord => ({ kind: 'cut', ...at })),
