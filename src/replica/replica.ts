@@ -107,6 +107,8 @@ export class Replica {
   async start(): Promise<void> {
     await this.#options.transport.start({
       onMessages: (_from, envelopes) => this.#onMessages(envelopes),
+      onFormation: () => undefined,
+      admits: () => null,
       onPeerUp: () => undefined,
       onPeerDown: (peer) => {
         for (const member of this.members.values()) member.onPeerDown(peer);

@@ -7,11 +7,37 @@ export interface Envelope {
   readonly message: RaftMessage;
 }
 
+/** Between the first replicas of a cluster, until it is formed: see Formation in peer.proto. */
+export interface FormationMessage {
+  readonly from: ReplicaId;
+  readonly to: ReplicaId;
+  /** The replicas that form the cluster, by id; `folder` null: not known yet. */
+  readonly replicas: readonly { readonly id: ReplicaId; readonly folder: string | null }[];
+  readonly prepared: boolean;
+  readonly formed: boolean;
+}
+
+/** Why a replica that says who it is must not take part. */
+export type AdmissionRefusal = 'unknown_replica' | 'removed_replica' | 'foreign_folder';
+
 export interface TransportHandlers {
   /** Messages of one frame, in the order they were sent. `Entry.payload` and `data` may be retained. */
   onMessages(from: ReplicaId, envelopes: readonly Envelope[]): void;
+  onFormation(message: FormationMessage): void;
+  /**
+   * Asked at every handshake, on both sides: may a replica of this id, with this data folder (null: it keeps nothing),
+   * take part? Null admits it (raft.md M4, M5).
+   */
+  admits(peer: string, folder: string | null): AdmissionRefusal | null;
   onPeerUp(peer: ReplicaId): void;
   onPeerDown(peer: ReplicaId, reason: string): void;
+}
+
+/** Where a peer is dialled. A name is resolved again at each attempt: identity is the id, never the address. */
+export interface PeerAddress {
+  readonly id: ReplicaId;
+  readonly host: string;
+  readonly port: number;
 }
 
 /**
@@ -23,6 +49,15 @@ export interface Transport {
   start(handlers: TransportHandlers): Promise<void>;
   /** One frame, one write. False when the peer is not connected or its queue is full: the messages are dropped. */
   send(to: ReplicaId, envelopes: readonly Envelope[]): boolean;
+  /** As `send`, for the one message that belongs to no group. */
+  sendFormation(message: FormationMessage): boolean;
+  /**
+   * Replaces the list of peers: new ones are dialled, missing ones are cut, moved ones are dialled at the new address.
+   * Connected peers that `admits` would refuse now are cut as well.
+   */
+  setPeers(peers: readonly PeerAddress[]): void;
+  /** The data folder that the peer named at its last handshake; null when there was none, or it keeps nothing. */
+  folderOf(peer: ReplicaId): string | null;
   isUp(peer: ReplicaId): boolean;
   /** Bytes waiting to be sent to `peer`. */
   queuedBytes(peer: ReplicaId): number;

@@ -1,5 +1,5 @@
 import type { ReplicaId } from '../../src/base/brand.js';
-import type { Envelope, TransportHandlers } from '../../src/transport/transport.js';
+import type { Envelope, FormationMessage, TransportHandlers } from '../../src/transport/transport.js';
 
 /** Handlers that write down what they are told, and let a test wait for it. */
 export class Recorder implements TransportHandlers {
@@ -7,11 +7,21 @@ export class Recorder implements TransportHandlers {
   /** `up n2`, `down n2`. */
   readonly links: string[] = [];
   readonly downReasons: string[] = [];
+  readonly formations: FormationMessage[] = [];
   private readonly waiting = new Set<() => void>();
 
   onMessages(from: ReplicaId, envelopes: readonly Envelope[]): void {
     this.frames.push({ from, envelopes });
     this.wake();
+  }
+
+  onFormation(message: FormationMessage): void {
+    this.formations.push(message);
+    this.wake();
+  }
+
+  admits(): null {
+    return null;
   }
 
   onPeerUp(peer: ReplicaId): void {

@@ -36,6 +36,8 @@ const transport = createTcpTransport({
 await transport.start({
   onPeerUp: () => report({ type: 'linked' }),
   onPeerDown: () => undefined,
+  onFormation: () => undefined,
+  admits: () => null,
   onMessages(from, envelopes) {
     // As the replica's loop does: all entries of one frame are one write, one sync and one answer.
     const records: LogRecord[] = [];

@@ -51,6 +51,8 @@ export class ReplicationLeader {
           if (up === FOLLOWERS.length) resolve();
         },
         onPeerDown: () => undefined,
+        onFormation: () => undefined,
+        admits: () => null,
         onMessages: (from, envelopes) => leader.#onAnswers(from, envelopes),
       });
     });

@@ -3,7 +3,7 @@ import type { ReplicaId } from '../../base/brand.js';
 import { LIMITS } from '../../base/limits.js';
 import { envelopeBytes } from '../../wire/codec.js';
 import { LinkCounters } from '../link-counters.js';
-import type { Envelope, PeerLinkStatus, Transport, TransportHandlers } from '../transport.js';
+import type { Envelope, FormationMessage, PeerLinkStatus, Transport, TransportHandlers } from '../transport.js';
 
 /** Replicas of one process that reach each other without sockets: for tests, and for clusters that keep nothing. */
 export interface MemoryNetwork {
@@ -122,6 +122,18 @@ class MemoryTransport implements Transport {
     lane.counters.sentBytes += bytes;
     this.drainLater(to);
     return true;
+  }
+
+  sendFormation(_message: FormationMessage): boolean {
+    return false;
+  }
+
+  setPeers(): void {
+    // The peers of a test are fixed.
+  }
+
+  folderOf(_peer: ReplicaId): string | null {
+    return null;
   }
 
   isUp(peer: ReplicaId): boolean {

@@ -6,7 +6,7 @@ import { KvorumError } from '../../base/errors/error.js';
 import { LIMITS } from '../../base/limits.js';
 import { PROTOCOL_VERSIONS } from '../../wire/protocol.js';
 import { LinkCounters } from '../link-counters.js';
-import type { Envelope, PeerLinkStatus, TransportHandlers } from '../transport.js';
+import type { Envelope, FormationMessage, PeerLinkStatus, TransportHandlers } from '../transport.js';
 import { InboundLinks } from './inbound-links.js';
 import type { LinkContext } from './link-context.js';
 import type { TcpAddress, TcpPeer, TcpTransport, TcpTransportOptions } from './options.js';
@@ -67,6 +67,14 @@ class TcpLinks implements TcpTransport {
 
   send(to: ReplicaId, envelopes: readonly Envelope[]): boolean {
     return this.outbound.get(to)?.send(envelopes) ?? false;
+  }
+
+  sendFormation(_message: FormationMessage): boolean {
+    return false;
+  }
+
+  folderOf(_peer: ReplicaId): string | null {
+    return null;
   }
 
   isUp(peer: ReplicaId): boolean {

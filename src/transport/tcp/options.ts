@@ -3,15 +3,10 @@ import type { Clock } from '../../base/clock.js';
 import type { Logger } from '../../base/logger.js';
 import type { Prng } from '../../base/prng.js';
 import type { VersionRange } from '../../wire/protocol.js';
-import type { Transport } from '../transport.js';
+import type { PeerAddress, Transport } from '../transport.js';
 import type { LinkTimings } from './timings.js';
 
-export interface TcpPeer {
-  readonly id: ReplicaId;
-  /** A name is resolved again at each attempt to connect: identity is the id, never the address. */
-  readonly host: string;
-  readonly port: number;
-}
+export type TcpPeer = PeerAddress;
 
 export interface TcpAddress {
   readonly host: string;
@@ -27,6 +22,8 @@ export interface TcpTransportOptions {
    * processes with one id, the one with the larger incarnation keeps its connections.
    */
   readonly incarnation: number;
+  /** Names this replica's data folder to its peers; null when it keeps nothing. */
+  readonly folder?: string | null;
   /** Port 0 takes any free port: see `TcpTransport.address`. */
   readonly listen: TcpAddress;
   /** The other replicas; `self` is left out if it is there. */
@@ -46,8 +43,6 @@ export interface TcpTransportOptions {
 export interface TcpTransport extends Transport {
   /** Where it listens; null before `start` and after `close`. */
   readonly address: TcpAddress | null;
-  /** Replaces the list of peers: new ones are dialled, missing ones are cut, moved ones are dialled at the new address. */
-  setPeers(peers: readonly TcpPeer[]): void;
   /** Connections closed before they said which peer they are, by reason. */
   strangers(): Readonly<Record<string, number>>;
 }
