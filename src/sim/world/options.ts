@@ -1,0 +1,28 @@
+import type { Prng } from '../../base/prng.js';
+import type { RaftOptions } from '../../engines/raft/events.js';
+import type { DiskFaults, LinkFaults, Observer } from './types.js';
+
+/** What a world is made of. Everything random in it is drawn from `prng`, forked per part (reliability.md §3.1). */
+export interface WorldOptions {
+  readonly prng: Prng;
+  /** First replicas: n1, n2, … */
+  readonly replicas: number;
+  readonly observers: readonly Observer[];
+  readonly network: LinkFaults;
+  readonly disk: DiskFaults;
+  readonly knobs: Knobs;
+}
+
+/** Sizes and times, small on purpose: rare paths must be common (FoundationDB's knobs). */
+export interface Knobs {
+  readonly tickMs: number;
+  readonly heartbeatMs: number;
+  readonly electionTimeoutMs: readonly [min: number, max: number];
+  readonly diskStallMs: number;
+  readonly requestTimeoutMs: number;
+  readonly leaseReads: boolean;
+  readonly segmentBytes: number;
+  readonly checkpointBytes: number;
+  readonly retainBytes: number;
+  readonly engineLimits: Partial<RaftOptions['limits']>;
+}
