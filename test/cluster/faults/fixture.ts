@@ -1,0 +1,32 @@
+import type { Test } from 'tap';
+import { createPrng, type Prng } from '../../../src/base/prng.js';
+import { FaultCluster } from './fault-cluster.js';
+import { ProxyNetwork } from './network.js';
+
+/** The seed of the faults' choices; print it, and set the variable to make the same choices again. */
+const SEED = Number(process.env['KVORUM_TEST_FAULT_SEED'] ?? Date.now() % 1_000_000);
+
+export interface Fixture {
+  readonly cluster: FaultCluster;
+  readonly network: ProxyNetwork;
+  readonly prng: Prng;
+}
+
+/** A running cluster behind proxies; ended with the test, and its last words are shown when the test has failed. */
+export async function runningCluster(t: Test, replicas: number): Promise<Fixture> {
+  t.comment(`seed ${SEED}`);
+  const prng = createPrng(SEED);
+  const network = await ProxyNetwork.create(replicas, prng.fork('network'));
+  const cluster = FaultCluster.create(t.testdir({}), network);
+  t.teardown(async () => {
+    if (!t.passing()) t.comment(cluster.stderr);
+    await cluster.close();
+  });
+  await cluster.start();
+  return { cluster, network, prng };
+}
+
+/** For faults that have to last: the time is the fault. */
+export function lasting(durationMs: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, durationMs));
+}

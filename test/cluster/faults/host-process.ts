@@ -1,0 +1,102 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { assert } from '../../../src/base/assert.js';
+
+const EXECUTABLE = fileURLToPath(new URL('../../../src/cli/kvorum.cjs', import.meta.url));
+/** What a host process has said last; enough to see why it ended. */
+const STDERR_CHARS_MAX = 20_000;
+
+/** Every process that lives: ended with this one, whatever ends it. A stopped process ends by SIGKILL too. */
+const LIVING = new Set<ChildProcess>();
+
+function endAll(): void {
+  for (const child of LIVING) child.kill('SIGKILL');
+}
+
+process.on('exit', endAll);
+for (const [signal, number] of [
+  ['SIGTERM', 15],
+  ['SIGINT', 2],
+  ['SIGHUP', 1],
+] as const) {
+  process.once(signal, () => process.exit(128 + number));
+}
+
+/** One `kvorum start`, with one replica of the cluster. */
+export class HostProcess {
+  readonly #topologyFile: string;
+  /** What the command line stands behind: nothing, or `ip netns exec …`. */
+  readonly #wrapper: readonly string[];
+  #child: ChildProcess | null = null;
+  #paused = false;
+  stderr = '';
+
+  constructor(topologyFile: string, wrapper: readonly string[]) {
+    this.#topologyFile = topologyFile;
+    this.#wrapper = wrapper;
+  }
+
+  get running(): boolean {
+    const child = this.#child;
+    return child !== null && child.exitCode === null && child.signalCode === null;
+  }
+
+  get paused(): boolean {
+    return this.#paused;
+  }
+
+  /** Resolves when the endpoints were printed: the replica listens. Rejects when the process ends before. */
+  async start(): Promise<void> {
+    assert(!this.running, 'a process is started when the one before has ended');
+    const [command = process.execPath, ...rest] = [...this.#wrapper, process.execPath];
+    const child = spawn(command, [...rest, EXECUTABLE, 'start', this.#topologyFile], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    this.#child = child;
+    this.#paused = false;
+    LIVING.add(child);
+    child.once('exit', () => LIVING.delete(child));
+    child.stderr.setEncoding('utf8').on('data', (text: string) => {
+      this.stderr = (this.stderr + text).slice(-STDERR_CHARS_MAX);
+    });
+    const lines = createInterface({ input: child.stdout });
+    await new Promise<void>((resolve, reject) => {
+      lines.on('line', (line) => {
+        if (line.startsWith('ready in')) resolve();
+      });
+      child.once('error', reject);
+      child.once('exit', (code, signal) => reject(new Error(`ended with ${code ?? signal}: ${this.stderr}`)));
+    });
+  }
+
+  /** SIGKILL, also when it is stopped. */
+  async kill(): Promise<void> {
+    const child = this.#child;
+    if (child === null || !this.running) return;
+    child.kill('SIGKILL');
+    await once(child, 'exit');
+  }
+
+  /** SIGSTOP: connections live, nobody answers. */
+  pause(): void {
+    if (!this.running) return;
+    this.#child?.kill('SIGSTOP');
+    this.#paused = true;
+  }
+
+  resume(): void {
+    if (this.running) this.#child?.kill('SIGCONT');
+    this.#paused = false;
+  }
+
+  /** SIGTERM; resolves to the exit code. */
+  async drain(): Promise<number | null> {
+    const child = this.#child;
+    if (child === null || !this.running) return child?.exitCode ?? null;
+    child.kill('SIGTERM');
+    const [code] = (await once(child, 'exit')) as [number | null];
+    return code;
+  }
+}
