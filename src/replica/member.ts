@@ -6,14 +6,17 @@ import type { Logger } from '../base/logger.js';
 import type { EngineStatus } from '../engines/engine.js';
 import type { Persist, RaftEffects, RaftEvent, RaftOptions } from '../engines/raft/events.js';
 import { createRaft, type Raft } from '../engines/raft/index.js';
-import type { Membership } from '../engines/raft/membership.js';
+import type { Membership, PlacedMembership } from '../engines/raft/membership.js';
 import type { Entry, ForwardProposal, RaftMessage } from '../engines/raft/messages.js';
 import { KvStateMachine, validateBatch } from '../kv/index.js';
 import type { KvReader } from '../kv/types.js';
 import type { CheckpointMark, CheckpointStore, Log, LogRecord } from '../storage/storage.js';
 import { Checkpointer } from './checkpointer.js';
+import { standingOf, type Refusal, type Standing } from './membership-effect.js';
+import { MembershipPath } from './membership-path.js';
 import { ReadPath } from './read-path.js';
 import { reconcile } from './recover.js';
+import type { MembershipRequest, MembershipResult } from './router.js';
 import { SnapshotReceiver } from './snapshot-receiver.js';
 import { SnapshotSender } from './snapshot-sender.js';
 import { createMemberStats } from './stats.js';
@@ -45,6 +48,8 @@ export interface MemberOptions {
   onFailed(error: unknown): void;
   /** Role, term or leader changed. */
   onChanged(status: EngineStatus): void;
+  /** Another membership came into force. */
+  onMembership(placed: PlacedMembership): void;
 }
 
 /** What one drain of a member asks of the replica's shared log and links. */
@@ -61,7 +66,7 @@ export class Member {
   readonly writes: WritePath;
   readonly reads: ReadPath;
   readonly #options: MemberOptions;
-  readonly #raft: Raft;
+  #raft: Raft;
   readonly #checkpointer: Checkpointer;
   readonly #sender: SnapshotSender;
   readonly #receiver: SnapshotReceiver;
@@ -75,6 +80,7 @@ export class Member {
   /** As of the last change, for counting. */
   #role: EngineStatus['role'] = 'follower';
   #leader: ReplicaId | null = null;
+  #standing: Standing = 'unknown';
 
   constructor(options: MemberOptions) {
     this.#options = options;
@@ -94,7 +100,13 @@ export class Member {
       wake: () => options.wake(),
     };
     this.writes = new WritePath({ ...shared, target: () => ({ leader: this.#raft.leader, term: this.#raft.term }) });
-    this.reads = new ReadPath({ ...shared, leaseValid: () => options.onTime() && this.#raft.leaseValid() });
+    this.reads = new ReadPath({ ...shared, leaseValid: () => this.leaseValid });
+    this.#changes = new MembershipPath({
+      ...shared,
+      raft: this.#raft,
+      complete: (change) => this.#completeChange(change),
+    });
+    this.#standing = standingOf(options.self, this.#raft.committedMembership.membership);
     this.#checkpointer = this.#createCheckpointer();
     this.#sender = new SnapshotSender({
       self: options.self,
@@ -141,8 +153,48 @@ export class Member {
     });
   }
 
-  get raft(): Pick<Raft, 'role' | 'term' | 'leader' | 'status' | 'commitIndex' | 'lastIndex'> {
+  /**
+   * The cluster was formed meanwhile: begins with this membership. Until then the member has heard nobody and no tick,
+   * so that nothing is lost with the engine that it began with.
+   */
+  form(membership: Membership): void {
+    const output = this.drain();
+    assert(output === null || (output.persist === null && output.messages.length === 0), 'nothing happened before');
+    const { group, log, store, raft, self } = this.#options;
+    const recovered = reconcile(group, log.recovered.get(group), store.mark);
+    this.#raft = createRaft({ ...raft, self, membership, recovered });
+    this.#options.wake();
+  }
+
+  /** Everything that may be looked at from outside; only the member itself steps and drains. */
+  get raft(): Omit<Raft, 'step' | 'drain'> {
     return this.#raft;
+  }
+
+  /** True while a lease read would be served at once: no other leader can exist (raft.md L4, L6). */
+  get leaseValid(): boolean {
+    return this.#options.onTime() && this.#raft.leaseValid();
+  }
+
+  /** What is committed, and what is in force. */
+  get memberships(): MembershipPair {
+    return { committed: this.#raft.committedMembership, latest: this.#raft.membership };
+  }
+
+  /**
+   * What this replica is to the group. `unknown`: it waits to be added; `removed`: it takes no part any more. By what is
+   * in force for a replica that comes in, by what is committed for one that leaves.
+   */
+  get standing(): Standing {
+    return this.#standing;
+  }
+
+  /** See Keyspace.changeMembership. */
+  changeMembership(
+    request: MembershipRequest,
+    timeoutMs: number = this.#options.requestTimeoutMs,
+  ): Promise<MembershipResult> {
+    return this.#changes.change(request, timeoutMs);
   }
 
   get reader(): KvReader {
@@ -178,13 +230,8 @@ export class Member {
   }
 
   onMessage(message: RaftMessage): void {
-    if (message.type === 'forwardProposal' && !validateBatch(message.payload)) {
-      // A batch that does not decode would stop every replica when it is applied: it never enters the log.
-      this.#options.logger.warn('forwarded_batch_refused', { group: this.group, from: message.from });
-      return;
-    }
-    if (message.type === 'forwardProposal' && message.term < this.#raft.term) {
-      this.#refuseLateForward(message);
+    if (message.type === 'forwardProposal') {
+      this.#onForward(message);
       return;
     }
     this.step({ type: 'message', message });
@@ -192,10 +239,50 @@ export class Member {
   }
 
   /**
-   * Sent to the leader of a term that is over. The engine drops such messages, because it must expect copies of them; a
-   * link makes none (transport.ts), so this one was never appended, and the sender may propose it again elsewhere.
+   * One that was sent to the leader of a term that is over is refused here. The engine drops such messages, because it
+   * must expect copies of them; a link makes none (transport.ts), so this one was never appended, and the sender may
+   * propose it again elsewhere.
    */
-  #refuseLateForward({ from, id, term }: ForwardProposal): void {
+  #onForward(message: ForwardProposal): void {
+    const change = message.kind === 'membership' ? this.#decodeChange(message.payload) : null;
+    if (message.kind === 'membership' ? change === null : !validateBatch(message.payload)) {
+      // A batch that does not decode would stop every replica when it is applied: it never enters the log.
+      this.#options.logger.warn('forwarded_batch_refused', { group: this.group, from: message.from });
+    } else if (message.term < this.#raft.term) {
+      this.#refuseForward(message, 'not_leader');
+    } else if (change === null) {
+      this.step({ type: 'message', message });
+    } else {
+      const completed = this.#completeChange(change);
+      if (typeof completed === 'string') this.#refuseForward(message, completed);
+      else {
+        const payload = this.#options.raft.codec.encodeChange(completed);
+        this.step({ type: 'message', message: { ...message, payload } });
+      }
+    }
+  }
+
+  #decodeChange(payload: Uint8Array): MembershipChange | null {
+    try {
+      return this.#options.raft.codec.decodeChange(payload);
+    } catch {
+      return null;
+    }
+  }
+
+  /**
+   * A voter is known by its data folder from the promotion on (raft.md M4), and only the leader, to which the learner is
+   * connected, knows it: whoever was asked, the leader's driver fills it in.
+   */
+  #completeChange(change: MembershipChange): MembershipChange | Refusal {
+    if (change.op !== 'promote' || this.#raft.role !== 'leader') return change;
+    const folder = this.#options.folderOf?.(change.replica) ?? null;
+    const learner = this.#raft.membership.membership.learners.includes(change.replica);
+    if (learner && folder === null && this.#options.raft.volatile !== true) return 'not_caught_up';
+    return { ...change, folder };
+  }
+
+  #refuseForward({ from, id, term }: ForwardProposal, refused: Refusal): void {
     if (this.#closed) return;
     this.#options.send({
       type: 'forwardProposalResponse',
@@ -203,7 +290,7 @@ export class Member {
       to: from,
       term, // Theirs: ours may not be durable yet (raft.md R3).
       id,
-      refused: 'not_leader',
+      refused,
       index: 0 as LogIndex,
       entryTerm: 0 as Term,
     });
@@ -211,6 +298,7 @@ export class Member {
 
   onPeerDown(peer: ReplicaId): void {
     this.writes.onPeerDown(peer);
+    this.#changes.onPeerDown(peer);
     this.step({ type: 'unreachable', peer });
     this.#sender.onUnreachable(peer);
   }
@@ -225,6 +313,7 @@ export class Member {
     for (let tick = 0; tick < counted; tick++) this.step({ type: 'tick' });
     this.writes.expire(nowMs);
     this.reads.expire(nowMs);
+    if (this.#changes.pending > 0) this.#changes.check(nowMs);
     this.#sender.check(this.#raft.role === 'leader' ? this.#raft.term : null, nowMs);
     this.#receiver.check(nowMs);
     if (this.#raft.leader !== null) this.#retryParked();
@@ -245,18 +334,30 @@ export class Member {
     for (const { to, term } of effects.sendSnapshots) this.#sender.start(to, term);
     for (const entry of effects.committed) this.#toApply.push(entry); // After a restart: the whole tail of the log.
     this.#takeAnswers(effects);
+    if (effects.membership !== null) this.#options.onMembership(effects.membership);
     return { messages: effects.messages, afterPersist: effects.afterPersist, persist: effects.persist };
   }
 
   #takeAnswers(effects: RaftEffects): void {
     this.writes.onOutcomes(effects.proposals, this.#appliedIndex);
     for (const outcome of effects.reads) this.reads.onOutcome(outcome, this.#appliedIndex, this.#kv.reader);
+    this.#takeMembership(effects);
     if (effects.changed === null) return;
     this.#countChange(effects.changed);
     this.writes.onTerm(effects.changed.term);
+    this.#changes.onTerm(effects.changed.term);
     this.#options.onChanged(effects.changed);
     if (this.#raft.logLost) this.#options.onFailed(logLost(this.group));
     if (effects.changed.leader !== null) this.#retryParked();
+  }
+
+  #takeMembership({ membership, membershipOutcomes }: RaftEffects): void {
+    const committed = this.#raft.committedMembership.membership;
+    const inForce = standingOf(this.#options.self, this.#raft.membership.membership);
+    this.#standing = inForce === 'removed' ? standingOf(this.#options.self, committed) : inForce;
+    if (membership !== null) this.#options.onMembership?.(membership);
+    this.#changes.onOutcomes(membershipOutcomes);
+    if (this.#changes.pending > 0) this.#changes.check(this.#options.clock.monotonicMs());
   }
 
   #countChange({ role, leader }: EngineStatus): void {
@@ -344,6 +445,7 @@ export class Member {
   stop(unknown: KvorumError, certain: KvorumError): void {
     this.#closed = true;
     this.writes.failAll(unknown, certain);
+    this.#changes.failAll(unknown, certain);
     this.reads.failAll(certain);
   }
 

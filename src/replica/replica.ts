@@ -101,6 +101,7 @@ export class Replica {
       send: (message) => this.#send(group, message),
       onFailed: (error) => this.#fail(toKvorumError(error)),
       onChanged: (status) => this.#options.onChanged(group, status),
+      onMembership: () => undefined,
     });
   }
 
@@ -109,6 +110,7 @@ export class Replica {
       onMessages: (_from, envelopes) => this.#onMessages(envelopes),
       onFormation: () => undefined,
       admits: () => null,
+      onRefused: () => undefined,
       onPeerUp: () => undefined,
       onPeerDown: (peer) => {
         for (const member of this.members.values()) member.onPeerDown(peer);

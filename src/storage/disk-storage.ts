@@ -1,12 +1,27 @@
+import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { assert } from '../base/assert.js';
 import type { GroupId } from '../base/brand.js';
 import { isKvorumError, KvorumError } from '../base/errors/error.js';
 import { LmdbCheckpoint } from './checkpoint/lmdb-checkpoint.js';
 import type { FileSystem, FolderLock } from './file-system.js';
-import { checkIdentity, readIdentity, writeIdentity } from './identity.js';
+import {
+  checkFormationStep,
+  checkIdentity,
+  completeIdentity,
+  readIdentity,
+  writeIdentity,
+  type IdentityFile,
+} from './identity.js';
 import { nodeFileSystem } from './node-file-system.js';
-import type { CheckpointMark, CheckpointStore, RecoveredGroup, Storage, StorageIdentity } from './storage.js';
+import type {
+  CheckpointMark,
+  CheckpointStore,
+  FormationRecord,
+  RecoveredGroup,
+  Storage,
+  StorageIdentity,
+} from './storage.js';
 import { SegmentedLog } from './wal/segmented-log.js';
 import { segmentNames } from './wal/replay.js';
 import type { StorageLogger } from './wal/recovery.js';
@@ -21,6 +36,8 @@ export interface StorageOptions {
   /** For the log, the identity and the lock. Checkpoints are LMDB files, and always on the real disk. */
   readonly fs?: FileSystem;
   readonly logger?: StorageLogger;
+  /** Names a new folder: 32 hexadecimal digits that nobody ever gets again. Random by default. */
+  readonly nameFolder?: () => string;
 }
 
 /** Names in a replica's folder. */
@@ -37,7 +54,7 @@ export async function openStorage(options: StorageOptions): Promise<Storage> {
   try {
     fs.makeDirSync(dir);
     lock = fs.lockSync(join(dir, FOLDER.lock));
-    return openLocked(options, fs, lock);
+    return await openLocked(options, fs, lock);
   } catch (error) {
     lock?.release();
     if (isKvorumError(error)) throw error;
@@ -46,7 +63,7 @@ export async function openStorage(options: StorageOptions): Promise<Storage> {
   }
 }
 
-function openLocked(options: StorageOptions, fs: FileSystem, lock: FolderLock): DiskStorage {
+async function openLocked(options: StorageOptions, fs: FileSystem, lock: FolderLock): Promise<DiskStorage> {
   const { dir, identity } = options;
   const logDir = join(dir, FOLDER.log);
   const found = readIdentity(fs, dir);
@@ -72,8 +89,40 @@ function openLocked(options: StorageOptions, fs: FileSystem, lock: FolderLock): 
     ...(options.logger === undefined ? {} : { logger: options.logger }),
     onFailed: (error) => failures.tell(error),
   });
-  if (found === null) writeIdentity(fs, dir, identity);
-  return new DiskStorage(dir, log, lock, failures);
+  try {
+    const file = settleIdentity(options, fs, found, log);
+    return new DiskStorage({ fs, dir, file, log, lock, failures });
+  } catch (error) {
+    await log.close();
+    throw error;
+  }
+}
+
+/** Names a folder that has no name yet. */
+function settleIdentity(
+  { dir, identity, nameFolder }: StorageOptions,
+  fs: FileSystem,
+  found: IdentityFile | null,
+  log: SegmentedLog,
+): IdentityFile {
+  const used = [...log.recovered.values()].some(
+    ({ hardState, baseIndex, entries }) => hardState !== null || baseIndex > 0 || entries.length > 0,
+  );
+  if (found === null && used) {
+    // It was written before the log was used: somebody has deleted it, and with it what the others know us by.
+    throw new KvorumError(
+      'data_dir_mismatch',
+      `${dir} has a log that was in use, but no file IDENTITY. Restore the file, or remove this replica from the ` +
+        'cluster and add a new one with an empty folder',
+    );
+  }
+  const file = completeIdentity(found, identity, used, nameFolder ?? randomName);
+  if (file !== found) writeIdentity(fs, dir, file);
+  return file;
+}
+
+function randomName(): string {
+  return randomBytes(16).toString('hex');
 }
 
 /** Remembers the first failure for listeners that come later. */
@@ -94,19 +143,48 @@ class FailureNotice {
   }
 }
 
+interface Opened {
+  readonly fs: FileSystem;
+  readonly dir: string;
+  readonly file: IdentityFile;
+  readonly log: SegmentedLog;
+  readonly lock: FolderLock;
+  readonly failures: FailureNotice;
+}
+
 class DiskStorage implements Storage {
   readonly log: SegmentedLog;
-  readonly #dir: string;
-  readonly #lock: FolderLock;
-  readonly #failures: FailureNotice;
+  readonly #opened: Opened;
+  #file: IdentityFile;
   readonly #checkpoints = new Map<GroupId, LmdbCheckpoint>();
   #closed = false;
 
-  constructor(dir: string, log: SegmentedLog, lock: FolderLock, failures: FailureNotice) {
-    this.#dir = dir;
-    this.log = log;
-    this.#lock = lock;
-    this.#failures = failures;
+  constructor(opened: Opened) {
+    this.#opened = opened;
+    this.#file = opened.file;
+    this.log = opened.log;
+  }
+
+  get folder(): string | null {
+    return this.#file.folder;
+  }
+
+  get formation(): FormationRecord | null {
+    return this.#file.formation;
+  }
+
+  recordFormation(formation: FormationRecord): void {
+    assert(!this.#closed, 'a closed storage records nothing');
+    checkFormationStep(this.#file.formation, formation);
+    const { fs, dir } = this.#opened;
+    const file = { ...this.#file, formation };
+    try {
+      writeIdentity(fs, dir, file);
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      throw new KvorumError('storage_failed', `${dir}: the formation cannot be recorded: ${reason}`, { cause: error });
+    }
+    this.#file = file;
   }
 
   checkpoint(group: GroupId): CheckpointStore {
@@ -114,7 +192,10 @@ class DiskStorage implements Storage {
     const open = this.#checkpoints.get(group);
     if (open !== undefined) return open;
     // A group id holds a slash; a file name cannot.
-    const store = new LmdbCheckpoint(nodeFileSystem, join(this.#dir, FOLDER.checkpoint, encodeURIComponent(group)));
+    const store = new LmdbCheckpoint(
+      nodeFileSystem,
+      join(this.#opened.dir, FOLDER.checkpoint, encodeURIComponent(group)),
+    );
     this.#checkpoints.set(group, store);
     if (store.mark !== null && isAhead(store.mark, this.log.recovered.get(group))) {
       // A crash came between an installed snapshot and its record in the log: entries after it would leave a gap.
@@ -125,7 +206,7 @@ class DiskStorage implements Storage {
   }
 
   onFailed(listener: (error: Error) => void): void {
-    this.#failures.listen(listener);
+    this.#opened.failures.listen(listener);
   }
 
   async close(): Promise<void> {
@@ -135,7 +216,7 @@ class DiskStorage implements Storage {
       for (const store of this.#checkpoints.values()) await store.close();
       await this.log.close();
     } finally {
-      this.#lock.release();
+      this.#opened.lock.release();
     }
   }
 }

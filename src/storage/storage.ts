@@ -125,8 +125,36 @@ export interface SnapshotSink {
   abort(): void;
 }
 
+/** One of the replicas that a cluster is formed of. `folder` null: it is not known which data folder it had then. */
+export interface FormingFolder {
+  readonly id: ReplicaId;
+  readonly folder: string | null;
+}
+
+/** What a data folder remembers of how its replica came to the cluster (see Formation in peer.proto). */
+export interface FormationRecord {
+  /**
+   * The first replicas with their folders. Once it is durable it is never changed: others may have formed the cluster
+   * because of it. Empty: not prepared yet, or a folder from before there was a formation.
+   */
+  readonly prepared: readonly FormingFolder[];
+  /** All of `prepared` have made the same list durable: the cluster exists. */
+  readonly formed: boolean;
+  /** The replica was not among the first: it waits to be added, or has been. */
+  readonly joining: boolean;
+}
+
 export interface Storage {
   readonly log: Log;
+  /**
+   * Names the data folder, at random and for ever (raft.md M4): a replica that comes back with another name has lost
+   * everything that it promised. Null: nothing is kept, so there is nothing to be lost.
+   */
+  readonly folder: string | null;
+  /** Null: a fresh folder, or one that keeps nothing. */
+  readonly formation: FormationRecord | null;
+  /** Durable when it returns. Throws storage_failed; what is on disk is then not known, and the replica must stop. */
+  recordFormation(record: FormationRecord): void;
   /** Opens (or creates) the checkpoint store of a group. */
   checkpoint(group: GroupId): CheckpointStore;
   /** Called once when the storage fails; the replica must stop. */

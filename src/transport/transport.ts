@@ -29,6 +29,8 @@ export interface TransportHandlers {
    * take part? Null admits it (raft.md M4, M5).
    */
   admits(peer: string, folder: string | null): AdmissionRefusal | null;
+  /** `by` refuses this replica for a reason that only an operator can end; `text` is what it says about it. */
+  onRefused(by: ReplicaId, code: string, text: string): void;
   onPeerUp(peer: ReplicaId): void;
   onPeerDown(peer: ReplicaId, reason: string): void;
 }

@@ -24,6 +24,10 @@ export class Recorder implements TransportHandlers {
     return null;
   }
 
+  onRefused(): void {
+    // Nothing to note.
+  }
+
   onPeerUp(peer: ReplicaId): void {
     this.links.push(`up ${peer}`);
     this.wake();

@@ -38,6 +38,7 @@ await transport.start({
   onPeerDown: () => undefined,
   onFormation: () => undefined,
   admits: () => null,
+  onRefused: () => undefined,
   onMessages(from, envelopes) {
     // As the replica's loop does: all entries of one frame are one write, one sync and one answer.
     const records: LogRecord[] = [];

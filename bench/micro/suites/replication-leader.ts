@@ -53,6 +53,7 @@ export class ReplicationLeader {
         onPeerDown: () => undefined,
         onFormation: () => undefined,
         admits: () => null,
+        onRefused: () => undefined,
         onMessages: (from, envelopes) => leader.#onAnswers(from, envelopes),
       });
     });

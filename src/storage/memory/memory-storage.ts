@@ -11,6 +11,8 @@ export async function openMemoryStorage(_options: { readonly identity: StorageId
 
 class MemoryStorage implements Storage {
   readonly log = new MemoryLog();
+  readonly folder = null;
+  readonly formation = null;
   readonly #checkpoints = new Map<GroupId, MemoryCheckpoint>();
   #closed = false;
 
@@ -22,6 +24,10 @@ class MemoryStorage implements Storage {
       this.#checkpoints.set(group, store);
     }
     return store;
+  }
+
+  recordFormation(): void {
+    assert(false, 'a storage without a folder forms nothing');
   }
 
   onFailed(): void {

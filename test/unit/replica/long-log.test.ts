@@ -66,6 +66,7 @@ t.test('a restart with very many small entries in the log applies them all', asy
       throw error;
     },
     onChanged: () => undefined,
+    onMembership: () => undefined,
     onTime: () => true,
   });
   for (let turn = 0; turn < 1000 && member.appliedIndex <= ENTRIES; turn++) {
