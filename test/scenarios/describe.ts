@@ -1,3 +1,4 @@
+import { unreachable } from '../../src/base/assert.js';
 import type { EngineStatus } from '../../src/engines/engine.js';
 import type { HardState } from '../../src/engines/raft/events.js';
 import type { Membership } from '../../src/engines/raft/membership.js';
@@ -71,5 +72,7 @@ export function messageText(message: RaftMessage): string {
       return `snapshot at ${message.index}/${message.indexTerm} ${inTerm}`;
     case 'snapshotChunkResponse':
       return `snapshot ${message.ok ? 'installed' : 'not installed'} ${inTerm}`;
+    default:
+      return unreachable(message);
   }
 }
