@@ -40,6 +40,8 @@ export const LIMITS = {
   pendingReads: 100_000,
   /** Proposals that a follower has forwarded and not heard of, per group. */
   forwardedProposals: 1024,
+  /** Changes of membership that wait for their end, per group: one is under way at a time, the others are retries. */
+  pendingMembershipChanges: 16,
   /** Bytes queued towards one peer; beyond it messages are dropped and the protocol sends them again. */
   peerQueueBytes: 64 * MIB,
   /** One snapshot chunk: large enough to stream at disk speed, small enough to let heartbeats pass. */

@@ -2,9 +2,19 @@ import type { ReplicaId } from '../base/brand.js';
 import { assert } from '../base/assert.js';
 import { KvorumError } from '../base/errors/error.js';
 import type { Scheduler } from '../base/scheduler.js';
+import type { MembershipPair } from '../engines/raft/membership.js';
 import type { Command, ValueRef } from '../kv/types.js';
 import type { Member } from './member.js';
-import type { Consistency, Keyspace, KeyspaceStatus, ReadWaiter, ReplicaInfo, WriteWaiter } from './router.js';
+import type {
+  Consistency,
+  Keyspace,
+  KeyspaceStatus,
+  MembershipRequest,
+  MembershipResult,
+  ReadWaiter,
+  ReplicaInfo,
+  WriteWaiter,
+} from './router.js';
 
 export interface KeyspaceOptions {
   readonly name: string;
@@ -85,6 +95,15 @@ export class RaftKeyspace implements Keyspace {
       keys: this.#member.reader.size,
       checkpointIndex: this.#member.checkpointIndex,
     };
+  }
+
+  memberships(): MembershipPair {
+    return this.#member.memberships;
+  }
+
+  changeMembership(request: MembershipRequest, timeoutMs?: number): Promise<MembershipResult> {
+    const refusal = this.#refusal();
+    return refusal === null ? this.#member.changeMembership(request, timeoutMs) : Promise.reject(refusal);
   }
 
   transferLeader(target: ReplicaId | null): Promise<ReplicaId> {

@@ -6,7 +6,7 @@ import type { Logger } from '../base/logger.js';
 import type { EngineStatus } from '../engines/engine.js';
 import type { Persist, RaftEffects, RaftEvent, RaftOptions } from '../engines/raft/events.js';
 import { createRaft, type Raft } from '../engines/raft/index.js';
-import type { Membership, PlacedMembership } from '../engines/raft/membership.js';
+import type { Membership, MembershipChange, MembershipPair, PlacedMembership } from '../engines/raft/membership.js';
 import type { Entry, ForwardProposal, RaftMessage } from '../engines/raft/messages.js';
 import { KvStateMachine, validateBatch } from '../kv/index.js';
 import type { KvReader } from '../kv/types.js';
@@ -48,8 +48,12 @@ export interface MemberOptions {
   onFailed(error: unknown): void;
   /** Role, term or leader changed. */
   onChanged(status: EngineStatus): void;
-  /** Another membership came into force. */
+  /** An entry was applied: for those who check, not for the replica's own work. */
+  onApplied?(entry: Entry): void;
+  /** Another membership is in force: appended, undone, or by a snapshot (raft.md M2). */
   onMembership(placed: PlacedMembership): void;
+  /** The data folder that a connected peer came with (raft.md M4); null when it is not connected, or keeps nothing. */
+  folderOf?(peer: ReplicaId): string | null;
 }
 
 /** What one drain of a member asks of the replica's shared log and links. */
@@ -67,6 +71,7 @@ export class Member {
   readonly reads: ReadPath;
   readonly #options: MemberOptions;
   #raft: Raft;
+  readonly #changes: MembershipPath;
   readonly #checkpointer: Checkpointer;
   readonly #sender: SnapshotSender;
   readonly #receiver: SnapshotReceiver;
@@ -103,10 +108,10 @@ export class Member {
     this.reads = new ReadPath({ ...shared, leaseValid: () => this.leaseValid });
     this.#changes = new MembershipPath({
       ...shared,
-      raft: this.#raft,
+      raft: () => this.#raft,
       complete: (change) => this.#completeChange(change),
     });
-    this.#standing = standingOf(options.self, this.#raft.committedMembership.membership);
+    this.#standing = this.#standingNow();
     this.#checkpointer = this.#createCheckpointer();
     this.#sender = new SnapshotSender({
       self: options.self,
@@ -163,6 +168,7 @@ export class Member {
     const { group, log, store, raft, self } = this.#options;
     const recovered = reconcile(group, log.recovered.get(group), store.mark);
     this.#raft = createRaft({ ...raft, self, membership, recovered });
+    this.#standing = standingOf(self, membership);
     this.#options.wake();
   }
 
@@ -334,7 +340,6 @@ export class Member {
     for (const { to, term } of effects.sendSnapshots) this.#sender.start(to, term);
     for (const entry of effects.committed) this.#toApply.push(entry); // After a restart: the whole tail of the log.
     this.#takeAnswers(effects);
-    if (effects.membership !== null) this.#options.onMembership(effects.membership);
     return { messages: effects.messages, afterPersist: effects.afterPersist, persist: effects.persist };
   }
 
@@ -352,12 +357,16 @@ export class Member {
   }
 
   #takeMembership({ membership, membershipOutcomes }: RaftEffects): void {
-    const committed = this.#raft.committedMembership.membership;
-    const inForce = standingOf(this.#options.self, this.#raft.membership.membership);
-    this.#standing = inForce === 'removed' ? standingOf(this.#options.self, committed) : inForce;
-    if (membership !== null) this.#options.onMembership?.(membership);
+    this.#standing = this.#standingNow();
+    if (membership !== null) this.#options.onMembership(membership);
     this.#changes.onOutcomes(membershipOutcomes);
     if (this.#changes.pending > 0) this.#changes.check(this.#options.clock.monotonicMs());
+  }
+
+  #standingNow(): Standing {
+    const { committed, latest } = this.memberships;
+    const inForce = standingOf(this.#options.self, latest.membership);
+    return inForce === 'removed' ? standingOf(this.#options.self, committed.membership) : inForce;
   }
 
   #countChange({ role, leader }: EngineStatus): void {
@@ -397,6 +406,7 @@ export class Member {
       this.writes.applyEntry(entry, this.#kv);
       this.#appliedIndex = entry.index;
       this.#appliedTerm = entry.term;
+      this.#options.onApplied?.(entry);
       this.#checkpointer.onApplied(entry.index, entry.payload.length + ENTRY_OVERHEAD_BYTES);
       bytes += entry.payload.length;
     }

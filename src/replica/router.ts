@@ -1,6 +1,7 @@
 import type { GroupId, LogIndex, ReplicaId, Revision } from '../base/brand.js';
 import type { KvorumError } from '../base/errors/error.js';
 import type { EngineStatus } from '../engines/engine.js';
+import type { MemberInfo, MembershipPair, PlacedMembership } from '../engines/raft/membership.js';
 import type { Command, CommandResult, KvReader, ValueRef } from '../kv/types.js';
 import type { PeerLinkStatus } from '../transport/transport.js';
 
@@ -47,6 +48,28 @@ export interface Keyspace {
   status(): KeyspaceStatus;
   /** Resolves when `target` (null: the most advanced follower) leads; rejects with transfer_failed, not_leader, … */
   transferLeader(target: ReplicaId | null): Promise<ReplicaId>;
+  /** Who holds the keyspace, as far as known here: what is committed, and what is in force. */
+  memberships(): MembershipPair;
+  /**
+   * Any replica takes a change: one that does not lead forwards it. Resolves when the change is committed and no longer
+   * joint; rejects with a refusal (nothing happened) or `outcome_unknown`. A change that was done already is done.
+   */
+  changeMembership(request: MembershipRequest, timeoutMs?: number): Promise<MembershipResult>;
+}
+
+/** A change of who holds a keyspace, as an operator asks for it. */
+export type MembershipRequest =
+  /** Brings in a learner. */
+  | { readonly op: 'add'; readonly member: MemberInfo }
+  /** Makes a learner a voter; with `untilCaughtUp` it waits for that instead of being refused (raft.md M6). */
+  | { readonly op: 'promote'; readonly replica: ReplicaId; readonly untilCaughtUp: boolean }
+  /** Takes out a learner or a voter, for ever (raft.md M3). */
+  | { readonly op: 'remove'; readonly replica: ReplicaId };
+
+/** The membership that the change ended in. */
+export interface MembershipResult extends PlacedMembership {
+  /** False when there was nothing to do. */
+  readonly changed: boolean;
 }
 
 export interface KeyspaceStatus {

@@ -10,6 +10,9 @@ export interface MemberStats {
   readsRefused: number;
   leaderChanges: number;
   elections: number;
+  membershipChangesDone: number;
+  membershipChangesRefused: number;
+  membershipChangesUnknown: number;
   checkpoints: number;
   checkpointMs: number;
   checkpointsFailed: number;
@@ -30,6 +33,9 @@ export function createMemberStats(): MemberStats {
     readsRefused: 0,
     leaderChanges: 0,
     elections: 0,
+    membershipChangesDone: 0,
+    membershipChangesRefused: 0,
+    membershipChangesUnknown: 0,
     checkpoints: 0,
     checkpointMs: 0,
     checkpointsFailed: 0,
