@@ -11,7 +11,7 @@ import type { Topology } from '../config/topology.js';
 import type { EngineStatus } from '../engines/engine.js';
 import type { RaftOptions } from '../engines/raft/events.js';
 import { votersOnly } from '../engines/raft/membership.js';
-import type { RaftMessage } from '../engines/raft/messages.js';
+import type { Entry, RaftMessage } from '../engines/raft/messages.js';
 import type { LogRecord, Storage } from '../storage/storage.js';
 import type { Envelope, Transport } from '../transport/transport.js';
 import { membershipCodec } from '../wire/membership-codec.js';
@@ -36,6 +36,10 @@ export interface ReplicaOptions {
   /** Called once when the replica cannot go on: everything pending was answered, the owner must stop it. */
   onFailed(error: KvorumError): void;
   onChanged(group: GroupId, status: EngineStatus): void;
+  /** An entry was applied: for those who check, not for the replica's own work. */
+  readonly onApplied?: (group: GroupId, entry: Entry) => void;
+  /** In place of some of LIMITS: small ones make rare paths common. */
+  readonly engineLimits?: Partial<RaftOptions['limits']>;
 }
 
 /**
@@ -83,7 +87,7 @@ export class Replica {
   }
 
   #createMember(group: GroupId, voters: readonly ReplicaId[]): Member {
-    const { topology, storage, prng, logger } = this.#options;
+    const { topology, storage, prng, logger, onApplied, engineLimits } = this.#options;
     return new Member({
       group,
       self: this.self,
@@ -95,12 +99,13 @@ export class Replica {
       requestTimeoutMs: topology.timing.requestTimeoutMs,
       checkpointBytes: topology.storage.checkpointBytes,
       retainBytes: topology.storage.retainBytes,
-      raft: raftOptions(topology, prng.fork(group)),
+      raft: raftOptions(topology, prng.fork(group), engineLimits),
       wake: () => this.wake(),
       onTime: () => this.#clock.monotonicMs() - this.#lastTickMs < topology.timing.tickMs,
       send: (message) => this.#send(group, message),
       onFailed: (error) => this.#fail(toKvorumError(error)),
       onChanged: (status) => this.#options.onChanged(group, status),
+      ...(onApplied === undefined ? {} : { onApplied: (entry: Entry) => onApplied(group, entry) }),
       onMembership: () => undefined,
     });
   }
@@ -295,7 +300,11 @@ export class Replica {
   }
 }
 
-function raftOptions(topology: Topology, prng: Prng): Omit<RaftOptions, 'self' | 'membership' | 'recovered'> {
+function raftOptions(
+  topology: Topology,
+  prng: Prng,
+  limits: Partial<RaftOptions['limits']> = {},
+): Omit<RaftOptions, 'self' | 'membership' | 'recovered'> {
   const { timing } = topology;
   const ticks = (ms: number): number => Math.max(1, Math.round(ms / timing.tickMs));
   return {
@@ -314,6 +323,7 @@ function raftOptions(topology: Topology, prng: Prng): Omit<RaftOptions, 'self' |
       uncommittedBytes: LIMITS.uncommittedBytes,
       pendingReads: LIMITS.pendingReads,
       forwardedProposals: LIMITS.forwardedProposals,
+      ...limits,
     },
   };
 }

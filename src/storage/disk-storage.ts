@@ -2,7 +2,9 @@ import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { assert } from '../base/assert.js';
 import type { GroupId } from '../base/brand.js';
+import type { Clock } from '../base/clock.js';
 import { isKvorumError, KvorumError } from '../base/errors/error.js';
+import type { Scheduler } from '../base/scheduler.js';
 import { LmdbCheckpoint } from './checkpoint/lmdb-checkpoint.js';
 import type { FileSystem, FolderLock } from './file-system.js';
 import {
@@ -33,8 +35,12 @@ export interface StorageOptions {
   readonly segmentBytes: number;
   /** False: acknowledged writes may be lost with the power, not with the process. */
   readonly fsync: boolean;
-  /** For the log, the identity and the lock. Checkpoints are LMDB files, and always on the real disk. */
+  /** For the log, the identity and the lock. Checkpoints are LMDB files on the real disk, or what is given here. */
   readonly fs?: FileSystem;
+  readonly openCheckpoint?: (dir: string) => CheckpointStore;
+  readonly clock?: Clock;
+  readonly scheduler?: Scheduler;
+  readonly preallocateBytes?: number;
   readonly logger?: StorageLogger;
   /** Names a new folder: 32 hexadecimal digits that nobody ever gets again. Random by default. */
   readonly nameFolder?: () => string;
@@ -79,7 +85,7 @@ async function openLocked(options: StorageOptions, fs: FileSystem, lock: FolderL
     }
   }
   const failures = new FailureNotice();
-  const { segmentBytes, fsync } = options;
+  const { segmentBytes, fsync, clock, scheduler, preallocateBytes } = options;
   const log = SegmentedLog.open({
     fs,
     dir: logDir,
@@ -87,11 +93,15 @@ async function openLocked(options: StorageOptions, fs: FileSystem, lock: FolderL
     segmentBytes,
     fsync,
     ...(options.logger === undefined ? {} : { logger: options.logger }),
+    ...(clock === undefined ? {} : { clock }),
+    ...(scheduler === undefined ? {} : { scheduler }),
+    ...(preallocateBytes === undefined ? {} : { preallocateBytes }),
     onFailed: (error) => failures.tell(error),
   });
   try {
     const file = settleIdentity(options, fs, found, log);
-    return new DiskStorage({ fs, dir, file, log, lock, failures });
+    const openCheckpoint = options.openCheckpoint ?? ((path) => new LmdbCheckpoint(nodeFileSystem, path));
+    return new DiskStorage({ fs, dir, file, log, lock, failures, openCheckpoint });
   } catch (error) {
     await log.close();
     throw error;
@@ -150,13 +160,14 @@ interface Opened {
   readonly log: SegmentedLog;
   readonly lock: FolderLock;
   readonly failures: FailureNotice;
+  readonly openCheckpoint: (dir: string) => CheckpointStore;
 }
 
 class DiskStorage implements Storage {
   readonly log: SegmentedLog;
   readonly #opened: Opened;
   #file: IdentityFile;
-  readonly #checkpoints = new Map<GroupId, LmdbCheckpoint>();
+  readonly #checkpoints = new Map<GroupId, CheckpointStore>();
   #closed = false;
 
   constructor(opened: Opened) {
@@ -192,10 +203,7 @@ class DiskStorage implements Storage {
     const open = this.#checkpoints.get(group);
     if (open !== undefined) return open;
     // A group id holds a slash; a file name cannot.
-    const store = new LmdbCheckpoint(
-      nodeFileSystem,
-      join(this.#opened.dir, FOLDER.checkpoint, encodeURIComponent(group)),
-    );
+    const store = this.#opened.openCheckpoint(join(this.#opened.dir, FOLDER.checkpoint, encodeURIComponent(group)));
     this.#checkpoints.set(group, store);
     if (store.mark !== null && isAhead(store.mark, this.log.recovered.get(group))) {
       // A crash came between an installed snapshot and its record in the log: entries after it would leave a gap.

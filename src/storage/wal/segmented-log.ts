@@ -2,6 +2,7 @@ import { assert, assertDefined } from '../../base/assert.js';
 import type { GroupId, LogIndex, Term } from '../../base/brand.js';
 import { systemClock, type Clock } from '../../base/clock.js';
 import { KvorumError } from '../../base/errors/error.js';
+import { systemScheduler, type Scheduler } from '../../base/scheduler.js';
 import { VERSION } from '../../version.js';
 import { errorCode, syncDir, type File, type FileSystem } from '../file-system.js';
 import type { Log, LogRecord, RecoveredGroup, RecoveryReport, StorageIdentity } from '../storage.js';
@@ -25,6 +26,7 @@ export interface LogOptions {
   /** A sync mark is written after this much silence, so that damage to the last batch can be told from a torn write. */
   readonly idleMarkMs?: number;
   readonly clock?: Clock;
+  readonly scheduler?: Scheduler;
   readonly logger?: StorageLogger;
   /** Called once, never synchronously. */
   readonly onFailed?: (error: Error) => void;
@@ -54,6 +56,7 @@ export class SegmentedLog implements Log {
   readonly report: RecoveryReport;
   readonly #options: LogOptions;
   readonly #clock: Clock;
+  readonly #scheduler: Scheduler;
   readonly #recovered: Map<GroupId, RecoveredGroup>;
   readonly #groups: LiveGroups;
   readonly #encoder = new UnitEncoder();
@@ -70,7 +73,9 @@ export class SegmentedLog implements Log {
   #syncStartedMs: number | null = null;
   #failed: KvorumError | null = null;
   #closed = false;
-  #markTimer: NodeJS.Timeout | null = null;
+  /** Set while the silence that a mark waits for is being watched. */
+  #stopMarkTimer: (() => void) | null = null;
+  #idleSinceMs = 0;
   #endsWithMark = false;
   #idleWaiters: (() => void)[] = [];
 
@@ -127,6 +132,7 @@ export class SegmentedLog implements Log {
     assert(options.segmentBytes > 0, 'a segment has a size');
     this.#options = options;
     this.#clock = options.clock ?? systemClock;
+    this.#scheduler = options.scheduler ?? systemScheduler;
     this.report = report;
     this.#current = current;
     this.#lastSeq = state.lastSeq;
@@ -176,7 +182,7 @@ export class SegmentedLog implements Log {
       await new Promise<void>((resolve) => this.#idleWaiters.push(resolve));
     }
     this.#closed = true;
-    if (this.#markTimer !== null) clearTimeout(this.#markTimer);
+    this.#stopMarkTimer?.();
     try {
       if (this.#failed === null) {
         if (this.#durableSeq < this.#lastSeq) await this.#sync(this.#current.file);
@@ -256,7 +262,7 @@ export class SegmentedLog implements Log {
       this.#syncStartedMs = this.#clock.monotonicMs();
       this.#current.file.sync((error) => this.#onSynced(error, writtenSeq, units));
     } else {
-      setImmediate(() => this.#finish(units));
+      this.#scheduler.nextTurn(() => this.#finish(units));
     }
   }
 
@@ -345,11 +351,22 @@ export class SegmentedLog implements Log {
     for (const resolve of waiters) resolve();
     if (this.#failed !== null) return;
     if (this.#endsWithMark || this.#closed || this.#durableSeq < this.#lastSeq) return;
-    if (this.#markTimer === null) {
-      this.#markTimer = setTimeout(() => this.#onSilence(), this.#options.idleMarkMs ?? IDLE_MARK_MS).unref();
-    } else {
-      this.#markTimer.refresh();
-    }
+    this.#idleSinceMs = this.#clock.monotonicMs();
+    if (this.#stopMarkTimer === null) this.#watchSilence(this.#idleMarkMs);
+  }
+
+  get #idleMarkMs(): number {
+    return this.#options.idleMarkMs ?? IDLE_MARK_MS;
+  }
+
+  /** One timer that is set again when it was too early costs less than one that every append moves. */
+  #watchSilence(waitMs: number): void {
+    this.#stopMarkTimer = this.#scheduler.after(waitMs, () => {
+      const leftMs = this.#idleSinceMs + this.#idleMarkMs - this.#clock.monotonicMs();
+      this.#stopMarkTimer = null;
+      if (leftMs > 0) this.#watchSilence(leftMs);
+      else this.#onSilence();
+    });
   }
 
   #onSilence(): void {
