@@ -1,5 +1,6 @@
 import type { GroupId, ReplicaId } from '../base/brand.js';
 import type { RaftMessage } from '../engines/raft/messages.js';
+import type { Admission } from '../wire/handshake.js';
 
 /** A message on its way between two members of one group. */
 export interface Envelope {
@@ -18,7 +19,7 @@ export interface FormationMessage {
 }
 
 /** Why a replica that says who it is must not take part. */
-export type AdmissionRefusal = 'unknown_replica' | 'removed_replica' | 'foreign_folder';
+export type AdmissionRefusal = Exclude<Admission, null>;
 
 export interface TransportHandlers {
   /** Messages of one frame, in the order they were sent. `Entry.payload` and `data` may be retained. */

@@ -11,6 +11,7 @@ import {
   SCALAR_FIELDS,
   type WireEnvelope,
 } from './envelope.js';
+import { readFormation, type WireFormation } from './formation.js';
 import { FRAME_ENTRIES_MAX, GROUP_ID_BYTES_MAX } from './protocol.js';
 import { FieldReader, LENGTH_DELIMITED, VARINT } from './varint.js';
 import { WireError } from './wire-error.js';
@@ -27,6 +28,8 @@ export interface DecodedFrame {
   readonly ping: number | null;
   /** How many bytes the peer received of what we sent, or null. */
   readonly pong: number | null;
+  /** The last one, or null. */
+  readonly formation: WireFormation | null;
 }
 
 const EMPTY = Buffer.alloc(0);
@@ -63,11 +66,12 @@ export function decodeFrame(body: Buffer, route: Route, ownsBody = false): Decod
   let envelopes: WireEnvelope[] | null = null;
   let ping: number | null = null;
   let pong: number | null = null;
+  let formation: WireFormation | null = null;
   reader.reset(body, 0, body.length);
   while (reader.at < body.length) {
     const tag = reader.tag();
     const field = tag >>> 3;
-    if (field < 1 || field > 3 || (tag & 7) !== LENGTH_DELIMITED) {
+    if (field < 1 || field > 4 || (tag & 7) !== LENGTH_DELIMITED) {
       reader.skip(tag & 7);
       continue;
     }
@@ -80,6 +84,8 @@ export function decodeFrame(body: Buffer, route: Route, ownsBody = false): Decod
         throw new WireError('too_many_elements', `more than ${LIMITS.frameEnvelopes} envelopes`);
       }
       envelopes.push(readEnvelope(frame));
+    } else if (field === 4) {
+      formation = readFormation(reader, body);
     } else {
       readScalars(end, 0);
       if (field === 2) ping = scalars[1] as number;
@@ -88,7 +94,7 @@ export function decodeFrame(body: Buffer, route: Route, ownsBody = false): Decod
     assert(reader.at === end, 'a field is read to its end');
     reader.end = body.length;
   }
-  return { envelopes: envelopes ?? NO_ENVELOPES, ping, pong };
+  return { envelopes: envelopes ?? NO_ENVELOPES, ping, pong, formation };
 }
 
 function readEnvelope(frame: Frame): WireEnvelope {

@@ -2,7 +2,7 @@ import { assert } from '../base/assert.js';
 import type { ReplicaId } from '../base/brand.js';
 import { frameOf } from './encode.js';
 import { kvorum } from './protobuf.js';
-import { HELLO_MAGIC, NONCE_BYTES, type VersionRange } from './protocol.js';
+import { FOLDER_CHARS_MAX, HELLO_MAGIC, NONCE_BYTES, type VersionRange } from './protocol.js';
 import { WireError } from './wire-error.js';
 
 /** What the dialling replica says first. Field by field as in peer.proto. */
@@ -13,10 +13,14 @@ export interface Hello {
   readonly to: string;
   readonly incarnation: number;
   readonly nonce: Uint8Array;
+  /** Null: the sender keeps nothing. */
+  readonly folder: string | null;
 }
 
+/** Why a replica that says who it is must not take part (raft.md M4, M5); null: it may. */
+export type Admission = 'unknown_replica' | 'removed_replica' | 'foreign_folder' | null;
 export type RefusalCode =
-  'wrong_cluster' | 'wrong_version' | 'wrong_recipient' | 'unknown_replica' | 'duplicate_replica';
+  'wrong_cluster' | 'wrong_version' | 'wrong_recipient' | 'duplicate_replica' | Exclude<Admission, null>;
 
 export interface HelloAccepted {
   readonly outcome: 'accepted';
@@ -24,6 +28,7 @@ export interface HelloAccepted {
   readonly cluster: string;
   readonly from: string;
   readonly incarnation: number;
+  readonly folder: string | null;
 }
 
 export interface HelloRefused {
@@ -44,6 +49,7 @@ export interface Identity {
   readonly self: ReplicaId;
   readonly versions: VersionRange;
   readonly incarnation: number;
+  readonly folder: string | null;
 }
 
 const CODES = kvorum.peer.HelloRefused.Code;
@@ -53,6 +59,8 @@ const CODE_VALUES: Readonly<Record<RefusalCode, number>> = {
   wrong_recipient: CODES.WRONG_RECIPIENT,
   unknown_replica: CODES.UNKNOWN_REPLICA,
   duplicate_replica: CODES.DUPLICATE_REPLICA,
+  removed_replica: CODES.REMOVED_REPLICA,
+  foreign_folder: CODES.FOREIGN_FOLDER,
 };
 const CODE_NAMES = new Map(Object.entries(CODE_VALUES).map(([name, value]) => [value, name as RefusalCode]));
 
@@ -64,7 +72,8 @@ export function encodeHello(hello: Hello): Buffer {
   assert(hello.nonce.length === NONCE_BYTES, 'a nonce has 16 bytes');
   assert(Number.isSafeInteger(hello.incarnation) && hello.incarnation >= 0, 'an incarnation is a safe integer');
   const { versions, cluster, from, to, incarnation, nonce } = hello;
-  const fields = { versionMin: versions.min, versionMax: versions.max, cluster, from, to, incarnation, nonce };
+  const folder = hello.folder ?? '';
+  const fields = { versionMin: versions.min, versionMax: versions.max, cluster, from, to, incarnation, nonce, folder };
   return frameOf(kvorum.peer.Hello.encode({ magic: HELLO_MAGIC, ...fields }).finish());
 }
 
@@ -77,7 +86,7 @@ export function decodeHello(body: Buffer): Hello {
   if (min === 0 || min > max) throw new WireError('protocol_violation', `versions ${min} to ${max}`);
   if (cluster === '' || from === '' || to === '') throw new WireError('protocol_violation', 'a Hello without names');
   const nonce = checkedNonce(hello.nonce);
-  return { versions: { min, max }, cluster, from, to, incarnation, nonce };
+  return { versions: { min, max }, cluster, from, to, incarnation, nonce, folder: folderFrom(hello.folder) };
 }
 
 /** A whole frame. `nonce` is the one of the Hello that is answered. */
@@ -85,9 +94,8 @@ export function encodeAnswer(answer: HelloAnswer, nonce: Uint8Array): Buffer {
   const head = { magic: HELLO_MAGIC, nonce };
   if (answer.outcome === 'accepted') {
     const { version, cluster, from, incarnation } = answer;
-    return frameOf(
-      kvorum.peer.HelloAnswer.encode({ ...head, accepted: { version, cluster, from, incarnation } }).finish(),
-    );
+    const accepted = { version, cluster, from, incarnation, folder: answer.folder ?? '' };
+    return frameOf(kvorum.peer.HelloAnswer.encode({ ...head, accepted }).finish());
   }
   const { code, from, cluster, versions } = answer;
   const text = answer.text.slice(0, TEXT_CHARS_MAX);
@@ -113,7 +121,14 @@ function readAccepted(accepted: kvorum.peer.HelloAccepted.$Properties): HelloAcc
   const incarnation = accepted.incarnation ?? 0;
   if (!Number.isSafeInteger(incarnation)) throw new WireError('out_of_range', 'an incarnation above 2^53 - 1');
   const { version, cluster, from } = accepted;
-  return { outcome: 'accepted', version: version ?? 0, cluster: cluster ?? '', from: from ?? '', incarnation };
+  const folder = folderFrom(accepted.folder);
+  return { outcome: 'accepted', version: version ?? 0, cluster: cluster ?? '', from: from ?? '', incarnation, folder };
+}
+
+function folderFrom(text: string | undefined | null): string | null {
+  if (!text) return null;
+  if (text.length > FOLDER_CHARS_MAX) throw new WireError('out_of_range', 'the name of a folder is too long');
+  return text;
 }
 
 function readRefused(refused: kvorum.peer.HelloRefused.$Properties): HelloRefused {
@@ -125,11 +140,11 @@ function readRefused(refused: kvorum.peer.HelloRefused.$Properties): HelloRefuse
 }
 
 /**
- * Answers a Hello, as far as it depends on configuration. `isPeer` tells the replicas that the topology knows. The order
- * of the checks is the order of how much each explains: nothing else means anything across clusters or versions.
+ * Answers a Hello, but for duplicates. `admits` decides about the sender's id and folder. The order of the checks is the
+ * order of how much each explains: nothing else means anything across clusters or versions.
  */
-export function judgeHello(hello: Hello, own: Identity, isPeer: (id: string) => boolean): HelloAnswer {
-  const { cluster, self: from, versions, incarnation } = own;
+export function judgeHello(hello: Hello, own: Identity, admits: AdmissionCheck): HelloAnswer {
+  const { cluster, self: from, versions, incarnation, folder } = own;
   const refuse = (code: RefusalCode, text: string): HelloRefused => {
     return { outcome: 'refused', code, text, from, cluster, versions };
   };
@@ -142,15 +157,39 @@ export function judgeHello(hello: Hello, own: Identity, isPeer: (id: string) => 
     return refuse('wrong_version', `replica ${from} speaks versions ${versions.min} to ${versions.max}, not ${theirs}`);
   }
   if (hello.to !== from) return refuse('wrong_recipient', `this is replica ${from}, not ${hello.to}`);
-  if (!isPeer(hello.from)) return refuse('unknown_replica', `replica ${from} knows no replica ${hello.from}`);
-  return { outcome: 'accepted', version, cluster, from, incarnation };
+  const refusal = hello.from === from ? 'unknown_replica' : admits(hello.from, hello.folder);
+  if (refusal !== null) return refuse(refusal, admissionText(refusal, from, hello.from));
+  return { outcome: 'accepted', version, cluster, from, incarnation, folder };
+}
+
+export type AdmissionCheck = (peer: string, folder: string | null) => Admission;
+
+/** For both logs: what `self` holds against `peer`. */
+export function admissionText(refusal: Exclude<Admission, null>, self: string, peer: string): string {
+  if (refusal === 'unknown_replica') return `replica ${self} knows no replica ${peer}`;
+  if (refusal === 'removed_replica') {
+    return `replica ${self} knows that replica ${peer} was removed from the cluster: its id is never used again`;
+  }
+  return (
+    `replica ${self} knows replica ${peer} with another data folder: its disk was wiped or replaced, so it has no vote ` +
+    `any more. Remove ${peer} from the cluster and add a new replica under a new id`
+  );
 }
 
 /** Checks an acceptance against what was dialled; null when it is as it should be. */
-export function judgeAcceptance(accepted: HelloAccepted, own: Identity, dialled: ReplicaId): RefusalCode | null {
-  if (accepted.cluster !== own.cluster) return 'wrong_cluster';
-  if (accepted.version < own.versions.min || accepted.version > own.versions.max) return 'wrong_version';
-  return accepted.from === dialled ? null : 'wrong_recipient';
+export function judgeAcceptance(
+  accepted: HelloAccepted,
+  own: Identity,
+  dialled: ReplicaId,
+  admits: AdmissionCheck,
+): { readonly code: RefusalCode; readonly text: string } | null {
+  const text = `replica ${accepted.from} of cluster ${accepted.cluster} answered`;
+  if (accepted.cluster !== own.cluster) return { code: 'wrong_cluster', text };
+  const { min, max } = own.versions;
+  if (accepted.version < min || accepted.version > max) return { code: 'wrong_version', text };
+  if (accepted.from !== dialled) return { code: 'wrong_recipient', text };
+  const refusal = admits(dialled, accepted.folder);
+  return refusal === null ? null : { code: refusal, text: admissionText(refusal, own.self, dialled) };
 }
 
 function checkedNonce(nonce: Uint8Array): Uint8Array {

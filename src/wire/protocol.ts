@@ -18,6 +18,10 @@ export const FRAME_BODY_BYTES_MAX = LIMITS.frameBytes - FRAME_HEADER_BYTES;
 export const HANDSHAKE_BODY_BYTES_MAX = LIMITS.handshakeFrameBytes - FRAME_HEADER_BYTES;
 /** `<keyspace>/<partition>` in UTF-8. */
 export const GROUP_ID_BYTES_MAX = 512;
+/** The name of a data folder in UTF-8; ours have 32. */
+export const FOLDER_CHARS_MAX = 64;
+/** In one Formation: as many as a topology may list. */
+export const FORMING_REPLICAS_MAX = 64;
 /** Entries in all messages of one frame: without it a 10 MB frame of empty entries would become 4 million objects. */
 export const FRAME_ENTRIES_MAX = 16 * LIMITS.appendEntries;
 /** The sender begins another frame here, so that one frame is never long to check and decode. */

@@ -1,5 +1,5 @@
 import type { ReplicaId } from '../../src/base/brand.js';
-import type { Envelope, FormationMessage, TransportHandlers } from '../../src/transport/transport.js';
+import type { AdmissionRefusal, Envelope, FormationMessage, TransportHandlers } from '../../src/transport/transport.js';
 
 /** Handlers that write down what they are told, and let a test wait for it. */
 export class Recorder implements TransportHandlers {
@@ -8,6 +8,10 @@ export class Recorder implements TransportHandlers {
   readonly links: string[] = [];
   readonly downReasons: string[] = [];
   readonly formations: FormationMessage[] = [];
+  /** What others held against us. */
+  readonly refusals: { by: ReplicaId; code: string; text: string }[] = [];
+  /** What we hold against others; everybody is welcome at first. */
+  verdict: (peer: string, folder: string | null) => AdmissionRefusal | null = () => null;
   private readonly waiting = new Set<() => void>();
 
   onMessages(from: ReplicaId, envelopes: readonly Envelope[]): void {
@@ -20,12 +24,13 @@ export class Recorder implements TransportHandlers {
     this.wake();
   }
 
-  admits(): null {
-    return null;
+  admits(peer: string, folder: string | null): AdmissionRefusal | null {
+    return this.verdict(peer, folder);
   }
 
-  onRefused(): void {
-    // Nothing to note.
+  onRefused(by: ReplicaId, code: string, text: string): void {
+    this.refusals.push({ by, code, text });
+    this.wake();
   }
 
   onPeerUp(peer: ReplicaId): void {

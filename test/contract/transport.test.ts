@@ -3,7 +3,7 @@ import { silentLogger } from '../../src/base/logger.js';
 import { createPrng } from '../../src/base/prng.js';
 import { createMemoryNetwork } from '../../src/transport/memory/index.js';
 import { createTcpTransport, type TcpTransport } from '../../src/transport/tcp/index.js';
-import type { TransportHandlers } from '../../src/transport/transport.js';
+import type { PeerAddress, TransportHandlers } from '../../src/transport/transport.js';
 import { transportContract } from './transport.js';
 
 const IDS = ['n1', 'n2', 'n3'] as ReplicaId[];
@@ -11,7 +11,11 @@ const queueBytesMax = 1024 * 1024;
 
 transportContract('memory', () => {
   const network = createMemoryNetwork({ queueBytesMax });
-  return Promise.resolve({ queueBytesMax, create: (self) => Promise.resolve(network.transport(self, IDS)) });
+  return Promise.resolve({
+    queueBytesMax,
+    create: (self, folder) => Promise.resolve(network.transport(self, IDS, folder)),
+    addressOf: (id) => ({ id, host: '', port: 0 }),
+  });
 });
 
 transportContract('tcp', () => {
@@ -20,13 +24,14 @@ transportContract('tcp', () => {
   let incarnation = 0;
   const peersOf = (self: ReplicaId) => {
     // Port 1 for those who do not run: nobody listens there.
-    return IDS.filter((id) => id !== self).map((id) => ({ id, host: '127.0.0.1', port: ports.get(id) ?? 1 }));
+    return IDS.filter((id) => id !== self).map(addressOf);
   };
-  const create = (self: ReplicaId): Promise<TcpTransport> => {
+  const create = (self: ReplicaId, folder: string | null): Promise<TcpTransport> => {
     const transport = createTcpTransport({
       self,
       cluster: 'contract',
       incarnation: ++incarnation,
+      folder,
       listen: { host: '127.0.0.1', port: 0 },
       peers: peersOf(self),
       logger: silentLogger,
@@ -46,5 +51,6 @@ transportContract('tcp', () => {
   };
   const ids = new Map<TcpTransport, ReplicaId>();
   const idOf = (transport: TcpTransport): ReplicaId => ids.get(transport) as ReplicaId;
-  return Promise.resolve({ queueBytesMax, create });
+  const addressOf = (id: ReplicaId): PeerAddress => ({ id, host: '127.0.0.1', port: ports.get(id) ?? 1 });
+  return Promise.resolve({ queueBytesMax, create, addressOf });
 });

@@ -1,13 +1,15 @@
 import t, { type Test } from 'tap';
 import type { GroupId, LogIndex, ReplicaId, Term } from '../../src/base/brand.js';
 import type { RaftMessage } from '../../src/engines/raft/messages.js';
-import type { Envelope, Transport } from '../../src/transport/transport.js';
+import type { Envelope, PeerAddress, Transport } from '../../src/transport/transport.js';
 import { Recorder } from './recorder.js';
 
 /** What the suite needs to run an implementation. */
 export interface TransportHarness {
   /** Makes the transport of `self` in a cluster of n1, n2 and n3; not started. Queues hold at most `queueBytesMax`. */
-  create(self: ReplicaId): Promise<Transport>;
+  create(self: ReplicaId, folder: string | null): Promise<Transport>;
+  /** Where `self` listens. */
+  addressOf(self: ReplicaId): PeerAddress;
   readonly queueBytesMax: number;
 }
 
@@ -40,8 +42,13 @@ interface Member {
 
 /** Runs the contract of src/transport/transport.ts against one implementation. */
 export function transportContract(name: string, open: () => Promise<TransportHarness>): void {
-  const start = async (harness: TransportHarness, id: ReplicaId): Promise<Member> => {
-    const member = { transport: await harness.create(id), recorder: new Recorder() };
+  const start = async (
+    harness: TransportHarness,
+    id: ReplicaId,
+    folder: string | null = null,
+    recorder = new Recorder(),
+  ): Promise<Member> => {
+    const member = { transport: await harness.create(id, folder), recorder };
     await member.transport.start(member.recorder);
     return member;
   };
@@ -185,5 +192,99 @@ export function transportContract(name: string, open: () => Promise<TransportHar
     const { a } = await pair(t);
     t.throws(() => a.transport.send(N2, [ping(N2, N1, 1)]), { name: 'InvariantViolation' });
     t.throws(() => a.transport.send(N2, [ping(N1, N3, 1)]), { name: 'InvariantViolation' });
+  });
+
+  /** n1 with folder A, which judges as `verdict` says, and n2 with folder B; started, not connected. */
+  const strangers = async (t: Test, verdict: Recorder['verdict']): Promise<[TransportHarness, Member, Member]> => {
+    const harness = await open();
+    const recorder = new Recorder();
+    recorder.verdict = verdict;
+    const a = await start(harness, N1, 'A', recorder);
+    const b = await start(harness, N2, 'B');
+    t.teardown(async () => {
+      await a.transport.close();
+      await b.transport.close();
+    });
+    return [harness, a, b];
+  };
+
+  t.test(`${name}: both sides name their data folders (raft.md M4)`, async (t) => {
+    const seen: unknown[] = [];
+    const [, a, b] = await strangers(t, (peer, folder) => {
+      seen.push([peer, folder]);
+      return null;
+    });
+    await a.recorder.until(() => a.transport.isUp(N2));
+    await b.recorder.until(() => b.transport.isUp(N1));
+    t.strictSame(seen[0], ['n2', 'B'], 'asked before anything else is heard');
+    t.equal(a.transport.folderOf(N2), 'B');
+    t.equal(b.transport.folderOf(N1), 'A');
+    t.equal(a.transport.folderOf(N3), null);
+  });
+
+  for (const code of ['unknown_replica', 'removed_replica', 'foreign_folder'] as const) {
+    t.test(`${name}: ${code}: no message in either direction, and both sides know why (raft.md M4, M5)`, async (t) => {
+      const [, a, b] = await strangers(t, () => code);
+      await b.recorder.until(() => b.recorder.refusals.length > 0);
+      t.match(b.recorder.refusals[0], { by: 'n1', code, text: /n1.*n2/ });
+      t.notOk(a.transport.isUp(N2));
+      t.notOk(b.transport.isUp(N1));
+      t.notOk(a.transport.send(N2, [ping(N1, N2, 1)]));
+      t.notOk(b.transport.send(N1, [ping(N2, N1, 1)]));
+      t.strictSame([...a.recorder.links, ...b.recorder.links], []);
+      t.ok((b.transport.status()[0]?.closedBy[code] ?? 0) > 0, 'counted');
+    });
+  }
+
+  t.test(`${name}: a refused peer comes in as soon as the reason is gone, not after a pause`, async (t) => {
+    let verdict: 'foreign_folder' | null = 'foreign_folder';
+    const [harness, a, b] = await strangers(t, () => verdict);
+    await b.recorder.until(() => b.recorder.refusals.length > 0);
+    verdict = null;
+    a.transport.setPeers([harness.addressOf(N2)]);
+    await a.recorder.until(() => a.transport.isUp(N2));
+    await b.recorder.until(() => b.transport.isUp(N1));
+    t.ok(b.transport.send(N1, [ping(N2, N1, 1)]));
+    await a.recorder.until(() => a.recorder.frames.length === 1);
+  });
+
+  t.test(`${name}: setPeers cuts whoever may not take part any more (raft.md M5)`, async (t) => {
+    const { harness, a, b } = await pair(t);
+    a.recorder.verdict = (peer) => (peer === 'n2' ? 'removed_replica' : null);
+    a.transport.setPeers([harness.addressOf(N2)]);
+    await b.recorder.until(() => b.recorder.refusals.length > 0);
+    t.match(b.recorder.refusals[0], { by: 'n1', code: 'removed_replica' });
+    t.notOk(a.transport.isUp(N2));
+    t.notOk(b.transport.isUp(N1));
+    a.transport.setPeers([]);
+    t.strictSame(a.transport.status(), []);
+    t.equal(a.transport.folderOf(N2), null);
+  });
+
+  t.test(`${name}: a replica that comes back with another folder is asked for it anew`, async (t) => {
+    const [harness, a, b] = await strangers(t, (_, folder) => (folder === 'B' ? null : 'foreign_folder'));
+    await a.recorder.until(() => a.transport.isUp(N2));
+    await b.transport.close();
+    const again = await start(harness, N2, 'C');
+    t.teardown(() => again.transport.close());
+    await again.recorder.until(() => again.recorder.refusals.length > 0);
+    await a.recorder.until(() => a.recorder.links.includes('down n2'));
+    t.notOk(a.transport.isUp(N2));
+    t.notOk(again.transport.isUp(N1));
+  });
+
+  t.test(`${name}: formations travel between peers, whole and in order with everything else`, async (t) => {
+    const { a, b } = await pair(t);
+    const replicas = [
+      { id: N1, folder: 'A' },
+      { id: N2, folder: null },
+    ];
+    const message = { from: N1, to: N2, replicas, prepared: true, formed: false };
+    t.ok(a.transport.sendFormation(message));
+    t.ok(a.transport.sendFormation({ ...message, replicas: [], formed: true }));
+    await b.recorder.until(() => b.recorder.formations.length === 2);
+    t.match(b.recorder.formations, [message, { ...message, replicas: [], formed: true }]);
+    t.strictSame(b.recorder.frames, []);
+    t.notOk(a.transport.sendFormation({ ...message, to: N3 }), 'lost: nobody is there');
   });
 }

@@ -2,7 +2,14 @@ import type { Socket } from 'node:net';
 import { assertDefined } from '../../base/assert.js';
 import type { ReplicaId } from '../../base/brand.js';
 import { decodeFrame, encodePong, type DecodedFrame } from '../../wire/codec.js';
-import { decodeHello, encodeAnswer, judgeHello, type Hello, type HelloAnswer } from '../../wire/handshake.js';
+import {
+  admissionText,
+  decodeHello,
+  encodeAnswer,
+  judgeHello,
+  type Hello,
+  type HelloAnswer,
+} from '../../wire/handshake.js';
 import { FRAME_BODY_BYTES_MAX, FRAME_HEADER_BYTES } from '../../wire/protocol.js';
 import { LinkCounters } from '../link-counters.js';
 import { Connection } from './connection.js';
@@ -17,6 +24,7 @@ interface Inbound {
   /** null until the handshake is done. */
   peer: ReplicaId | null;
   incarnation: number;
+  folder: string | null;
   /** receivedBytes that the last pong acknowledged. */
   acknowledgedBytes: number;
 }
@@ -43,7 +51,7 @@ export class InboundLinks {
       onClosed: (reason, detail) => this.onClosed(inbound, reason, detail),
     });
     const remote = `${socket.remoteAddress ?? '?'}:${socket.remotePort ?? 0}`;
-    const inbound: Inbound = { connection, remote, peer: null, incarnation: 0, acknowledgedBytes: 0 };
+    const inbound: Inbound = { connection, remote, peer: null, incarnation: 0, folder: null, acknowledgedBytes: 0 };
     this.open.add(inbound);
     if (this.open.size - this.byPeer.size > STRANGERS_MAX) {
       connection.close('too_many_strangers', `more than ${STRANGERS_MAX} connections without a handshake`);
@@ -63,9 +71,13 @@ export class InboundLinks {
     }
   }
 
-  /** Cuts what a peer that left the topology has open. */
-  drop(peer: ReplicaId): void {
-    this.byPeer.get(peer)?.connection.close('removed', 'the peer was removed');
+  /** Cuts whoever would not be let in any more. */
+  recheck(): void {
+    const { handlers, identity } = this.context;
+    for (const [peer, { connection, folder }] of this.byPeer) {
+      const refusal = handlers.admits(peer, folder);
+      if (refusal !== null) connection.close(refusal, admissionText(refusal, identity.self, peer));
+    }
   }
 
   stop(): void {
@@ -100,15 +112,17 @@ export class InboundLinks {
     this.byPeer.set(peer, inbound);
     inbound.peer = peer;
     inbound.incarnation = hello.incarnation;
+    inbound.folder = hello.folder;
     connection.established = true;
     connection.decoder.bodyBytesMax = FRAME_BODY_BYTES_MAX;
     connection.socket.write(frame);
+    this.context.onFolder(peer, hello.folder);
     this.context.onPeerSeen(peer);
   }
 
   private judge(hello: Hello): HelloAnswer {
-    const { identity } = this.context;
-    const answer = judgeHello(hello, identity, (id) => this.context.isPeer(id));
+    const { handlers, identity } = this.context;
+    const answer = judgeHello(hello, identity, (peer, folder) => handlers.admits(peer, folder));
     if (answer.outcome === 'refused') return answer;
     const current = this.byPeer.get(hello.from as ReplicaId);
     if (current === undefined || hello.incarnation >= current.incarnation) return answer;
@@ -140,7 +154,9 @@ export class InboundLinks {
     }
     counters.receivedFrames++;
     counters.receivedBytes += FRAME_HEADER_BYTES + body.length;
-    if (frame.envelopes.length > 0) this.context.handlers.onMessages(peer, frame.envelopes);
+    const { handlers, identity } = this.context;
+    if (frame.formation !== null) handlers.onFormation({ from: peer, to: identity.self, ...frame.formation });
+    if (frame.envelopes.length > 0) handlers.onMessages(peer, frame.envelopes);
   }
 
   private onClosed(inbound: Inbound, reason: string, detail: string): void {

@@ -35,6 +35,8 @@ class TcpLinks implements TcpTransport {
   private readonly timings: LinkTimings;
   private readonly counters = new Map<ReplicaId, LinkCounters>();
   private readonly outbound = new Map<ReplicaId, OutboundLink>();
+  /** Of every peer that was let in. */
+  private readonly folders = new Map<ReplicaId, string | null>();
   private peers: ReadonlyMap<ReplicaId, TcpPeer>;
   private running: { context: LinkContext; inbound: InboundLinks; server: Server; ticker: NodeJS.Timeout } | null =
     null;
@@ -69,12 +71,13 @@ class TcpLinks implements TcpTransport {
     return this.outbound.get(to)?.send(envelopes) ?? false;
   }
 
-  sendFormation(_message: FormationMessage): boolean {
-    return false;
+  sendFormation(message: FormationMessage): boolean {
+    assert(message.from === this.options.self, 'messages go from this replica');
+    return this.outbound.get(message.to)?.sendFormation(message) ?? false;
   }
 
-  folderOf(_peer: ReplicaId): string | null {
-    return null;
+  folderOf(peer: ReplicaId): string | null {
+    return this.folders.get(peer) ?? null;
   }
 
   isUp(peer: ReplicaId): boolean {
@@ -99,6 +102,7 @@ class TcpLinks implements TcpTransport {
     this.peers = this.byId(peers);
     if (this.running === null) return;
     const { context, inbound } = this.running;
+    inbound.recheck();
     for (const [id, link] of this.outbound) {
       const peer = this.peers.get(id);
       if (peer !== undefined) {
@@ -107,9 +111,10 @@ class TcpLinks implements TcpTransport {
       }
       this.outbound.delete(id);
       void link.stop(CLOSE_GRACE_MS);
-      inbound.drop(id);
+      this.folders.delete(id);
       this.counters.delete(id);
     }
+    for (const link of this.outbound.values()) link.recheck();
     this.dialMissing(context);
   }
 
@@ -129,9 +134,9 @@ class TcpLinks implements TcpTransport {
   }
 
   private contextFor(handlers: TransportHandlers): LinkContext {
-    const { self, cluster, incarnation, prng, logger } = this.options;
+    const { self, cluster, incarnation, folder = null, prng, logger } = this.options;
     return {
-      identity: { self, cluster, incarnation, versions: this.options.versions ?? PROTOCOL_VERSIONS },
+      identity: { self, cluster, incarnation, folder, versions: this.options.versions ?? PROTOCOL_VERSIONS },
       timings: this.timings,
       prng: prng.fork('links'),
       log: new ReasonLog(logger, this.options.clock ?? systemClock),
@@ -139,6 +144,7 @@ class TcpLinks implements TcpTransport {
       handlers,
       isPeer: (id) => this.peers.has(id as ReplicaId),
       onPeerSeen: (peer) => this.outbound.get(peer)?.nudge(),
+      onFolder: (peer, name) => this.folders.set(peer, name),
     };
   }
 

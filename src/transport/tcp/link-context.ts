@@ -13,7 +13,10 @@ export interface LinkContext {
   readonly log: ReasonLog;
   readonly queueBytesMax: number;
   readonly handlers: TransportHandlers;
+  /** True for those that are dialled: what is counted per peer. */
   isPeer(id: string): boolean;
-  /** A peer has reached us: it is worth dialling it now. */
+  /** A peer has reached us, and was let in: it is worth dialling it now. */
   onPeerSeen(peer: ReplicaId): void;
+  /** A peer was let in, or has let us in, and named its folder. */
+  onFolder(peer: ReplicaId, folder: string | null): void;
 }

@@ -1,8 +1,16 @@
 import { randomBytes } from 'node:crypto';
 import { connect } from 'node:net';
 import { assert } from '../../base/assert.js';
-import { encodeFrames, encodePing, decodeFrame, WireError, type EncodedFrames } from '../../wire/codec.js';
-import { decodeAnswer, encodeHello, judgeAcceptance, type HelloAnswer } from '../../wire/handshake.js';
+import {
+  decodeFrame,
+  encodeFormation,
+  encodeFrames,
+  encodePing,
+  WireError,
+  type EncodedFrames,
+  type WireFormation,
+} from '../../wire/codec.js';
+import { admissionText, decodeAnswer, encodeHello, judgeAcceptance, type HelloAnswer } from '../../wire/handshake.js';
 import { NONCE_BYTES } from '../../wire/protocol.js';
 import type { LinkCounters } from '../link-counters.js';
 import type { Envelope } from '../transport.js';
@@ -13,7 +21,13 @@ import type { TcpPeer } from './options.js';
 /** Reasons that the restart of a peer brings along. */
 const PASSING: ReadonlySet<string> = new Set(['unreachable', 'closed_by_peer', 'connection_lost']);
 /** Refusals that only an operator can end: knocking at the door every 2 s would only fill both logs. */
-const LASTING_REFUSALS: ReadonlySet<string> = new Set(['wrong_cluster', 'wrong_version']);
+const LASTING_REFUSALS: ReadonlySet<string> = new Set([
+  'wrong_cluster',
+  'wrong_version',
+  'unknown_replica',
+  'removed_replica',
+  'foreign_folder',
+]);
 
 /**
  * The connection that this replica dials to one peer, and on which it sends. It dials again for ever, with a pause that
@@ -26,8 +40,10 @@ export class OutboundLink {
   private connection: Connection | null = null;
   private retryTimer: NodeJS.Timeout | null = null;
   private pauseMs: number;
-  /** Set while a lasting refusal holds: then nothing shortens the pause. */
+  /** Set while a lasting refusal holds. */
   private refused = false;
+  /** As the peer named it when it let us in. */
+  private folder: string | null = null;
   private stopped = false;
   private everUp = false;
   private nonce: Buffer = Buffer.alloc(0);
@@ -73,6 +89,16 @@ export class OutboundLink {
     return true;
   }
 
+  sendFormation(formation: WireFormation): boolean {
+    const { connection } = this;
+    if (!this.isUp || connection === null || this.queuedBytes >= this.context.queueBytesMax) return false;
+    const frame = encodeFormation(formation);
+    this.write(connection, [frame]);
+    this.counters.sentFrames++;
+    this.counters.sentBytes += frame.length;
+    return true;
+  }
+
   /** Once per ping interval. */
   tick(): void {
     const { connection } = this;
@@ -84,11 +110,22 @@ export class OutboundLink {
     this.sentSinceTick = false;
   }
 
-  /** Something tells that the peer is there: dial now rather than after the pause. */
+  /**
+   * Dial now rather than after the pause: the peer has reached us, or what one of us knows has changed, so that even a
+   * lasting refusal may be over.
+   */
   nudge(): void {
-    if (this.retryTimer === null || this.refused || this.stopped) return;
+    if (this.retryTimer === null || this.stopped) return;
     clearTimeout(this.retryTimer);
     this.dial();
+  }
+
+  /** What we know of the peer has changed: cuts a link that would not be made any more, tries again one that was not. */
+  recheck(): void {
+    const { handlers, identity } = this.context;
+    const refusal = this.isUp ? handlers.admits(this.peer.id, this.folder) : null;
+    if (refusal !== null) this.connection?.close(refusal, admissionText(refusal, identity.self, this.peer.id));
+    else if (this.refused) this.nudge();
   }
 
   /** The peer's address changed (topology, membership). */
@@ -127,9 +164,9 @@ export class OutboundLink {
   }
 
   private hello(): Buffer {
-    const { versions, cluster, self, incarnation } = this.context.identity;
+    const { versions, cluster, self, incarnation, folder } = this.context.identity;
     this.nonce = randomBytes(NONCE_BYTES);
-    return encodeHello({ versions, cluster, from: self, to: this.peer.id, incarnation, nonce: this.nonce });
+    return encodeHello({ versions, cluster, from: self, to: this.peer.id, incarnation, nonce: this.nonce, folder });
   }
 
   private onAnswer(connection: Connection, body: Buffer): void {
@@ -140,28 +177,34 @@ export class OutboundLink {
       connection.fail(error);
       return;
     }
+    const { handlers, identity } = this.context;
     if (answer.outcome === 'refused') {
       connection.close(answer.code, answer.text);
+      if (LASTING_REFUSALS.has(answer.code)) handlers.onRefused(this.peer.id, answer.code, answer.text);
       return;
     }
-    const wrong = judgeAcceptance(answer, this.context.identity, this.peer.id);
+    const admits = (peer: string, folder: string | null) => handlers.admits(peer, folder);
+    const wrong = judgeAcceptance(answer, identity, this.peer.id, admits);
     if (wrong !== null) {
-      connection.close(wrong, `replica ${answer.from} of cluster ${answer.cluster} answered`);
+      connection.close(wrong.code, wrong.text);
       return;
     }
     connection.established = true;
     this.refused = false;
+    this.folder = answer.folder;
+    this.context.onFolder(this.peer.id, answer.folder);
     if (this.everUp) this.counters.reconnects++;
     this.everUp = true;
     this.context.log.info('peer_connected', { peer: this.peer.id, address: this.address, version: answer.version });
-    this.context.handlers.onPeerUp(this.peer.id);
+    handlers.onPeerUp(this.peer.id);
   }
 
   /** The acceptor sends pongs only; that bytes arrived is all that matters, and the connection has noted it. */
   private onPeerFrame(connection: Connection, body: Buffer): void {
     try {
-      const { envelopes } = decodeFrame(body, { from: this.peer.id, to: this.context.identity.self });
-      if (envelopes.length > 0) throw new WireError('protocol_violation', 'messages from an acceptor');
+      const { envelopes, formation } = decodeFrame(body, { from: this.peer.id, to: this.context.identity.self });
+      if (envelopes.length > 0 || formation !== null)
+        throw new WireError('protocol_violation', 'messages from an acceptor');
       // Only now: a peer that accepts and then closes each time must not be dialled fifty times a second.
       this.pauseMs = this.context.timings.reconnectMinMs;
     } catch (error) {

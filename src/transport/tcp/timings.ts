@@ -11,7 +11,7 @@ export interface LinkTimings {
   /** First pause before the next attempt to connect; doubles, with jitter, up to `reconnectMaxMs`. */
   readonly reconnectMinMs: number;
   readonly reconnectMaxMs: number;
-  /** Pause after the refusals wrong_cluster and wrong_version, which only an operator can end. */
+  /** Pause after a refusal that only an operator can end: another cluster or version, a removed id, a lost disk. */
   readonly refusedRetryMs: number;
 }
 

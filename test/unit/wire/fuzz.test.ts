@@ -2,8 +2,9 @@ import * as fc from 'fast-check';
 import t from 'tap';
 import { crc32 } from 'node:zlib';
 import { writeFrameHeader } from '../../../native-like/frame-scan/index.js';
+import { replicaId } from '../../../src/base/brand.js';
 import { createPrng, type Prng } from '../../../src/base/prng.js';
-import { decodeFrame, encodeFrames, encodePing, WireError } from '../../../src/wire/codec.js';
+import { decodeFrame, encodeFormation, encodeFrames, encodePing, WireError } from '../../../src/wire/codec.js';
 import { FrameDecoder } from '../../../src/wire/frame-decoder.js';
 import { decodeAnswer, decodeHello, encodeAnswer, encodeHello } from '../../../src/wire/handshake.js';
 import { FRAME_BODY_BYTES_MAX } from '../../../src/wire/protocol.js';
@@ -17,14 +18,19 @@ const SEED = 20_240_607;
 Error.stackTraceLimit = 0;
 
 const nonce = new Uint8Array(16);
+const formation = (count: number) =>
+  Array.from({ length: count }, (_, at) => ({ id: replicaId(`n${at}`), folder: at % 3 === 0 ? null : `folder${at}` }));
 const versions = { min: 1, max: 1 };
 const corpus: Buffer[] = [
   ...fc.sample(anyEnvelopes, { numRuns: 200, seed: SEED }).map((list) => Buffer.concat(encodeFrames(list).buffers)),
   Buffer.concat(encodeFrames([heartbeat(1), heartbeat(2)]).buffers),
   Buffer.concat(encodeFrames([appendOf([{ payload: Buffer.from('x') }, { payload: Buffer.from('yy') }])]).buffers),
   encodePing(1),
-  encodeHello({ versions, cluster: 'demo', from: 'n1', to: 'n2', incarnation: 1, nonce }),
-  encodeAnswer({ outcome: 'accepted', version: 1, cluster: 'demo', from: 'n2', incarnation: 1 }, nonce),
+  encodeFormation({ replicas: [], prepared: false, formed: false }),
+  encodeFormation({ replicas: formation(3), prepared: true, formed: false }),
+  encodeFormation({ replicas: formation(12), prepared: true, formed: true }),
+  encodeHello({ versions, cluster: 'demo', from: 'n1', to: 'n2', incarnation: 1, nonce, folder: 'f1' }),
+  encodeAnswer({ outcome: 'accepted', version: 1, cluster: 'demo', from: 'n2', incarnation: 1, folder: 'f2' }, nonce),
   encodeAnswer({ outcome: 'refused', code: 'wrong_cluster', text: 'no', from: 'n2', cluster: 'x', versions }, nonce),
 ].filter((frame) => frame.length < 600);
 

@@ -33,7 +33,7 @@ t.test('who is refused, and how both sides know', async (t) => {
 t.test('after a refusal that only an operator can end, the dialler waits', async (t) => {
   const refused = { outcome: 'refused', text: 'no', from: 'n2', cluster: 'x', versions: { min: 1, max: 1 } } as const;
   const lasting = await rawListener(t, { ...refused, code: 'wrong_cluster' });
-  const passing = await rawListener(t, { ...refused, code: 'unknown_replica' });
+  const passing = await rawListener(t, { ...refused, code: 'duplicate_replica' });
   const n3 = 'n3' as ReplicaId;
   await node(t, N1, { peers: [at(lasting.port, N2), at(passing.port, n3)] });
   await eventually('the other one is dialled often', () => passing.hellos.length >= 5);
@@ -41,15 +41,36 @@ t.test('after a refusal that only an operator can end, the dialler waits', async
   await eventually('tried again', () => lasting.hellos.length === 2);
 });
 
+t.test('a replica whose id or disk is not welcome waits as long, and comes at once when it is called', async (t) => {
+  const a = await node(t, N1, { folder: 'A' });
+  for (const code of ['unknown_replica', 'removed_replica', 'foreign_folder'] as const) {
+    const timings = { ...FAST, refusedRetryMs: 60_000 };
+    a.recorder.verdict = () => code;
+    const b = await node(t, N2, { peers: [at(a.port, N1)], folder: 'B', timings });
+    await b.recorder.until(() => b.recorder.refusals.length === 1);
+    t.match(b.recorder.refusals[0], { by: 'n1', code, text: /replica n1 .*replica n2/ });
+    t.match(b.log.find(({ event }) => event === 'peer_connection_closed')?.fields, { peer: 'n1', reason: code });
+    t.match(a.log.findLast(({ event }) => event === 'peer_refused')?.fields, { reason: code, from: 'n2', to: 'n1' });
+    a.recorder.verdict = () => null;
+    a.transport.setPeers([at(b.port, N2)]);
+    await b.recorder.until(() => b.transport.isUp(N1));
+    t.equal(b.recorder.refusals.length, 1, `${code}: nobody knocked meanwhile`);
+    await b.transport.close();
+    a.transport.setPeers([]);
+  }
+});
+
 t.test('an answer from somebody else is not believed', async (t) => {
   const answers: [string, HelloAnswer][] = [
     ['wrong_cluster', { ...ACCEPTED, cluster: 'other' }],
     ['wrong_recipient', { ...ACCEPTED, from: 'n5' }],
     ['wrong_version', { ...ACCEPTED, version: 2 }],
+    ['foreign_folder', { ...ACCEPTED, folder: 'another' }],
   ];
   for (const [reason, answer] of answers) {
     const listener = await rawListener(t, answer);
     const a = await node(t, N1, { peers: [at(listener.port, N2)] });
+    a.recorder.verdict = (_, folder) => (folder === null ? null : 'foreign_folder');
     await eventually(reason, () => (a.transport.status()[0]?.closedBy[reason] ?? 0) > 0);
     t.strictSame(a.recorder.links, [], reason);
     await a.transport.close();

@@ -61,6 +61,8 @@ export async function node(t: Test, self: ReplicaId, options: Partial<TcpTranspo
     ...options,
   });
   const recorder = new Recorder();
+  // As a replica does: whoever is not listed is not known.
+  recorder.verdict = (peer) => (transport.status().some(({ peer: id }) => id === peer) ? null : 'unknown_replica');
   await transport.start(recorder);
   t.teardown(() => transport.close());
   return { transport, recorder, log, port: transport.address?.port ?? 0 };
@@ -86,6 +88,7 @@ export const HELLO: Hello = {
   to: 'n1',
   incarnation: 10,
   nonce: NONCE,
+  folder: null,
 };
 
 /** A socket that speaks the protocol by hand. Everything that arrives is in `bodies`; `closed` tells the end. */
@@ -165,7 +168,14 @@ export async function rawListener(
   return { port: typeof address === 'object' && address !== null ? address.port : 0, accepted, hellos, server };
 }
 
-export const ACCEPTED: HelloAccepted = { outcome: 'accepted', version: 1, cluster: 'demo', from: 'n2', incarnation: 1 };
+export const ACCEPTED: HelloAccepted = {
+  outcome: 'accepted',
+  version: 1,
+  cluster: 'demo',
+  from: 'n2',
+  incarnation: 1,
+  folder: null,
+};
 
 export function heartbeat(from: ReplicaId, to: ReplicaId, readRound: number): Envelope {
   const numbers = { term: 1 as Term, commit: 0 as LogIndex, readRound };
