@@ -21,3 +21,12 @@ export const systemScheduler: Scheduler = {
     return () => clearTimeout(timer);
   },
 };
+
+/** As systemScheduler, for work that nobody waits for: a process need not live on for it. */
+export const backgroundScheduler: Scheduler = {
+  ...systemScheduler,
+  after: (delayMs, task) => {
+    const timer = setTimeout(task, delayMs).unref();
+    return () => clearTimeout(timer);
+  },
+};

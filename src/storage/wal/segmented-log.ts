@@ -2,7 +2,7 @@ import { assert, assertDefined } from '../../base/assert.js';
 import type { GroupId, LogIndex, Term } from '../../base/brand.js';
 import { systemClock, type Clock } from '../../base/clock.js';
 import { KvorumError } from '../../base/errors/error.js';
-import { systemScheduler, type Scheduler } from '../../base/scheduler.js';
+import { backgroundScheduler, type Scheduler } from '../../base/scheduler.js';
 import { VERSION } from '../../version.js';
 import { errorCode, syncDir, type File, type FileSystem } from '../file-system.js';
 import type { Log, LogRecord, RecoveredGroup, RecoveryReport, StorageIdentity } from '../storage.js';
@@ -23,7 +23,7 @@ export interface LogOptions {
   /** False: never wait for the disk. An acknowledged write may then be lost with the power. */
   readonly fsync: boolean;
   readonly preallocateBytes?: number;
-  /** A sync mark is written after this much silence, so that damage to the last batch can be told from a torn write. */
+  /** A sync mark is written after this much silence (at most twice as much), so that damage to the last batch can be told from a torn write. */
   readonly idleMarkMs?: number;
   readonly clock?: Clock;
   readonly scheduler?: Scheduler;
@@ -75,7 +75,7 @@ export class SegmentedLog implements Log {
   #closed = false;
   /** Set while the silence that a mark waits for is being watched. */
   #stopMarkTimer: (() => void) | null = null;
-  #idleSinceMs = 0;
+  #disturbed = false;
   #endsWithMark = false;
   #idleWaiters: (() => void)[] = [];
 
@@ -132,7 +132,7 @@ export class SegmentedLog implements Log {
     assert(options.segmentBytes > 0, 'a segment has a size');
     this.#options = options;
     this.#clock = options.clock ?? systemClock;
-    this.#scheduler = options.scheduler ?? systemScheduler;
+    this.#scheduler = options.scheduler ?? backgroundScheduler;
     this.report = report;
     this.#current = current;
     this.#lastSeq = state.lastSeq;
@@ -351,20 +351,16 @@ export class SegmentedLog implements Log {
     for (const resolve of waiters) resolve();
     if (this.#failed !== null) return;
     if (this.#endsWithMark || this.#closed || this.#durableSeq < this.#lastSeq) return;
-    this.#idleSinceMs = this.#clock.monotonicMs();
-    if (this.#stopMarkTimer === null) this.#watchSilence(this.#idleMarkMs);
+    if (this.#stopMarkTimer === null) this.#watchSilence();
+    else this.#disturbed = true;
   }
 
-  get #idleMarkMs(): number {
-    return this.#options.idleMarkMs ?? IDLE_MARK_MS;
-  }
-
-  /** One timer that is set again when it was too early costs less than one that every append moves. */
-  #watchSilence(waitMs: number): void {
-    this.#stopMarkTimer = this.#scheduler.after(waitMs, () => {
-      const leftMs = this.#idleSinceMs + this.#idleMarkMs - this.#clock.monotonicMs();
+  /** A timer that begins again when there was work meanwhile costs less than one that every append moves. */
+  #watchSilence(): void {
+    this.#disturbed = false;
+    this.#stopMarkTimer = this.#scheduler.after(this.#options.idleMarkMs ?? IDLE_MARK_MS, () => {
       this.#stopMarkTimer = null;
-      if (leftMs > 0) this.#watchSilence(leftMs);
+      if (this.#disturbed) this.#watchSilence();
       else this.#onSilence();
     });
   }
