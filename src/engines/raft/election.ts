@@ -1,14 +1,18 @@
 import { assert } from '../../base/assert.js';
 import type { Term } from '../../base/brand.js';
 import type { VoteRequest, VoteResponse } from './messages.js';
-import { isVoter, voteResult } from './quorum.js';
+import { allVoters, isVoter, voteResult } from './quorum.js';
 import { becomeCandidate, becomeFollower, becomeLeader, becomePreCandidate } from './role.js';
 import { send } from './send.js';
-import { diskStalled, type RaftState } from './state.js';
+import { diskStalled, membershipOf, type RaftState } from './state.js';
 
-/** raft.md E6, R7, C4: who must not stand for election. */
+/**
+ * raft.md E6, R7, C4: who must not stand for election. Learners do not, nor who was removed; a voter of the old set does
+ * while a change is under way, because the old set may be all that is left to finish it.
+ */
 export function mayCampaign(state: RaftState): boolean {
-  return state.role !== 'leader' && state.installing === null && !state.logLost && !diskStalled(state);
+  if (state.role === 'leader' || !isVoter(membershipOf(state), state.self)) return false;
+  return state.installing === null && !state.logLost && !diskStalled(state);
 }
 
 /** The election timeout has passed: first ask whether we could win (pre-vote, Raft thesis §9.6). */
@@ -27,7 +31,7 @@ export function campaign(state: RaftState, transfer: boolean): void {
 
 function requestVotes(state: RaftState, term: Term, preVote: boolean, transfer: boolean): void {
   const { lastIndex, lastTerm } = state.log;
-  for (const to of state.membership.voters) {
+  for (const to of allVoters(membershipOf(state))) {
     if (to === state.self) continue;
     send(state, { type: 'voteRequest', from: state.self, to, term, preVote, lastIndex, lastTerm, transfer });
   }
@@ -52,7 +56,14 @@ export function ignoresVoteRequest(state: RaftState, message: VoteRequest): bool
   return state.tick < state.voteHoldUntilTick || leaderIsAlive(state);
 }
 
-/** `message.term` is ours, or a future one in a pre-vote. */
+/**
+ * `message.term` is ours, or a future one in a pre-vote.
+ *
+ * E5: whoever is asked votes, also a learner and a replica that knows of no membership at all: the candidate may have a
+ * newer one that makes it a voter, and might not win without it. A vote is counted only by a candidate whose membership
+ * lists the voter, and a replica becomes a voter only after it holds the log (M6) with the disk that its votes are on. One
+ * that came back with another disk is kept out where links begin: the handshake refuses foreign data folders (M4).
+ */
 export function onVoteRequest(state: RaftState, message: VoteRequest): void {
   const granted = !state.logLost && canVoteFor(state, message) && isUpToDate(state, message);
   if (granted && !message.preVote) {
@@ -89,7 +100,7 @@ function respondToVote(state: RaftState, request: VoteRequest, granted: boolean,
 }
 
 export function onVoteResponse(state: RaftState, message: VoteResponse): void {
-  if (!isVoter(state.membership, message.from)) return; // E7
+  if (!isVoter(membershipOf(state), message.from)) return; // E7
   // E7: only answers to what we are asking now. A granted pre-vote carries the term that we asked for (E2).
   if (message.preVote) {
     if (state.role !== 'pre-candidate' || (message.granted && message.term !== state.term + 1)) return;
@@ -99,7 +110,7 @@ export function onVoteResponse(state: RaftState, message: VoteResponse): void {
 }
 
 function tally(state: RaftState): void {
-  const result = voteResult(state.membership, state.votes);
+  const result = voteResult(membershipOf(state), state.votes);
   if (result === 'pending') return;
   if (result === 'lost') becomeFollower(state, state.term, null);
   else if (state.role === 'pre-candidate') campaign(state, false);

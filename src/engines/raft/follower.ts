@@ -1,7 +1,9 @@
 import { assert } from '../../base/assert.js';
 import { indexAfter, type LogIndex, type ReplicaId } from '../../base/brand.js';
 import { commitTo } from './commit.js';
+import { readMembership } from './membership-rules.js';
 import type { AppendRequest, Entry, Heartbeat } from './messages.js';
+import { placeMembership } from './placement.js';
 import { becomeFollower, setLeader } from './role.js';
 import { send } from './send.js';
 import type { RaftState } from './state.js';
@@ -19,7 +21,7 @@ export function followLeader(state: RaftState, from: ReplicaId): void {
 export function onAppendRequest(state: RaftState, message: AppendRequest): void {
   followLeader(state, message.from);
   if (state.installing !== null || state.logLost) return;
-  if (!isContiguous(message)) return; // A7: never into the log, and nothing to vouch for.
+  if (!isContiguous(message) || !isReadable(state, message)) return; // A7: never into the log, and nothing to vouch for.
   if (message.prevIndex < state.commit) {
     // Everything committed equals the leader's; tell it to go on from there.
     respond(state, message, state.commit);
@@ -46,9 +48,14 @@ function isContiguous(message: AppendRequest): boolean {
   return true;
 }
 
+/** A membership that we cannot read we cannot follow (M2). */
+function isReadable({ options }: RaftState, { entries }: AppendRequest): boolean {
+  return entries.every(({ kind, payload }) => kind !== 'membership' || readMembership(options.codec, payload) !== null);
+}
+
 /** A1: truncates only at a real conflict; what we hold already, and what lies beyond the request, stays. */
 function appendEntries(state: RaftState, entries: readonly Entry[]): void {
-  const { log, persistence } = state;
+  const { log, persistence, memberships } = state;
   let at = 0;
   for (const entry of entries) {
     const term = log.termOf(entry.index);
@@ -57,11 +64,15 @@ function appendEntries(state: RaftState, entries: readonly Entry[]): void {
       assert(entry.index > state.commit, `a committed entry (${entry.index}) conflicts with the leader's`);
       log.truncateFrom(entry.index);
       persistence.onTruncated(entry.index);
+      if (memberships.truncateFrom(entry.index)) persistence.markMemberships(); // M2: in force is the one before.
       break;
     }
     at++;
   }
-  for (const entry of at === 0 ? entries : entries.slice(at)) log.append(entry);
+  for (const entry of at === 0 ? entries : entries.slice(at)) {
+    log.append(entry);
+    if (entry.kind === 'membership') placeMembership(state, entry);
+  }
 }
 
 function respond(state: RaftState, { from }: AppendRequest, index: LogIndex): void {

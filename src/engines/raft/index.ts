@@ -2,16 +2,19 @@ import { assert, unreachable } from '../../base/assert.js';
 import type { LogIndex } from '../../base/brand.js';
 import type { EngineStatus } from '../engine.js';
 import { advanceCommit } from './commit.js';
+import { requestChange } from './change.js';
 import { onSelfVotePersisted } from './election.js';
 import type { HardState, RaftEffects, RaftEvent, RaftOptions } from './events.js';
 import { checkInvariants, createInvariantMemory } from './invariants.js';
+import type { PlacedMembership } from './membership.js';
 import { propose } from './proposals.js';
+import { isVoter } from './quorum.js';
 import type { Raft } from './raft.js';
 import { flushReads, hasReadsToFlush, leaseValid, requestRead, voidLease } from './read-index.js';
 import { receive } from './receive.js';
 import { hasToReplicate, onUnreachable, replicate } from './replication.js';
 import { onSnapshotAborted, onSnapshotInstalled, onSnapshotSent } from './snapshot.js';
-import { activeSinceTick, createState, emptyOutbox, membershipPair, type RaftState } from './state.js';
+import { activeSinceTick, createState, emptyOutbox, membershipOf, type RaftState } from './state.js';
 import { hasQuorum, onTick } from './tick.js';
 import { startTransfer } from './transfer.js';
 
@@ -27,12 +30,12 @@ export function createRaft(options: RaftOptions): Raft {
     checkInvariants: () => checkInvariants(state, memory),
     status: () => statusOf(state),
     termOf: (index) => state.log.termOf(index),
-    membershipAt: () => membershipPair(state).committed,
+    membershipAt: (index) => state.memberships.at(index),
     get membership() {
-      return membershipPair(state).latest;
+      return state.memberships.latest;
     },
     get committedMembership() {
-      return membershipPair(state).committed;
+      return state.memberships.committed;
     },
     leaseValid: () => leaseValid(state),
     hasQuorumContact: () => (state.role === 'leader' ? hasQuorum(state) : state.leader !== null),
@@ -94,12 +97,11 @@ function step(state: RaftState, event: RaftEvent): void {
       return progress === undefined ? undefined : onUnreachable(state, progress);
     }
     case 'changeMembership':
-      state.outbox.membershipOutcomes.push({ id: event.id, accepted: null, refused: 'change_pending' });
-      return;
+      return requestChange(state, event.id, event.change);
     case 'snapshotSent':
       return onSnapshotSent(state, event.peer, event.index, event.ok);
     case 'snapshotInstalled':
-      return onSnapshotInstalled(state, event.index, event.indexTerm);
+      return onSnapshotInstalled(state, { index: event.index, term: event.indexTerm }, event.membership);
     case 'snapshotAborted':
       return onSnapshotAborted(state);
     default:
@@ -121,6 +123,7 @@ function onApplied(state: RaftState, index: LogIndex): void {
 function onCheckpointed(state: RaftState, index: LogIndex, cutIndex: LogIndex): void {
   assert(cutIndex <= index && index <= state.applied, 'a checkpoint holds what is applied, and what is cut');
   state.log.cutPrefix(cutIndex);
+  state.memberships.prune(index);
 }
 
 function hasEffects(state: RaftState): boolean {
@@ -134,6 +137,7 @@ function hasEffects(state: RaftState): boolean {
     outbox.sendSnapshots.length > 0 ||
     outbox.snapshotChunks.length > 0 ||
     outbox.changed ||
+    state.memberships.latest !== state.toldMembership ||
     state.commit > state.handedOut ||
     state.persistence.hasWork(state.log) ||
     hasReadsToFlush(state) ||
@@ -146,10 +150,19 @@ function drain(state: RaftState): RaftEffects {
   replicate(state);
   const { outbox, log } = state;
   state.outbox = emptyOutbox();
-  const persist = state.persistence.take(log, hardStateOf(state), membershipPair(state), state.tick);
+  const persist = state.persistence.take(log, hardStateOf(state), state.memberships.pair, state.tick);
   const committed = state.commit > state.handedOut ? log.range((state.handedOut + 1) as LogIndex, state.commit) : [];
   state.handedOut = state.commit;
-  return { ...outbox, membership: null, persist, committed, changed: outbox.changed ? statusOf(state) : null };
+  const membership = tellMembership(state);
+  return { ...outbox, membership, persist, committed, changed: outbox.changed ? statusOf(state) : null };
+}
+
+/** Null when the driver knows already what is in force. */
+function tellMembership(state: RaftState): PlacedMembership | null {
+  const { latest } = state.memberships;
+  if (latest === state.toldMembership) return null;
+  state.toldMembership = latest;
+  return latest;
 }
 
 function hardStateOf(state: RaftState): HardState {
@@ -161,8 +174,8 @@ function statusOf(state: RaftState): EngineStatus {
   return {
     engine: 'raft',
     role: state.role,
-    membership: membershipPair(state).latest,
-    voter: state.membership.voters.includes(state.self),
+    membership: state.memberships.latest,
+    voter: isVoter(membershipOf(state), state.self),
     term: state.term,
     leader: state.leader,
     commitIndex: state.commit,

@@ -1,7 +1,9 @@
 import { assert } from '../../base/assert.js';
 import { indexAfter, type LogIndex, type ReplicaId, type Term } from '../../base/brand.js';
-import { isVoter } from './quorum.js';
-import type { RaftState } from './state.js';
+import type { PlacedMembership } from './membership.js';
+import { faultOf, mayFollow } from './membership-rules.js';
+import { isJoint, isVoter } from './quorum.js';
+import { membershipOf, type RaftState } from './state.js';
 
 /** Entries at the end of the log whose order is looked at: new ones are always among them. */
 const TAIL_ENTRIES = 16;
@@ -11,6 +13,9 @@ export interface InvariantMemory {
   term: Term;
   vote: ReplicaId | null;
   commit: LogIndex;
+  /** The newest membership that was looked at, so that each is looked at once; null before the first. */
+  latest: PlacedMembership | null;
+  committedMembership: LogIndex;
   /** Set while leading: the term, and how long the log was. */
   ledTerm: Term | null;
   ledLastIndex: LogIndex;
@@ -21,6 +26,8 @@ export function createInvariantMemory(state: RaftState): InvariantMemory {
     term: state.term,
     vote: state.vote,
     commit: state.commit,
+    latest: null,
+    committedMembership: state.memberships.committed.index,
     ledTerm: null,
     ledLastIndex: state.log.lastIndex,
   };
@@ -32,6 +39,7 @@ export function checkInvariants(state: RaftState, memory: InvariantMemory): void
   checkTail(state);
   checkRole(state);
   checkProgress(state);
+  checkMemberships(state, memory);
   checkReads(state);
   checkHistory(state, memory);
 }
@@ -68,17 +76,57 @@ function checkRole(state: RaftState): void {
   assert(state.vote === state.self, 'a leader was elected by itself too');
   assert(state.persistence.durableTerm === state.term, 'R1: a leader has its term on disk');
   assert(state.log.termOf(state.termStartIndex) === state.term || state.log.baseIndex > state.termStartIndex, 'C1');
-  assert(state.progress.size === state.membership.voters.length - 1, 'a leader tracks every other voter');
+  const { latest, committed } = state.memberships;
+  const leaving = !isVoter(latest.membership, state.self);
+  assert(
+    !leaving || latest !== committed || state.transfer !== null,
+    'M7: a removed leader leads until it is committed',
+  );
 }
 
+/** Who is tracked is who belongs to the group, whatever the way there. */
 function checkProgress(state: RaftState): void {
+  const { members } = membershipOf(state);
+  if (state.role === 'leader') {
+    const others = members.filter(({ id }) => id !== state.self);
+    assert(state.progress.size === others.length, 'a leader tracks every other member and nobody else');
+    assert(
+      others.every(({ id }) => state.progress.has(id)),
+      'a leader tracks every other member',
+    );
+  }
   for (const progress of state.progress.values()) {
-    assert(isVoter(state.membership, progress.peer), 'only voters are tracked');
     assert(progress.next > progress.match, 'A3: next stays above match');
     assert(progress.match <= state.log.lastIndex, 'no follower matches what we do not have');
     assert(progress.next <= state.log.lastIndex + 1, 'nothing beyond the log is sent');
     assert(progress.state === 'replicate' || progress.inflight.count === 0, 'only replicate keeps appends in flight');
     assert(progress.ackedRound <= state.reads.lastRound, 'no round is acknowledged before it began');
+  }
+}
+
+/**
+ * M1, M2. At most one change is open: among the memberships beyond the commit index there is one, or the two steps of one
+ * change. (A leader appends the second when the first is committed, but a follower may learn of that commit later, and a
+ * new leader too.) Neighbours are looked at when a new one is in force.
+ */
+function checkMemberships({ memberships, commit }: RaftState, memory: InvariantMemory): void {
+  const { placed, latest, committed } = memberships;
+  assert(memberships.at(commit) === committed, 'M2: committed is what the commit index covers');
+  assert(committed.index >= memory.committedMembership, 'M2: a committed membership is never undone');
+  memory.committedMembership = committed.index;
+  if (latest === memory.latest) return;
+  memory.latest = latest;
+  const open = placed.filter(({ index }) => index > commit);
+  const steps = open.length === 2 && open[0] !== undefined && isJoint(open[0].membership);
+  assert(open.length <= 1 || steps, `M1: ${open.length} memberships are not committed`);
+  for (const [at, { index, membership }] of placed.entries()) {
+    const fault = faultOf(membership);
+    assert(fault === null, `membership ${index} makes sense: ${fault}`);
+    const before = placed[at - 1];
+    if (before === undefined) continue;
+    assert(before.index < index, 'memberships are in the order of the log');
+    const known = before.membership.voters.length > 0;
+    assert(!known || mayFollow(before.membership, membership), `M1: ${before.index} and ${index} are neighbours`);
   }
 }
 

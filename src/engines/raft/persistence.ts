@@ -53,6 +53,11 @@ export class Persistence {
     this.#selfVote = selfVote;
   }
 
+  /** Another membership is in force or committed: the pair is written with the entries that it comes from (R4). */
+  markMemberships(): void {
+    this.#hardStateDirty = true;
+  }
+
   /** Entries at and after `index` are gone from the log in memory. */
   onTruncated(index: LogIndex): void {
     const before = indexAfter(index, -1);

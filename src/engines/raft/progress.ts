@@ -22,8 +22,13 @@ export class Progress {
   paused = false;
   /** An append must go out even if it carries no entries: to learn where the follower stands (raft.md A4). */
   wantsEmpty = false;
-  /** Tick at which the follower was last heard of: check-quorum, snapshots only to the living (S12). */
+  /**
+   * Tick at which the follower was last heard of: check-quorum, snapshots only to the living (S12). One that we have just
+   * begun to track is given an election timeout.
+   */
   activeTick: number;
+  /** It has answered us since: what a change of membership relies on (raft.md M6, M8). */
+  heard = false;
   /** Highest heartbeat round that the follower acknowledged (raft.md L2). */
   ackedRound = 0;
   /** The commit index that the follower has, once everything on its way arrives. */
@@ -36,6 +41,11 @@ export class Progress {
     this.next = next;
     this.activeTick = tick;
     this.inflight = new InflightWindow(window.messages, window.bytes);
+  }
+
+  heardAt(tick: number): void {
+    this.activeTick = tick;
+    this.heard = true;
   }
 
   becomeProbe(next: LogIndex = indexAfter(this.match)): void {

@@ -1,14 +1,12 @@
 import { assert } from '../../base/assert.js';
-import type { LogIndex, ReplicaId, Term } from '../../base/brand.js';
-import type { ForwardProposal, ForwardProposalResponse, ProposalRefusal } from './messages.js';
+import type { LogIndex, Term } from '../../base/brand.js';
+import { beginChange } from './change.js';
+import { firstTimeSeen, forward } from './forwards.js';
+import type { MembershipChange, MembershipRefusal } from './membership.js';
+import type { ForwardProposal, ProposalRefusal } from './messages.js';
 import { appendOwn } from './role.js';
 import { send } from './send.js';
 import type { RaftState } from './state.js';
-
-/** A forwarded proposal that was not answered for this many election timeouts is forgotten: its outcome is unknown. */
-const FORWARD_AGE_TIMEOUTS_MAX = 4;
-/** Ids remembered per follower, as a multiple of what it may have under way. */
-const SEEN_FACTOR = 4;
 
 /** A batch of our own driver: appended when we lead, forwarded when another does. */
 export function propose(state: RaftState, id: number, payload: Uint8Array): void {
@@ -25,7 +23,7 @@ export function propose(state: RaftState, id: number, payload: Uint8Array): void
     }
   } else if (state.leader === null) refuse(state, id, 'no_leader');
   else if (state.forwards.pending.size >= state.options.limits.forwardedProposals) refuse(state, id, 'busy');
-  else forward(state, id, payload, state.leader);
+  else forward(state, id, 'commands', payload, state.leader);
 }
 
 function refuse(state: RaftState, id: number, refused: ProposalRefusal): void {
@@ -41,24 +39,16 @@ function refusal(state: RaftState, payload: Uint8Array): ProposalRefusal | null 
   return over && uncommittedBytes > 0 ? 'busy' : null;
 }
 
-function forward(state: RaftState, proposal: number, payload: Uint8Array, to: ReplicaId): void {
-  const id = state.forwards.nextId++;
-  state.forwards.pending.set(id, { proposal, to, sentTick: state.tick });
-  send(state, { type: 'forwardProposal', from: state.self, to, term: state.term, id, kind: 'commands', payload });
-}
-
 /**
- * A follower's batch. A copy of a message must neither be appended again nor be refused when the first one was appended
- * ("refused" promises that nothing was), so ids are remembered for as long as the term lasts.
+ * A follower's batch, or a change of membership that it was asked for. A copy of a message must neither be appended again
+ * nor be refused when the first one was appended ("refused" promises that nothing was), so ids are remembered for as long
+ * as the term lasts.
  */
 export function onForwardProposal(state: RaftState, message: ForwardProposal): void {
+  const change = message.kind === 'membership' ? readChange(state, message.payload) : null;
+  if (change === null && message.kind === 'membership') return; // Not a change that anybody here would ask for.
   if (!firstTimeSeen(state, message)) return;
-  const refused = state.role === 'leader' ? refusal(state, message.payload) : 'not_leader';
-  if (refused === null) {
-    appendOwn(state, 'commands', message.payload);
-    const progress = state.progress.get(message.from);
-    if (progress !== undefined) progress.commitWanted = state.log.lastIndex; // Its client waits: tell it soon.
-  }
+  const refused = state.role === 'leader' ? appendForwarded(state, message, change) : 'not_leader';
   send(state, {
     type: 'forwardProposalResponse',
     from: state.self,
@@ -71,42 +61,24 @@ export function onForwardProposal(state: RaftState, message: ForwardProposal): v
   });
 }
 
-function firstTimeSeen(state: RaftState, message: ForwardProposal): boolean {
-  const { forwards, options } = state;
-  if (forwards.seenTerm !== state.term) {
-    forwards.seenTerm = state.term;
-    forwards.seen.clear();
-  }
-  let ids = forwards.seen.get(message.from);
-  if (ids === undefined) forwards.seen.set(message.from, (ids = new Set()));
-  if (ids.has(message.id)) return false;
-  ids.add(message.id);
-  if (ids.size > SEEN_FACTOR * options.limits.forwardedProposals) {
-    for (const oldest of ids) {
-      ids.delete(oldest);
-      break;
-    }
-  }
-  return true;
-}
-
-/** Holds in any term: what was appended at (index, entryTerm), or refused, stays so. */
-export function onForwardProposalResponse(state: RaftState, message: ForwardProposalResponse): void {
-  const pending = state.forwards.pending.get(message.id);
-  if (pending === undefined || pending.to !== message.from) return;
-  state.forwards.pending.delete(message.id);
-  if (message.refused !== null) refuse(state, pending.proposal, message.refused as ProposalRefusal);
-  else {
-    const accepted = { index: message.index, term: message.entryTerm };
-    state.outbox.proposals.push({ id: pending.proposal, accepted, refused: null });
+function readChange({ options }: RaftState, payload: Uint8Array): MembershipChange | null {
+  try {
+    return options.codec.decodeChange(payload);
+  } catch {
+    return null;
   }
 }
 
-/** Forgets what was never answered; the driver's own deadline has told its clients that the outcome is unknown. */
-export function tickForwards(state: RaftState): void {
-  const oldestTick = state.tick - FORWARD_AGE_TIMEOUTS_MAX * state.options.electionTicks[1];
-  for (const [id, { sentTick }] of state.forwards.pending) {
-    if (sentTick > oldestTick) return;
-    state.forwards.pending.delete(id);
-  }
+/** Null when it was appended. */
+function appendForwarded(
+  state: RaftState,
+  { from, payload }: ForwardProposal,
+  change: MembershipChange | null,
+): ProposalRefusal | MembershipRefusal | null {
+  const refused = change === null ? refusal(state, payload) : beginChange(state, change);
+  if (refused !== null) return refused;
+  if (change === null) appendOwn(state, 'commands', payload);
+  const progress = state.progress.get(from);
+  if (progress !== undefined) progress.commitWanted = state.log.lastIndex; // Its client waits: tell it soon.
+  return null;
 }

@@ -4,7 +4,7 @@ import type { ReadOutcome } from './events.js';
 import type { HeartbeatResponse, ReadIndexRequest, ReadIndexResponse } from './messages.js';
 import { reachedByMajority } from './quorum.js';
 import { send } from './send.js';
-import { termStartCommitted, type PendingRead, type RaftState } from './state.js';
+import { membershipOf, termStartCommitted, type PendingRead, type RaftState } from './state.js';
 
 /** A read that found no answer for this many election timeouts is refused: the queue must not fill with the dead. */
 const READ_AGE_TIMEOUTS_MAX = 4;
@@ -89,7 +89,7 @@ export function startRound(state: RaftState): void {
 export function onHeartbeatResponse(state: RaftState, message: HeartbeatResponse): void {
   const progress = state.progress.get(message.from);
   if (progress === undefined) return;
-  progress.activeTick = state.tick;
+  progress.heardAt(state.tick);
   progress.paused = false;
   // A4: the follower lives; an append that got lost must not hold it up, whatever the window says.
   if (progress.state === 'probe' || progress.match < state.log.lastIndex) progress.wantsEmpty = true;
@@ -100,7 +100,7 @@ export function onHeartbeatResponse(state: RaftState, message: HeartbeatResponse
 
 function confirmRounds(state: RaftState): void {
   const { reads } = state;
-  const confirmed = reachedByMajority(state.membership, (voter) =>
+  const confirmed = reachedByMajority(membershipOf(state), (voter) =>
     voter === state.self ? reads.lastRound : (state.progress.get(voter)?.ackedRound ?? 0),
   );
   for (;;) {

@@ -8,22 +8,33 @@ import {
   rejectStaleVote,
 } from './election.js';
 import { followLeader, onAppendRequest, onHeartbeat, rejectStaleLeader } from './follower.js';
+import { onForwardProposalResponse } from './forwards.js';
 import type { RaftMessage } from './messages.js';
-import { onForwardProposal, onForwardProposalResponse } from './proposals.js';
-import { isVoter } from './quorum.js';
+import { onForwardProposal } from './proposals.js';
+import { isListed } from './quorum.js';
 import { onHeartbeatResponse, onReadIndexRequest, onReadIndexResponse } from './read-index.js';
 import { onAppendResponse } from './replication.js';
 import { becomeFollower } from './role.js';
 import { onSnapshotChunk } from './snapshot.js';
-import type { RaftState } from './state.js';
+import { membershipOf, type RaftState } from './state.js';
 
-/** A message from a peer. Terms are compared first (Raft paper §5.1); what is not for us or not from a voter is dropped. */
+/**
+ * A message from a peer. Terms are compared first (Raft paper §5.1). A sender that we do not know as a member is heard: it may
+ * lead, or stand for election, by a membership that is newer than ours (E5). Votes and acknowledgements of those who are
+ * none are never counted, and transports keep out who does not belong to the cluster (M5).
+ */
 export function receive(state: RaftState, message: RaftMessage): void {
   if (message.to !== state.self || message.from === state.self) return;
-  if (!isVoter(state.membership, message.from)) return;
+  if (isStrangersRequest(state, message)) return;
   if (message.term > state.term && !acceptsNewerTerm(state, message)) return;
   if (message.term < state.term) onOlderTerm(state, message);
   else dispatch(state, message);
+}
+
+/** A leader knows the newest membership: who is not in it was removed, and is not served. */
+function isStrangersRequest(state: RaftState, { type, from }: RaftMessage): boolean {
+  if (type !== 'forwardProposal' && type !== 'readIndexRequest') return false;
+  return state.role === 'leader' && !isListed(membershipOf(state), from);
 }
 
 /** Moves to the newer term, if this message is a reason to. False when the message must be dropped. */
@@ -101,7 +112,7 @@ function dispatch(state: RaftState, message: RaftMessage): void {
     case 'voteResponse':
       return onVoteResponse(state, message);
     case 'timeoutNow':
-      followLeader(state, message.from);
+      followLeader(state, message.from); // Only a voter stands for election: others hear a sign of life.
       if (mayCampaign(state)) campaign(state, true);
       return;
     case 'readIndexRequest':
@@ -121,6 +132,5 @@ function dispatch(state: RaftState, message: RaftMessage): void {
 
 /** The stream itself is the driver's; that the peer lives is our business (check-quorum). */
 function markActive(state: RaftState, from: RaftMessage['from']): void {
-  const progress = state.progress.get(from);
-  if (progress !== undefined) progress.activeTick = state.tick;
+  state.progress.get(from)?.heardAt(state.tick);
 }

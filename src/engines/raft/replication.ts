@@ -91,7 +91,7 @@ export function toPeer(state: RaftState, progress: Progress): Pick<AppendRespons
 export function onAppendResponse(state: RaftState, message: AppendResponse): void {
   const progress = state.progress.get(message.from);
   if (progress === undefined) return;
-  progress.activeTick = state.tick;
+  progress.heardAt(state.tick);
   if (message.rejected) onRejected(state, progress, message);
   else onAccepted(state, progress, message.index);
 }

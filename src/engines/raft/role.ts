@@ -1,14 +1,13 @@
 import { assert } from '../../base/assert.js';
-import { indexAfter, type ReplicaId, type Term } from '../../base/brand.js';
+import { indexAfter, type LogIndex, type ReplicaId, type Term } from '../../base/brand.js';
 import type { EntryKind } from './messages.js';
 import { Progress } from './progress.js';
-import { isVoter } from './quorum.js';
 import { abandonRequest, releaseReads } from './read-index.js';
-import { resetElectionTimer, type RaftState } from './state.js';
+import { membershipOf, resetElectionTimer, type RaftState } from './state.js';
 
+/** `leader` may be one that our membership does not list: its own may be newer (raft.md M2). */
 export function setLeader(state: RaftState, leader: ReplicaId | null): void {
   if (state.leader === leader) return;
-  assert(leader === null || isVoter(state.membership, leader), 'leaders are voters');
   state.leader = leader;
   state.outbox.changed = true;
   if (leader === null) state.leaderlessSinceTick = state.tick;
@@ -68,16 +67,13 @@ export function becomeCandidate(state: RaftState): void {
 export function becomeLeader(state: RaftState): void {
   assert(state.role === 'candidate', 'leaders come from an election');
   assert(state.vote === state.self && state.persistence.durableTerm === state.term, 'a leader has its term on disk');
-  const { log, options, self } = state;
+  const { log, self } = state;
   state.role = 'leader';
   state.outbox.changed = true;
   setLeader(state, self);
   state.votes.clear();
   state.progress = new Map();
-  const window = { messages: options.limits.inflightMessages, bytes: options.limits.inflightBytes };
-  for (const voter of state.membership.voters) {
-    if (voter !== self) state.progress.set(voter, new Progress(voter, indexAfter(log.lastIndex), state.tick, window));
-  }
+  trackMembers(state, indexAfter(log.lastIndex));
   state.uncommittedBytes = 0;
   for (let at = indexAfter(state.commit); at <= log.lastIndex; at = indexAfter(at)) {
     state.uncommittedBytes += log.at(at).payload.length;
@@ -90,6 +86,17 @@ export function becomeLeader(state: RaftState): void {
   state.heartbeatElapsed = 0;
   state.termStartIndex = indexAfter(log.lastIndex);
   appendOwn(state, 'noop', new Uint8Array(0)); // C1: without it nothing of older terms could be committed.
+}
+
+/** Leader: knows of exactly those members that are in force. A new one is sent what follows `next` first. */
+export function trackMembers(state: RaftState, next: LogIndex): void {
+  const { progress, self, tick, options } = state;
+  const window = { messages: options.limits.inflightMessages, bytes: options.limits.inflightBytes };
+  const ids = new Set(membershipOf(state).members.map(({ id }) => id));
+  for (const peer of progress.keys()) if (!ids.has(peer)) progress.delete(peer);
+  for (const peer of ids) {
+    if (peer !== self && !progress.has(peer)) progress.set(peer, new Progress(peer, next, tick, window));
+  }
 }
 
 /** Leader: appends to the own log. Replicated and persisted with the next drain. */

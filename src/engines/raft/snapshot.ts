@@ -1,6 +1,9 @@
 import { assert } from '../../base/assert.js';
-import { indexAfter, type LogIndex, type ReplicaId, type Term } from '../../base/brand.js';
+import { indexAfter, type LogIndex, type ReplicaId } from '../../base/brand.js';
+import { commitTo } from './commit.js';
 import { followLeader, sendAppendResponse } from './follower.js';
+import type { Position } from './log.js';
+import type { PlacedMembership } from './membership.js';
 import type { SnapshotChunk } from './messages.js';
 import { becomeFollower } from './role.js';
 import type { RaftState } from './state.js';
@@ -23,28 +26,32 @@ export function onSnapshotChunk(state: RaftState, message: SnapshotChunk): void 
   state.outbox.snapshotChunks.push(message);
 }
 
-/** The state machine stands at (index, term), durably. */
-export function onSnapshotInstalled(state: RaftState, index: LogIndex, term: Term): void {
+/** The state machine stands at `at`, durably, where `membership` is in force (raft.md M9). */
+export function onSnapshotInstalled(state: RaftState, at: Position, membership: PlacedMembership): void {
+  const { index } = at;
   state.installing = null;
   if (index <= state.applied) return; // Entries were faster.
-  if (index > state.commit) restartLog(state, index, term);
+  if (index > state.commit) restartLog(state, at, membership);
   state.applied = index;
   if (state.handedOut < index) state.handedOut = index;
   if (state.leader !== null && state.leader !== state.self) sendAppendResponse(state, state.leader, state.commit);
 }
 
 /** S5: if our entry at `index` differs, the whole suffix belongs to another history and goes; if not, it stays. */
-function restartLog(state: RaftState, index: LogIndex, term: Term): void {
+function restartLog(state: RaftState, { index, term }: Position, membership: PlacedMembership): void {
   assert(index > state.commit, 'a snapshot moves the log forward only');
   if (state.role !== 'follower') becomeFollower(state, state.term, null);
-  if (state.log.termOf(index) === term) {
+  const agrees = state.log.termOf(index) === term;
+  state.memberships.install(index, membership, agrees);
+  state.persistence.markMemberships();
+  if (agrees) {
     state.log.cutPrefix(index);
     state.persistence.onCovered(index);
   } else {
     state.log.reset(index, term);
     state.persistence.onReset(index);
   }
-  state.commit = index;
+  commitTo(state, index);
 }
 
 export function onSnapshotAborted(state: RaftState): void {

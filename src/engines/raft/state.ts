@@ -2,12 +2,14 @@ import { assert } from '../../base/assert.js';
 import type { LogIndex, ReplicaId, Term } from '../../base/brand.js';
 import type { EngineStatus } from '../engine.js';
 import type { MembershipOutcome, ProposalOutcome, RaftOptions, ReadOutcome } from './events.js';
-import { RaftLog } from './log.js';
-import type { RaftMessage, SnapshotChunk } from './messages.js';
-import type { Membership, MembershipPair } from './membership.js';
+import type { RaftLog } from './log.js';
+import type { MembershipHistory } from './membership-history.js';
+import type { Membership, PlacedMembership } from './membership.js';
+import { faultOf } from './membership-rules.js';
+import type { EntryKind, RaftMessage, SnapshotChunk } from './messages.js';
 import { Persistence } from './persistence.js';
 import type { Progress } from './progress.js';
-import { isVoter } from './quorum.js';
+import { recoverLog, recoverMemberships } from './recovery.js';
 
 const ZERO = 0 as LogIndex & Term;
 
@@ -45,7 +47,9 @@ export interface ReadState {
 }
 
 export interface ForwardedProposal {
-  readonly proposal: number;
+  /** The driver's id; names a proposal or a change of membership. */
+  readonly id: number;
+  readonly kind: Exclude<EntryKind, 'noop'>;
   readonly to: ReplicaId;
   readonly sentTick: number;
 }
@@ -87,7 +91,9 @@ export interface Outbox {
 export interface RaftState {
   readonly options: RaftOptions;
   readonly self: ReplicaId;
-  readonly membership: Membership;
+  readonly memberships: MembershipHistory;
+  /** What the driver was last told to be in force. */
+  toldMembership: PlacedMembership;
 
   role: EngineStatus['role'];
   term: Term;
@@ -115,7 +121,7 @@ export interface RaftState {
   voteHoldUntilTick: number;
   votes: Map<ReplicaId, boolean>;
 
-  /** Leader only: every other voter. */
+  /** Leader only: every other member, learners too. */
   progress: Map<ReplicaId, Progress>;
   /** The no-op of our term: what is read or counted before it is committed may be stale (raft.md C1, L1). */
   termStartIndex: LogIndex;
@@ -141,22 +147,11 @@ export function emptyOutbox(): Outbox {
 
 function checkOptions(options: RaftOptions): void {
   const [min, max] = options.electionTicks;
-  assert(isVoter(options.membership, options.self), 'a member is a voter of its group');
-  assert(new Set(options.membership.voters).size === options.membership.voters.length, 'voters are distinct');
+  const fault = faultOf(options.membership);
+  assert(fault === null, `what the group was formed with makes sense: ${fault}`);
   assert(options.heartbeatTicks >= 1, 'a heartbeat takes at least one tick');
   assert(min > options.heartbeatTicks && max >= min, 'heartbeatTicks < electionTicks min <= max');
   assert(options.diskStallTicks >= 1, 'a disk may take at least one tick');
-}
-
-/** The log as recovered. A checkpoint ahead of it, or at odds with it, is the truth: committed and durable (S3, S5). */
-function recoverLog({ recovered }: RaftOptions): RaftLog {
-  const { baseIndex, baseTerm, entries, appliedIndex, appliedTerm } = recovered;
-  assert(appliedIndex >= baseIndex, 'the checkpoint holds everything that was cut from the log');
-  const log = new RaftLog(baseIndex, baseTerm, entries);
-  const term = log.termOf(appliedIndex);
-  if (appliedTerm === undefined) assert(term !== null, 'a checkpoint ahead of the log needs appliedTerm');
-  else if (term !== appliedTerm) log.reset(appliedIndex, appliedTerm);
-  return log;
 }
 
 export function createState(options: RaftOptions): RaftState {
@@ -167,11 +162,13 @@ export function createState(options: RaftOptions): RaftState {
   const behind = log.lastTerm > hard.term; // Only a snapshot from a newer term can be ahead of what we promised.
   const term = behind ? log.lastTerm : hard.term;
   const commit = Math.max(recovered.appliedIndex, Math.min(hard.commit, log.lastIndex)) as LogIndex;
+  const memberships = recoverMemberships(options, log, commit);
   const restarted = recovered.hardState !== null;
   const state: RaftState = {
     options,
     self: options.self,
-    membership: options.membership,
+    memberships,
+    toldMembership: memberships.latest,
     role: 'follower',
     term,
     vote: behind ? null : hard.vote,
@@ -247,7 +244,7 @@ export function activeSinceTick(state: RaftState): number {
   return state.tick - state.options.electionTicks[1];
 }
 
-export function membershipPair(state: RaftState): MembershipPair {
-  const placed = { index: ZERO, membership: state.membership };
-  return { committed: placed, latest: placed };
+/** In force. */
+export function membershipOf(state: RaftState): Membership {
+  return state.memberships.pair.latest.membership;
 }

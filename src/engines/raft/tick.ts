@@ -1,10 +1,11 @@
+import { completeChange } from './change.js';
 import { mayCampaign, preCampaign } from './election.js';
-import { tickForwards } from './proposals.js';
+import { tickForwards } from './forwards.js';
 import { majorityHolds } from './quorum.js';
 import { startRound, tickReads } from './read-index.js';
 import { becomeFollower, setLeader } from './role.js';
 import { tickInstalling } from './snapshot.js';
-import { diskStalled, recentlyActive, type RaftState } from './state.js';
+import { diskStalled, membershipOf, recentlyActive, type RaftState } from './state.js';
 import { tickTransfer } from './transfer.js';
 
 /** One tick of the group's timer: the only time that this engine knows. */
@@ -24,12 +25,18 @@ function tickLeader(state: RaftState): void {
     return;
   }
   tickTransfer(state);
+  completeChange(state);
+  if (!leads(state)) return; // M7: it was not a member any more.
   state.heartbeatElapsed++;
   if (state.heartbeatElapsed >= state.options.heartbeatTicks) startRound(state);
 }
 
+function leads({ role }: RaftState): boolean {
+  return role === 'leader';
+}
+
 export function hasQuorum(state: RaftState): boolean {
-  return majorityHolds(state.membership, (voter) => recentlyActive(state, voter));
+  return majorityHolds(membershipOf(state), (voter) => recentlyActive(state, voter));
 }
 
 function tickOthers(state: RaftState): void {

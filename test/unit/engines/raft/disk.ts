@@ -1,14 +1,19 @@
 import type { LogIndex, Term } from '../../../../src/base/brand.js';
 import type { HardState, RaftOptions } from '../../../../src/engines/raft/events.js';
+import type { MembershipPair, PlacedMembership } from '../../../../src/engines/raft/membership.js';
 import type { Entry } from '../../../../src/engines/raft/messages.js';
 
 /** What survives a crash of one member: the log's records and the last checkpoint. */
 export class FakeDisk {
   hardState: HardState | null = null;
+  memberships: MembershipPair | null = null;
   baseIndex = 0 as LogIndex;
   baseTerm = 0 as Term;
   entries: Entry[] = [];
-  checkpoint: { readonly index: LogIndex; readonly term: Term } = { index: 0 as LogIndex, term: 0 as Term };
+  checkpoint: { readonly index: LogIndex; readonly term: Term; readonly membership?: PlacedMembership } = {
+    index: 0 as LogIndex,
+    term: 0 as Term,
+  };
 
   get lastIndex(): LogIndex {
     return (this.baseIndex + this.entries.length) as LogIndex;
@@ -48,7 +53,10 @@ export class FakeDisk {
   }
 
   recovered(): RaftOptions['recovered'] {
+    const { membership } = this.checkpoint;
     return {
+      ...(membership === undefined ? {} : { membership }),
+      ...(this.memberships === null ? {} : { memberships: this.memberships }),
       hardState: this.hardState,
       baseIndex: this.baseIndex,
       baseTerm: this.baseTerm,

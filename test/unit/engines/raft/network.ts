@@ -1,6 +1,7 @@
 import type { LogIndex, ReplicaId, Term } from '../../../../src/base/brand.js';
 import { createPrng, type Prng } from '../../../../src/base/prng.js';
 import type {
+  MembershipOutcome,
   ProposalOutcome,
   RaftEffects,
   RaftEvent,
@@ -11,7 +12,12 @@ import { createRaft, type Raft } from '../../../../src/engines/raft/index.js';
 import type { Entry, RaftMessage, SnapshotChunk } from '../../../../src/engines/raft/messages.js';
 import { Checker } from './checker.js';
 import { FakeDisk } from './disk.js';
-import { votersOnly } from '../../../../src/engines/raft/membership.js';
+import {
+  UNKNOWN_MEMBERSHIP,
+  votersOnly,
+  type MembershipChange,
+  type PlacedMembership,
+} from '../../../../src/engines/raft/membership.js';
 import { membershipCodec } from '../../../../src/wire/membership-codec.js';
 
 type Write = { readonly run: () => void; readonly done: () => void };
@@ -27,6 +33,7 @@ export class TestMember {
   applied: LogIndex;
   readonly proposals: ProposalOutcome[] = [];
   readonly reads: ReadOutcome[] = [];
+  readonly membershipOutcomes: MembershipOutcome[] = [];
   readonly readsAsked = new Map<number, number>();
   streams = new Map<ReplicaId, { index: LogIndex; ticks: number }>();
   incoming: { streamId: number; next: number } | null = null;
@@ -71,6 +78,8 @@ export class Network {
   readonly #voters: readonly ReplicaId[];
   #nextId = 1;
   #nextStream = 1;
+  /** What is in force at the snapshot of each stream: a real one carries it. */
+  readonly #streamed = new Map<number, PlacedMembership>();
 
   constructor(
     ids: readonly string[],
@@ -82,18 +91,25 @@ export class Network {
     this.#options = options;
     this.#voters = ids as readonly ReplicaId[];
     const disks = new Map(this.#voters.map((id) => [id, new FakeDisk()] as const));
-    this.checker = new Checker(disks);
+    this.checker = new Checker(disks, votersOnly(this.#voters));
     for (const [id, disk] of disks) {
       prepare?.(id, disk);
       this.members.set(id, new TestMember(id, disk, this.#create(id, disk)));
     }
   }
 
+  /** A replica starts that the group was not formed with, and that nobody has told the group of yet. */
+  join(id: string): void {
+    const disk = new FakeDisk();
+    this.checker.disks.set(id as ReplicaId, disk);
+    this.members.set(id as ReplicaId, new TestMember(id as ReplicaId, disk, this.#create(id as ReplicaId, disk)));
+  }
+
   #create(id: ReplicaId, disk: FakeDisk): Raft {
     const { limits, ...rest } = this.#options;
     return createRaft({
       self: id,
-      membership: votersOnly(this.#voters),
+      membership: this.#voters.includes(id) ? votersOnly(this.#voters) : UNKNOWN_MEMBERSHIP,
       codec: membershipCodec,
       electionTicks: [10, 20],
       heartbeatTicks: 2,
@@ -149,6 +165,13 @@ export class Network {
     const payload = new Uint8Array(bytes);
     this.step(id, { type: 'propose', id: proposal, payload });
     return proposal;
+  }
+
+  /** Returns the id under which the outcome appears in `member.membershipOutcomes`. */
+  change(id: string, change: MembershipChange): number {
+    const outcome = this.#nextId++;
+    this.step(id, { type: 'changeMembership', id: outcome, change });
+    return outcome;
   }
 
   read(id: string, lease = false): number {
@@ -275,7 +298,7 @@ export class Network {
     const { raft, disk, applied, alive, streams, finishing } = this.member(id);
     if (!alive || finishing !== null || streams.size > 0) return; // S2, S8
     if (applied <= disk.checkpoint.index || raft.persistedIndex < applied || disk.lastIndex < applied) return;
-    disk.checkpoint = { index: applied, term: raft.termOf(applied) as Term };
+    disk.checkpoint = { index: applied, term: raft.termOf(applied) as Term, membership: raft.membershipAt(applied) };
     const cutIndex = Math.max(raft.firstIndex - 1, applied - keep) as LogIndex;
     disk.cut(cutIndex, raft.termOf(cutIndex) as Term);
     this.step(id, { type: 'checkpointed', index: applied, cutIndex });
@@ -295,18 +318,21 @@ export class Network {
     }
     raft.checkInvariants();
     this.checker.onRole(member.id, raft);
+    this.checker.onDrained(member.id, raft);
   }
 
   #take(member: TestMember, effects: RaftEffects): void {
     const { raft, disk } = member;
+    this.checker.onCommitted(member.id, effects.committed);
     for (const message of effects.messages) this.#send(message);
     const { persist, afterPersist } = effects;
     if (persist !== null) {
       this.checker.onPersist(raft, persist.entries);
-      const { batch, hardState, entries } = persist;
+      const { batch, hardState, memberships, entries } = persist;
       member.writes.push({
         run: () => {
           if (hardState !== null) disk.hardState = hardState;
+          if (memberships !== null) disk.memberships = memberships;
           disk.writeEntries(entries);
         },
         done: () => {
@@ -316,6 +342,7 @@ export class Network {
       });
     } else if (afterPersist.length > 0) this.#sendAfterWrites(member, afterPersist);
     this.#apply(member, effects.committed);
+    member.membershipOutcomes.push(...effects.membershipOutcomes);
     member.proposals.push(...effects.proposals);
     for (const outcome of effects.reads) this.#takeRead(member, outcome);
     for (const { to, term } of effects.sendSnapshots) this.#startStream(member, to, term);
@@ -331,7 +358,6 @@ export class Network {
   }
 
   #apply(member: TestMember, entries: readonly Entry[]): void {
-    this.checker.onCommitted(member.id, entries);
     for (const entry of entries) {
       if (entry.index <= member.applied) continue;
       if (entry.index !== member.applied + 1)
@@ -352,8 +378,9 @@ export class Network {
   // --- snapshots ------------------------------------------------------------------------------------------------
 
   #startStream(member: TestMember, to: ReplicaId, term: Term): void {
-    const { index, term: indexTerm } = member.disk.checkpoint;
+    const { index, term: indexTerm, membership } = member.disk.checkpoint;
     const streamId = this.#nextStream++;
+    if (membership !== undefined) this.#streamed.set(streamId, membership);
     member.streams.set(to, { index, ticks: 0 });
     const head = { type: 'snapshotChunk', from: member.id, to, term, streamId, index, indexTerm } as const;
     this.#send({ ...head, sequence: 0, last: false, data: new Uint8Array(1) });
@@ -390,12 +417,15 @@ export class Network {
       return true;
     }
     const { from, to, index, indexTerm, streamId, sequence } = chunk;
-    member.disk.checkpoint = { index, term: indexTerm };
+    const membership = this.#streamed.get(streamId) ?? {
+      index: 0 as LogIndex,
+      membership: votersOnly(this.#voters),
+    };
+    member.disk.checkpoint = { index, term: indexTerm, membership };
     member.applied = index;
     member.writes.push({
       run: () => member.disk.cut(index, indexTerm),
       done: () => {
-        const membership = { index: 0 as LogIndex, membership: votersOnly(this.#voters) };
         this.step(id, { type: 'snapshotInstalled', from, index, indexTerm, membership });
         const term = chunk.term;
         if (member.alive) {

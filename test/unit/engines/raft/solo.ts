@@ -1,9 +1,21 @@
 import type { LogIndex, ReplicaId, Term } from '../../../../src/base/brand.js';
 import { createPrng } from '../../../../src/base/prng.js';
-import type { ProposalOutcome, RaftEffects, RaftOptions, ReadOutcome } from '../../../../src/engines/raft/events.js';
+import type {
+  MembershipOutcome,
+  ProposalOutcome,
+  RaftEffects,
+  RaftOptions,
+  ReadOutcome,
+} from '../../../../src/engines/raft/events.js';
 import { createRaft, type Raft } from '../../../../src/engines/raft/index.js';
 import type { Entry, RaftMessage, RaftMessageType } from '../../../../src/engines/raft/messages.js';
-import { votersOnly } from '../../../../src/engines/raft/membership.js';
+import {
+  votersOnly,
+  type MemberInfo,
+  type Membership,
+  type MembershipChange,
+  type PlacedMembership,
+} from '../../../../src/engines/raft/membership.js';
 import { membershipCodec } from '../../../../src/wire/membership-codec.js';
 
 type Payload<T extends RaftMessageType> = Omit<Extract<RaftMessage, { type: T }>, 'type' | 'from' | 'to' | 'term'>;
@@ -18,6 +30,33 @@ export function entriesOf(terms: readonly number[], base = 0): Entry[] {
     kind: 'commands',
     payload: new Uint8Array([term, base + at + 1]),
   }));
+}
+
+export function infoOf(id: string): MemberInfo {
+  return { id: id as ReplicaId, folder: null, peer: null, http: null, redis: null, region: null };
+}
+
+export const add = (id: string): MembershipChange => ({ op: 'add', member: infoOf(id) });
+export const promote = (id: string, folder: string | null = null): MembershipChange => ({
+  op: 'promote',
+  replica: id as ReplicaId,
+  folder,
+});
+export const remove = (id: string): MembershipChange => ({ op: 'remove', replica: id as ReplicaId });
+
+/** A membership in a few letters: the members are those of the three sets. */
+export function membershipOf(
+  voters: string,
+  { outgoing = '', learners = '', removed = '' }: { outgoing?: string; learners?: string; removed?: string } = {},
+): Membership {
+  const ids = (letters: string): ReplicaId[] => letters.split('') as ReplicaId[];
+  const members = [...new Set(ids(voters + outgoing + learners))].map(infoOf);
+  return { voters: ids(voters), outgoing: ids(outgoing), learners: ids(learners), removed: ids(removed), members };
+}
+
+export function membershipEntry(index: number, term: number, membership: Membership): Entry {
+  const payload = membershipCodec.encode(membership);
+  return { index: index as LogIndex, term: term as Term, kind: 'membership', payload };
 }
 
 export interface SoloOptions {
@@ -40,6 +79,9 @@ export class Solo {
   committed: Entry[] = [];
   proposals: ProposalOutcome[] = [];
   reads: ReadOutcome[] = [];
+  membershipOutcomes: MembershipOutcome[] = [];
+  /** What was told to be in force, in order. */
+  memberships: PlacedMembership[] = [];
   last: RaftEffects | null = null;
   #batch = 0;
 
@@ -99,6 +141,8 @@ export class Solo {
     if (lastCommitted !== undefined) this.raft.step({ type: 'applied', index: lastCommitted.index });
     this.proposals.push(...effects.proposals);
     this.reads.push(...effects.reads);
+    this.membershipOutcomes.push(...effects.membershipOutcomes);
+    if (effects.membership !== null) this.memberships.push(effects.membership);
     this.last = effects;
     return effects;
   }
@@ -110,6 +154,13 @@ export class Solo {
     return this;
   }
 
+  /** Asks for a change; returns the reason when it is refused at once, and null otherwise. */
+  change(change: MembershipChange, id = 1): MembershipOutcome['refused'] {
+    this.raft.step({ type: 'changeMembership', id, change });
+    this.drain();
+    return this.membershipOutcomes.at(-1)?.refused ?? null;
+  }
+
   append(
     from: string,
     term: number,
@@ -117,7 +168,16 @@ export class Solo {
     terms: readonly number[],
     commit = 0,
   ): this {
-    const entries = entriesOf(terms, prev[0]);
+    return this.appendEntries(from, term, prev, entriesOf(terms, prev[0]), commit);
+  }
+
+  appendEntries(
+    from: string,
+    term: number,
+    prev: readonly [index: number, term: number],
+    entries: readonly Entry[],
+    commit = 0,
+  ): this {
     return this.receive(from, term, 'appendRequest', { prevIndex: prev[0], prevTerm: prev[1], commit, entries });
   }
 
