@@ -5,6 +5,8 @@ import { groupsOf } from '../cluster/placement.js';
 import type { HostPort, Topology } from '../config/topology.js';
 import type { Metrics } from '../observe/metrics.js';
 import { RaftKeyspace } from '../replica/keyspace.js';
+import type { Member } from '../replica/member.js';
+import { knownReplicas } from '../replica/membership-replicas.js';
 import type { Replica } from '../replica/replica.js';
 import type { HealthCheck, Keyspace, ReplicaInfo, Router } from '../replica/router.js';
 import type { Storage } from '../storage/storage.js';
@@ -31,7 +33,6 @@ export class NodeRouter implements Router {
   readonly cluster: string;
   readonly self: ReplicaId;
   readonly region: string | null;
-  readonly replicas: readonly ReplicaInfo[];
   readonly keyspaces: readonly Keyspace[];
   readonly defaultKeyspace: Keyspace;
   /** Readiness is false: a load balancer sends no new work, while requests are still served. */
@@ -39,20 +40,21 @@ export class NodeRouter implements Router {
   /** New requests are refused. */
   draining = false;
   readonly #options: NodeRouterOptions;
+  readonly #topologyReplicas: readonly ReplicaInfo[];
 
   constructor(options: NodeRouterOptions) {
     this.#options = options;
     const { topology, replica } = options;
     this.cluster = topology.cluster;
     this.self = replica.self;
-    this.replicas = topology.replicas.map(({ id, region, peer, http, redis }) => ({
+    this.#topologyReplicas = topology.replicas.map(({ id, region, peer, http, redis }) => ({
       id,
       region,
       peer: formatAddress(peer.advertise),
       http: http === null ? null : `http://${formatAddress(http.advertise)}`,
       redis: redis === null ? null : formatAddress(redis.advertise),
     }));
-    this.region = this.replicas.find(({ id }) => id === replica.self)?.region ?? null;
+    this.region = this.#topologyReplicas.find(({ id }) => id === replica.self)?.region ?? null;
     this.keyspaces = this.#createKeyspaces();
     this.defaultKeyspace = assertDefined(
       this.keyspace(topology.defaultKeyspace),
@@ -74,13 +76,24 @@ export class NodeRouter implements Router {
         member: replica.member(group),
         limits: topology.limits,
         consistency: config.reads,
-        replicas: this.replicas,
+        replicas: this.#topologyReplicas,
         scheduler: scheduler ?? systemScheduler,
         transferTimeoutMs: 2 * topology.timing.electionTimeoutMs[1],
+        joining: () => this.#joining,
         draining: () => this.draining,
         failure: () => replica.failure,
       });
     });
+  }
+
+  /** Came to an existing cluster, or waits to be taken in. */
+  get #joining(): boolean {
+    return this.#options.storage.formation?.joining === true;
+  }
+
+  get replicas(): readonly ReplicaInfo[] {
+    const memberships = this.keyspaces.map((keyspace) => keyspace.memberships().latest.membership);
+    return knownReplicas(this.#topologyReplicas, memberships);
   }
 
   keyspace(name: string): Keyspace | undefined {
@@ -104,17 +117,22 @@ export class NodeRouter implements Router {
   readiness(): readonly HealthCheck[] {
     const groups = [...this.#options.replica.members.values()].map((member) => ({
       name: `group ${member.group}`,
-      ok: member.caughtUp,
-      detail:
-        member.raft.leader === null
-          ? 'no leader is known'
-          : `leader ${member.raft.leader}, applied ${member.appliedIndex} of ${member.raft.commitIndex}`,
+      ok: takesPart(member) && member.caughtUp,
+      detail: this.#groupDetail(member),
     }));
     return [
       ...this.liveness(),
       { name: 'draining', ok: !this.leaving, detail: this.leaving ? 'shutting down' : 'taking requests' },
       ...groups,
     ];
+  }
+
+  #groupDetail(member: Member): string {
+    const { appliedIndex, raft, standing } = member;
+    if (standing === 'removed') return 'removed from the cluster';
+    if (standing === 'unknown') return this.#joining ? 'waits to be added' : 'the cluster is not formed yet';
+    if (raft.leader === null) return 'no leader is known';
+    return `leader ${raft.leader}, applied ${appliedIndex} of ${raft.commitIndex}`;
   }
 
   atTurnEnd(flush: () => void): void {
@@ -145,4 +163,8 @@ export class NodeRouter implements Router {
   ): void {
     this.#options.metrics.observeRequest(api, operation, outcome, milliseconds);
   }
+}
+
+function takesPart({ standing }: Member): boolean {
+  return standing === 'voter' || standing === 'learner';
 }

@@ -109,16 +109,12 @@ export class Checkpointer {
     if (appliedIndex <= (this.#options.store.mark?.index ?? 0)) return;
     const startMs = this.#options.clock.monotonicMs();
     const bytesApplied = this.#bytesApplied;
+    const membership = this.#options.membershipAt(appliedIndex);
     const frozen = kv.freeze();
     try {
       // Entries may be applied before this replica's own disk has them: the checkpoint must not be ahead of the log.
       await this.#append([]);
-      const mark = {
-        index: appliedIndex,
-        term: appliedTerm,
-        membership: this.#options.membershipAt(appliedIndex),
-        meta: frozen.meta,
-      };
+      const mark = { index: appliedIndex, term: appliedTerm, membership, meta: frozen.meta };
       await this.#options.store.write(mark, frozen.changes());
     } catch (error) {
       kv.abandonFreeze();

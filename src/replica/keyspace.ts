@@ -5,6 +5,7 @@ import type { Scheduler } from '../base/scheduler.js';
 import type { MembershipPair } from '../engines/raft/membership.js';
 import type { Command, ValueRef } from '../kv/types.js';
 import type { Member } from './member.js';
+import { standingOf } from './membership-effect.js';
 import type {
   Consistency,
   Keyspace,
@@ -25,6 +26,8 @@ export interface KeyspaceOptions {
   readonly replicas: readonly ReplicaInfo[];
   readonly scheduler: Scheduler;
   readonly transferTimeoutMs: number;
+  /** True for a replica that came to an existing cluster; absent: it was among the first. */
+  joining?(): boolean;
   /** True when the replica takes no new requests. */
   draining(): boolean;
   failure(): KvorumError | null;
@@ -68,21 +71,43 @@ export class RaftKeyspace implements Keyspace {
   read(consistency: Consistency, waiter: ReadWaiter, token: number): void {
     const refusal = this.#refusal();
     if (refusal !== null) waiter.onError(token, refusal);
-    else if (consistency === 'stale') waiter.onReadable(token, this.#member.reader);
+    else if (consistency === 'stale') this.#readStale(waiter, token);
     else this.#member.reads.read(waiter, token, consistency === 'lease');
+  }
+
+  /** A cluster that is not formed yet holds nothing: that must not look like an absent key. */
+  #readStale(waiter: ReadWaiter, token: number): void {
+    if (this.#member.standing === 'unknown') waiter.onError(token, new KvorumError('starting', 'The cluster forms'));
+    else waiter.onReadable(token, this.#member.reader);
   }
 
   #refusal(): KvorumError | null {
     const failure = this.#options.failure();
     if (failure !== null) return failure;
-    return this.#options.draining() ? new KvorumError('draining') : null;
+    if (this.#options.draining()) return new KvorumError('draining');
+    const { standing } = this.#member;
+    return standing === 'voter' || standing === 'learner' ? null : this.#notMember(standing);
+  }
+
+  #notMember(standing: 'unknown' | 'removed'): KvorumError | null {
+    const { self } = this.#options;
+    if (standing === 'removed') return new KvorumError('not_member', `${self} was removed from the cluster`);
+    if (this.#options.joining?.() !== true) return null; // The first replicas are about to agree.
+    return new KvorumError('not_member', `${self} waits to be added: kvorum member add ${self} --peer <address>`);
   }
 
   leader(): { readonly id: ReplicaId; readonly http: string | null; readonly isSelf: boolean } | null {
     const id = this.#member.raft.leader;
     if (id === null) return null;
-    const http = this.#options.replicas.find((replica) => replica.id === id)?.http ?? null;
-    return { id, http, isSelf: id === this.#options.self };
+    return { id, http: this.#httpOf(id), isSelf: id === this.#options.self };
+  }
+
+  /** What a member was added with is newer than the topology, which may not even list it. */
+  #httpOf(id: ReplicaId): string | null {
+    const { members } = this.#member.memberships.latest.membership;
+    const added = members.find((member) => member.id === id)?.http ?? null;
+    if (added !== null) return `http://${added}`;
+    return this.#options.replicas.find((replica) => replica.id === id)?.http ?? null;
   }
 
   status(): KeyspaceStatus {
@@ -107,16 +132,33 @@ export class RaftKeyspace implements Keyspace {
   }
 
   transferLeader(target: ReplicaId | null): Promise<ReplicaId> {
-    const { self, replicas, scheduler, transferTimeoutMs } = this.#options;
-    if (target !== null && !replicas.some((replica) => replica.id === target)) {
-      return Promise.reject(new KvorumError('unknown_replica', `There is no replica ${target}`));
+    const { self } = this.#options;
+    const refusal = this.#transferRefusal(target);
+    if (refusal !== null) return Promise.reject(refusal);
+    if (target === self) return Promise.resolve(self);
+    this.#member.step({ type: 'transfer', target });
+    return this.#transferred(target);
+  }
+
+  #transferRefusal(target: ReplicaId | null): KvorumError | null {
+    const { self } = this.#options;
+    const { membership } = this.#member.memberships.latest;
+    const standing = target === null ? null : standingOf(target, membership);
+    if (standing === 'unknown' || standing === 'removed') {
+      return new KvorumError('unknown_replica', `There is no member ${target}`);
+    }
+    if (standing === 'learner') {
+      return new KvorumError('transfer_failed', `${target} is a learner: promote it first`);
     }
     if (this.#member.raft.role !== 'leader') {
-      return Promise.reject(new KvorumError('not_leader', `The leader is ${this.#member.raft.leader ?? 'not known'}`));
+      return new KvorumError('not_leader', `The leader is ${this.#member.raft.leader ?? 'not known'}`);
     }
-    if (target === self) return Promise.resolve(self);
-    if (replicas.length === 1) return Promise.reject(new KvorumError('transfer_failed', 'There is no other replica'));
-    this.#member.step({ type: 'transfer', target });
+    const others = membership.voters.some((voter) => voter !== self);
+    return others || target === self ? null : new KvorumError('transfer_failed', 'There is no other voter');
+  }
+
+  #transferred(target: ReplicaId | null): Promise<ReplicaId> {
+    const { scheduler, self, transferTimeoutMs } = this.#options;
     return new Promise((resolve, reject) => {
       let waitedMs = 0;
       const stop = scheduler.every(TRANSFER_POLL_MS, () => {

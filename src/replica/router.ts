@@ -97,7 +97,7 @@ export interface Router {
   keyspace(name: string): Keyspace | undefined;
   /** The keyspace that `/kv/…` and Redis database 0 use. */
   readonly defaultKeyspace: Keyspace;
-  /** Every replica of the topology. */
+  /** Every replica of the topology and every member that was added. */
   readonly replicas: readonly ReplicaInfo[];
   uptimeMs(): number;
   /** Local facts only: never depends on a quorum (api.md). */

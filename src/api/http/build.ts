@@ -11,6 +11,7 @@ import { ADMIN_ROUTES } from './routes/admin.js';
 import { BATCH_ROUTES } from './routes/batch.js';
 import { HEALTH_ROUTES } from './routes/health.js';
 import { ITEM_ROUTES } from './routes/item.js';
+import { MEMBER_ROUTES } from './routes/members.js';
 import { SCAN_ROUTES } from './routes/scan.js';
 import { STATUS_ROUTES } from './routes/status.js';
 import { PROBLEM } from './schema-parts.js';
@@ -105,6 +106,7 @@ function registerAll(app: FastifyInstance, routes: RouteTable, context: ServerCo
     ...STATUS_ROUTES,
     ...HEALTH_ROUTES,
     ...ADMIN_ROUTES,
+    ...MEMBER_ROUTES,
     openApiRoute,
   ];
   for (const spec of all) {

@@ -1,4 +1,5 @@
 import { Buffer } from 'node:buffer';
+import { Socket } from 'node:net';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { KvorumError, isKvorumError, toKvorumError } from '../../base/errors/error.js';
 import type { Logger } from '../../base/logger.js';
@@ -78,6 +79,12 @@ export class Exchange {
     const keyspace = this.router.keyspace(name);
     if (keyspace === undefined) throw new KvorumError('unknown_keyspace', `There is no keyspace ${printable(name)}`);
     return keyspace;
+  }
+
+  /** The answer may take this long: until then a connection on which nothing moves is not stuck. */
+  mayTake(milliseconds: number): void {
+    const { socket } = this.request.raw;
+    if (socket instanceof Socket) socket.setTimeout(milliseconds); // Node restores its own after the answer.
   }
 
   /** Runs a callback that the replica's loop calls: what it throws becomes the answer, and never reaches the loop. */

@@ -89,7 +89,7 @@ function problem(description: string): JsonSchema {
 const PROBLEMS: Readonly<Record<number, string>> = {
   400: 'The request must change',
   404: 'There is no such key, keyspace or replica',
-  409: 'The key holds something else, or the session forbids it',
+  409: 'The state forbids it: what the key holds, the session, the members',
   412: 'The precondition does not hold; the member etag has the current ETag',
   413: 'Too large',
   415: 'The Content-Type is not supported',

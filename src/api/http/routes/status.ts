@@ -1,11 +1,13 @@
+import type { ReplicaId } from '../../../base/brand.js';
 import type { EngineStatus } from '../../../engines/engine.js';
 import type { Keyspace, Router } from '../../../replica/router.js';
 import { VERSION } from '../../../version.js';
 import { allOk } from '../../../observe/health.js';
+import { keyspaceMembership, lagOf, roleIn } from '../members-view.js';
 import type { RouteSpec } from '../route.js';
 import * as schemas from '../schemas.js';
 
-function memberStatus(keyspace: Keyspace): Record<string, unknown> {
+function memberStatus(keyspace: Keyspace, self: ReplicaId): Record<string, unknown> {
   const { partition, group, engine, revision, keys, checkpointIndex } = keyspace.status();
   return {
     keyspace: keyspace.name,
@@ -24,17 +26,20 @@ function memberStatus(keyspace: Keyspace): Record<string, unknown> {
     revision,
     keys,
     reads: keyspace.defaultConsistency,
-    progress: engine.progress.map((peer) => progress(peer, engine.lastIndex)),
+    member: roleIn(keyspace, self),
+    membership: keyspaceMembership(keyspace),
+    progress: engine.progress.map((peer) => progress(peer, engine)),
   };
 }
 
-function progress(peer: EngineStatus['progress'][number], lastIndex: number): Record<string, unknown> {
+function progress(peer: EngineStatus['progress'][number], engine: EngineStatus): Record<string, unknown> {
   return {
     peer: peer.peer,
+    voter: engine.membership.membership.voters.includes(peer.peer),
     state: peer.state,
     match_index: peer.matchIndex,
     next_index: peer.nextIndex,
-    lag: Math.max(0, lastIndex - peer.matchIndex),
+    lag: lagOf(peer, engine),
     inflight: peer.inflightMessages,
     active: peer.recentlyActive,
   };
@@ -50,7 +55,7 @@ function statusDocument(router: Router): Record<string, unknown> {
     uptime_ms: Math.round(router.uptimeMs()),
     ready: allOk(router.readiness()),
     draining: router.draining,
-    keyspaces: router.keyspaces.map(memberStatus),
+    keyspaces: router.keyspaces.map((keyspace) => memberStatus(keyspace, router.self)),
     replicas: router.replicas.map(({ id, region, peer, http, redis }) => ({ id, region, peer, http, redis })),
     links: router.links().map((link) => ({
       peer: link.peer,

@@ -1,0 +1,111 @@
+import type { ReplicaId } from '../../base/brand.js';
+import type { EngineStatus } from '../../engines/engine.js';
+import type { MemberInfo } from '../../engines/raft/membership.js';
+import { standingOf } from '../../replica/membership-effect.js';
+import type { Keyspace, Router } from '../../replica/router.js';
+
+export type MemberRole = 'leader' | 'voter' | 'leaving' | 'learner' | 'removed';
+
+/** From most to least: what a replica counts as when it is not the same in every keyspace. */
+const ROLES: readonly MemberRole[] = ['leader', 'voter', 'leaving', 'learner', 'removed'];
+
+interface MemberInKeyspace {
+  readonly keyspace: string;
+  readonly role: MemberRole;
+  /** Known to the leader only. */
+  readonly match_index: number | null;
+  readonly lag: number | null;
+  readonly active: boolean | null;
+}
+
+/** Who belongs to what, as far as this replica knows: by replica, and by keyspace. */
+export function membersDocument(router: Router): Record<string, unknown> {
+  return {
+    id: router.self,
+    cluster: router.cluster,
+    members: memberIds(router).map((id) => memberDocument(router, id)),
+    keyspaces: router.keyspaces.map(keyspaceMembership),
+  };
+}
+
+/** In the order of the first keyspace that names them; removed ones last. */
+function memberIds(router: Router): ReplicaId[] {
+  const all = router.keyspaces.map((keyspace) => keyspace.memberships().latest.membership);
+  const present = all.flatMap(({ learners, outgoing, voters }) => [...voters, ...outgoing, ...learners]);
+  return [...new Set([...present, ...all.flatMap(({ removed }) => removed)])];
+}
+
+function memberDocument(router: Router, id: ReplicaId): Record<string, unknown> {
+  const keyspaces = router.keyspaces.flatMap((keyspace) => memberInKeyspace(keyspace, id, router.self) ?? []);
+  const infos = router.keyspaces.flatMap((keyspace) => infoIn(keyspace, id) ?? []);
+  const replica = router.replicas.find((candidate) => candidate.id === id);
+  const link = router.links().find(({ peer }) => peer === id);
+  return {
+    id,
+    role: ROLES.find((role) => keyspaces.some((there) => there.role === role)) ?? 'removed',
+    region: replica?.region ?? null,
+    peer: replica?.peer ?? null,
+    http: replica?.http ?? null,
+    redis: replica?.redis ?? null,
+    folder_known: infos.some(({ folder }) => folder !== null),
+    connected: id === router.self ? true : (link?.connected ?? false),
+    keyspaces,
+  };
+}
+
+function infoIn(keyspace: Keyspace, id: ReplicaId): MemberInfo | undefined {
+  return keyspace.memberships().latest.membership.members.find((info) => info.id === id);
+}
+
+function memberInKeyspace(keyspace: Keyspace, id: ReplicaId, self: ReplicaId): MemberInKeyspace | null {
+  const role = roleIn(keyspace, id);
+  if (role === null) return null;
+  const { engine } = keyspace.status();
+  const progress = engine.progress.find(({ peer }) => peer === id);
+  if (progress === undefined) {
+    const leads = id === self && engine.role === 'leader';
+    const known = leads ? { match_index: engine.lastIndex, lag: 0, active: true } : null;
+    return { keyspace: keyspace.name, role, ...(known ?? { match_index: null, lag: null, active: null }) };
+  }
+  return {
+    keyspace: keyspace.name,
+    role,
+    match_index: progress.matchIndex,
+    lag: lagOf(progress, engine),
+    active: progress.recentlyActive,
+  };
+}
+
+export function lagOf({ matchIndex }: EngineStatus['progress'][number], { lastIndex }: EngineStatus): number {
+  return Math.max(0, lastIndex - matchIndex);
+}
+
+/** What the replica is to the keyspace, by the membership in force; null: nothing. */
+export function roleIn(keyspace: Keyspace, id: ReplicaId): MemberRole | null {
+  const { membership } = keyspace.memberships().latest;
+  const standing = standingOf(id, membership);
+  if (standing === 'unknown') return null;
+  if (standing !== 'voter') return standing;
+  if (keyspace.leader()?.id === id) return 'leader';
+  return membership.voters.includes(id) ? 'voter' : 'leaving';
+}
+
+/** `joint`: a change is under way, and every decision needs a majority of the voters and of the outgoing ones. */
+export function keyspaceMembership(keyspace: Keyspace): Record<string, unknown> {
+  const { committed, latest } = keyspace.memberships();
+  const { learners, outgoing, removed, voters } = latest.membership;
+  const leader = keyspace.leader();
+  return {
+    keyspace: keyspace.name,
+    leader: leader?.id ?? null,
+    leader_http: leader?.http ?? null,
+    index: latest.index,
+    committed_index: committed.index,
+    committed: committed.index === latest.index,
+    joint: outgoing.length > 0,
+    voters,
+    outgoing,
+    learners,
+    removed,
+  };
+}
