@@ -9,10 +9,21 @@ import { SimulatedNames, type SimulatedInode, type Survives } from './simulated-
  */
 export type Fault = 'EIO' | 'ENOSPC' | 'short write' | 'crash before' | 'crash after';
 
+/** A simulator's part: it decides what happens to operations, and when those that take time are done. */
+export interface SimulatedDiskHooks {
+  /** Of an operation that is about to change something. `lost`: a sync says that it is done, and has done nothing. */
+  fault(operation: string, path: string): Fault | 'lost' | null;
+  /** Calls `complete` later. */
+  later(complete: () => void): void;
+  /** What is durable has changed: the content of a file, or the names in a folder (`inode` null). */
+  onDurable(path: string, inode: SimulatedInode | null): void;
+}
+
 export interface SimulatedDiskOptions {
   /** Fails the operation with this number (the first one is 1). Only operations that change something are counted. */
   readonly failAt?: number;
   readonly fault?: Fault;
+  readonly hooks?: SimulatedDiskHooks;
 }
 
 export interface CrashOptions {
@@ -42,7 +53,7 @@ class SimulatedFile implements File {
 
   writevSync(parts: readonly Uint8Array[], position: number): void {
     const bytes = Buffer.concat(parts);
-    const half = (): void => this.#inode.write(bytes.subarray(0, bytes.length >> 1), position);
+    const half = (): void => this.#inode.write(Buffer.from(bytes.subarray(0, bytes.length >> 1)), position);
     this.#disk.change('write', this.path, () => this.#inode.write(bytes, position), half);
   }
 
@@ -51,16 +62,13 @@ class SimulatedFile implements File {
   }
 
   syncSync(): void {
-    try {
-      this.#disk.change('sync', this.path, () => this.#inode.sync());
-    } catch (error) {
-      if (!this.#disk.crashed) this.#inode.failSync();
-      throw error;
-    }
+    this.#disk.syncFile(this.path, this.#inode, this.#inode.changes);
   }
 
+  /** Covers what was written before the call, and nothing that is written while it runs. */
   sync(done: IoDone): void {
-    this.#disk.later(() => this.syncSync(), done);
+    const { changes } = this.#inode;
+    this.#disk.later(() => this.#disk.syncFile(this.path, this.#inode, changes), done);
   }
 
   closeSync(): void {
@@ -79,6 +87,10 @@ export class SimulatedFileSystem implements FileSystem {
   /** Operations so far that changed something. */
   operations = 0;
   crashed = false;
+  /** The process is gone, the machine is not: nothing new happens, and what the kernel has begun it ends. */
+  #released = false;
+  /** An operation that was begun earlier is being completed. */
+  #ending = false;
   #held: (() => void)[] | null = null;
 
   constructor(options: SimulatedDiskOptions = {}) {
@@ -97,7 +109,7 @@ export class SimulatedFileSystem implements FileSystem {
   }
 
   existsSync(path: string): boolean {
-    return this.#names.get(path) !== undefined || this.#names.paths().some((name) => name.startsWith(`${path}/`));
+    return this.#names.get(path) !== undefined || this.#names.has(path);
   }
 
   listSync(dir: string): string[] {
@@ -121,7 +133,22 @@ export class SimulatedFileSystem implements FileSystem {
   }
 
   syncDirSync(dir: string): void {
-    this.change('syncDir', dir, () => this.#names.syncDir(dir));
+    this.change('syncDir', dir, () => {
+      this.#names.syncDir(dir);
+      this.#options.hooks?.onDurable(dir, null);
+    });
+  }
+
+  syncFile(path: string, inode: SimulatedInode, changes: number): void {
+    try {
+      this.change('sync', path, () => {
+        inode.sync(changes);
+        this.#options.hooks?.onDurable(path, inode);
+      });
+    } catch (error) {
+      if (!this.crashed) inode.failSync(changes);
+      throw error;
+    }
   }
 
   syncDir(dir: string, done: IoDone): void {
@@ -146,9 +173,27 @@ export class SimulatedFileSystem implements FileSystem {
 
   /** The disk as the next process would find it if the power went now. This one goes on. */
   crash(options: CrashOptions): SimulatedFileSystem {
-    const next = new SimulatedFileSystem();
+    const next = new SimulatedFileSystem(this.#hooksOnly());
     next.#names = this.#names.afterCrash(options.survives, options.sectorBytes ?? 512);
     return next;
+  }
+
+  /** The disk as the next process finds it after kill -9: what was not synced is still in the page cache. */
+  release(): SimulatedFileSystem {
+    const next = new SimulatedFileSystem(this.#hooksOnly());
+    next.#names = this.#names;
+    this.#released = true;
+    return next;
+  }
+
+  #hooksOnly(): SimulatedDiskOptions {
+    const { hooks } = this.#options;
+    return hooks === undefined ? {} : { hooks };
+  }
+
+  /** What a loss of power leaves for certain, by path. */
+  get durable(): ReadonlyMap<string, SimulatedInode> {
+    return this.#names.durable;
   }
 
   /** A copy to be damaged. */
@@ -174,9 +219,10 @@ export class SimulatedFileSystem implements FileSystem {
 
   /** Runs one counted operation under the fault that was asked for. */
   change(operation: string, path: string, run: () => void, half?: () => void): void {
-    if (this.crashed) throw systemError('ECRASHED', operation, path);
+    if (this.crashed || (this.#released && !this.#ending)) throw systemError('ECRASHED', operation, path);
     this.operations++;
-    const fault = this.operations === this.#options.failAt ? (this.#options.fault ?? 'EIO') : null;
+    const fault = this.#faultOf(operation, path);
+    if (fault === 'lost') return;
     if (fault === null) return run();
     if (fault === 'crash after') run();
     if (fault === 'short write' && half !== undefined) half();
@@ -187,19 +233,35 @@ export class SimulatedFileSystem implements FileSystem {
     throw systemError(fault === 'EIO' ? 'EIO' : 'ENOSPC', operation, path);
   }
 
+  #faultOf(operation: string, path: string): Fault | 'lost' | null {
+    const { failAt, fault, hooks } = this.#options;
+    if (this.operations === failAt) return fault ?? 'EIO';
+    return hooks?.fault(operation, path) ?? null;
+  }
+
   later(run: () => void, done: IoDone): void {
     const complete = (): void => {
-      try {
-        run();
-      } catch (error) {
-        // After a crash nobody is left to be called.
-        if (!this.crashed) done(error as Error);
-        return;
-      }
-      done(null);
+      const error = this.#end(run);
+      // After a crash nobody is left to be called.
+      if (!this.crashed && !this.#released) done(error);
     };
-    if (this.#held === null) queueMicrotask(complete);
-    else this.#held.push(complete);
+    const { hooks } = this.#options;
+    if (this.#held !== null) this.#held.push(complete);
+    else if (hooks !== undefined) hooks.later(complete);
+    else queueMicrotask(complete);
+  }
+
+  /** The kernel ends what it has begun, whether or not the process still lives. */
+  #end(run: () => void): Error | null {
+    this.#ending = true;
+    try {
+      run();
+      return null;
+    } catch (error) {
+      return error as Error;
+    } finally {
+      this.#ending = false;
+    }
   }
 }
 

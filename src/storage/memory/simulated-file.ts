@@ -14,14 +14,16 @@ interface PendingTruncate {
   readonly size: number;
 }
 
+const INITIAL_BYTES = 4096;
+
 class GrowingBytes {
-  bytes = Buffer.alloc(0);
+  bytes: Buffer = Buffer.alloc(0);
   size = 0;
 
   write(source: Uint8Array, position: number): void {
     const end = position + source.length;
     if (end > this.bytes.length) {
-      const larger = Buffer.alloc(Math.max(end, this.bytes.length * 2));
+      const larger = Buffer.alloc(Math.max(end, this.bytes.length * 2, INITIAL_BYTES));
       larger.set(this.bytes);
       this.bytes = larger;
     }
@@ -51,6 +53,8 @@ export class SimulatedInode {
   #seen = new GrowingBytes();
   #durable = new GrowingBytes();
   #pending: (PendingWrite | PendingTruncate)[] = [];
+  /** Changes that came before `#pending[0]`. */
+  #settled = 0;
 
   get size(): number {
     return this.#seen.size;
@@ -69,10 +73,11 @@ export class SimulatedInode {
     return count;
   }
 
-  write(bytes: Uint8Array, position: number): void {
+  /** Keeps `bytes`: they must not change any more. */
+  write(bytes: Buffer, position: number): void {
     if (position > this.#seen.size) this.truncate(position);
     this.#seen.write(bytes, position);
-    this.#pending.push({ kind: 'write', position, bytes: Buffer.from(bytes) });
+    this.#pending.push({ kind: 'write', position, bytes });
   }
 
   truncate(size: number): void {
@@ -80,18 +85,44 @@ export class SimulatedInode {
     this.#pending.push({ kind: 'truncate', size });
   }
 
-  sync(): void {
-    for (const change of this.#pending) {
+  /** Names what was changed so far: a sync that begins now makes that durable, and need not do more. */
+  get changes(): number {
+    return this.#settled + this.#pending.length;
+  }
+
+  /** Makes the first `changes` changes durable. */
+  sync(changes: number = this.changes): void {
+    for (const change of this.#settle(changes)) {
       if (change.kind === 'write') this.#durable.write(change.bytes, change.position);
       else this.#durable.truncate(change.size);
     }
-    this.#pending = [];
-    assert(this.#durable.size === this.#seen.size, 'after a sync the disk holds what programs see');
   }
 
   /** A failed fsync marks the pages clean all the same: a later fsync succeeds and saves nothing (fsyncgate). */
-  failSync(): void {
+  failSync(changes: number = this.changes): void {
+    this.#settle(changes);
+  }
+
+  #settle(changes: number): (PendingWrite | PendingTruncate)[] {
+    const count = Math.max(0, changes - this.#settled);
+    assert(count <= this.#pending.length, 'only what was changed is synced');
+    this.#settled += count;
+    if (count < this.#pending.length) return this.#pending.splice(0, count);
+    const all = this.#pending;
     this.#pending = [];
+    return all;
+  }
+
+  /** What would be left if the power went now and took everything that it may. Not a copy: for looking at. */
+  get durableBytes(): Buffer {
+    return this.#durable.bytes.subarray(0, this.#durable.size);
+  }
+
+  /** A bit of what is at rest changes by itself. */
+  flipBit(position: number, bit: number): void {
+    for (const image of [this.#seen, this.#durable]) {
+      if (position < image.size) image.bytes[position] = (image.bytes[position] ?? 0) ^ (1 << bit);
+    }
   }
 
   /** What is left after power loss. `sectorBytes` is the unit that is written whole or not at all. */
@@ -118,7 +149,7 @@ export class SimulatedInode {
     content.write(bytes, 0);
     this.#seen = content;
     this.#durable = content.copy();
-    this.#pending = [];
+    this.#settle(this.changes);
   }
 
   content(): Buffer {
@@ -130,6 +161,7 @@ export class SimulatedInode {
     clone.#seen = this.#seen.copy();
     clone.#durable = this.#durable.copy();
     clone.#pending = [...this.#pending];
+    clone.#settled = this.#settled;
     return clone;
   }
 
@@ -164,6 +196,17 @@ export class SimulatedNames {
 
   paths(): string[] {
     return [...this.#seen.keys()].toSorted();
+  }
+
+  has(dir: string): boolean {
+    const prefix = `${dir}/`;
+    for (const path of this.#seen.keys()) if (path.startsWith(prefix)) return true;
+    return false;
+  }
+
+  /** The names that a loss of power leaves for certain. */
+  get durable(): ReadonlyMap<string, SimulatedInode> {
+    return this.#durable;
   }
 
   create(dir: string, path: string): SimulatedInode {
