@@ -22,23 +22,8 @@ export class HttpCaller implements Caller {
   }
 
   async call(intent: Intent, session: Session | null): Promise<Ending> {
-    const { expected = null, key, kind, value } = intent;
-    const options = session === null ? {} : { session };
     try {
-      switch (kind) {
-        case 'get':
-          return { outcome: 'ok', value: (await this.#client.get(key))?.value ?? null };
-        case 'put':
-          await this.#client.put(key, value ?? '', options);
-          return { outcome: 'ok' };
-        case 'delete':
-          return { outcome: 'ok', existed: (await this.#client.delete(key, options)) !== null };
-        case 'cas':
-          await this.#client.cas(key, expected, value ?? '', options);
-          return { outcome: 'ok' };
-        case 'append':
-          throw new Error('HTTP has no append');
-      }
+      return await this.#perform(intent, session === null ? {} : { session });
     } catch (error) {
       if (!isKvorumError(error)) throw error;
       const { code } = error;
@@ -47,6 +32,24 @@ export class HttpCaller implements Caller {
       assert(error.spec.retry !== 'never', `the request is in order: ${code} ${error.message}`);
       return { outcome: 'failed', code };
     }
+  }
+
+  async #perform({ expected = null, key, kind, value }: Intent, options: { session?: Session }): Promise<Ending> {
+    switch (kind) {
+      case 'get':
+        return { outcome: 'ok', value: (await this.#client.get(key))?.value ?? null };
+      case 'put':
+        await this.#client.put(key, value ?? '', options);
+        return { outcome: 'ok' };
+      case 'delete':
+        return { outcome: 'ok', existed: (await this.#client.delete(key, options)) !== null };
+      case 'cas':
+        await this.#client.cas(key, expected, value ?? '', options);
+        return { outcome: 'ok' };
+      case 'append':
+        break;
+    }
+    throw new Error(`HTTP has no ${kind}`);
   }
 
   close(): void {

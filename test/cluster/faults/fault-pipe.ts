@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
 import type { Prng } from '../../../src/base/prng.js';
+import { abort } from './abort.js';
 
 /** What happens to the bytes of one direction. */
 export interface PipeFaults {
@@ -166,7 +167,7 @@ export class FaultPipe {
         if (chunks.length > 0) break;
         this.#queue = [];
         if (next.end === 'fin') this.#sink.end();
-        else this.#sink.resetAndDestroy();
+        else abort(this.#sink);
         return;
       }
       this.#queue.shift();

@@ -2,7 +2,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import { assert } from '../../../src/base/assert.js';
+import { assert, assertDefined } from '../../../src/base/assert.js';
 
 const EXECUTABLE = fileURLToPath(new URL('../../../src/cli/kvorum.cjs', import.meta.url));
 /** What a host process has said last; enough to see why it ended. */
@@ -50,10 +50,8 @@ export class HostProcess {
   /** Resolves when the endpoints were printed: the replica listens. Rejects when the process ends before. */
   async start(): Promise<void> {
     assert(!this.running, 'a process is started when the one before has ended');
-    const [command = process.execPath, ...rest] = [...this.#wrapper, process.execPath];
-    const child = spawn(command, [...rest, EXECUTABLE, 'start', this.#topologyFile], {
-      stdio: ['ignore', 'pipe', 'pipe'],
-    });
+    const words = [...this.#wrapper, process.execPath, EXECUTABLE, 'start', this.#topologyFile];
+    const child = spawn(assertDefined(words[0], 'a command'), words.slice(1), { stdio: ['ignore', 'pipe', 'pipe'] });
     this.#child = child;
     this.#paused = false;
     LIVING.add(child);

@@ -124,34 +124,20 @@ function codeOf(answer: Exclude<RedisAnswer, { kind: 'reply' }>): string {
 }
 
 function commandOf({ expected = null, key, kind, value }: Intent): string[] {
-  switch (kind) {
-    case 'get':
-      return ['GET', key];
-    case 'put':
-      return ['SET', key, value ?? ''];
-    case 'append':
-      return ['APPEND', key, value ?? ''];
-    case 'delete':
-      return ['DEL', key];
-    case 'cas':
-      assert(expected === null, 'the Redis protocol compares with absence only');
-      return ['SET', key, value ?? '', 'NX'];
-  }
+  if (kind === 'get') return ['GET', key];
+  if (kind === 'delete') return ['DEL', key];
+  if (kind === 'append') return ['APPEND', key, value ?? ''];
+  if (kind === 'put') return ['SET', key, value ?? ''];
+  assert(expected === null, 'the Redis protocol compares with absence only');
+  return ['SET', key, value ?? '', 'NX'];
 }
 
 function parse(bytes: Buffer): RedisAnswer {
   const text = bytes.toString('latin1');
   const line = text.slice(1, text.indexOf('\r\n'));
-  switch (text[0]) {
-    case '+':
-      return { kind: 'reply', value: line };
-    case ':':
-      return { kind: 'reply', value: Number(line) };
-    case '-':
-      return { kind: 'error', word: line.split(' ')[0] ?? '', text: line };
-    case '$':
-      return { kind: 'reply', value: line === '-1' ? null : text.slice(line.length + 3, -2) };
-    default:
-      throw new Error(`an unexpected reply: ${JSON.stringify(text)}`);
-  }
+  if (text.startsWith('+')) return { kind: 'reply', value: line };
+  if (text.startsWith(':')) return { kind: 'reply', value: Number(line) };
+  if (text.startsWith('-')) return { kind: 'error', word: line.split(' ')[0] ?? '', text: line };
+  assert(text.startsWith('$'), `a reply to one of the commands above: ${JSON.stringify(text)}`);
+  return { kind: 'reply', value: line === '-1' ? null : text.slice(line.length + 3, -2) };
 }

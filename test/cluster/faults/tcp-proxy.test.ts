@@ -206,3 +206,14 @@ t.test('refused connections, and the listener that comes back', async (t) => {
   second.near.socket.write('again');
   await second.far.arrived('again');
 });
+
+t.test('a reset while an end is under way', async (t) => {
+  const { dial, proxy } = await harness(t);
+  const { near, far } = await dial();
+  far.socket.pause();
+  near.socket.write(Buffer.alloc(8 * 1024 * 1024));
+  near.socket.end();
+  await eventually('the proxy is full', 5000, async () => proxy.counters('forward').bytes > 100_000 || undefined);
+  proxy.reset();
+  await eventually('both are gone', 5000, async () => proxy.open === 0 || undefined);
+});

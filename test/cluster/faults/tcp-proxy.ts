@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { assert } from '../../../src/base/assert.js';
 import type { Prng } from '../../../src/base/prng.js';
+import { abort } from './abort.js';
 import { FaultPipe, NO_FAULTS, type PipeFaults, type PipeState } from './fault-pipe.js';
 
 /** `forward` is from whoever dials the proxy to the target; `backward` the answers. */
@@ -74,8 +75,8 @@ export class TcpProxy {
   /** Resets every connection. New ones are taken, unless the proxy refuses them. */
   reset(): void {
     for (const { near, far } of this.#pairs) {
-      near.resetAndDestroy();
-      far.resetAndDestroy();
+      abort(near);
+      abort(far);
     }
   }
 

@@ -1,0 +1,62 @@
+import type { FaultReplica } from './fault-cluster.js';
+import { RedisCaller } from './redis-caller.js';
+
+/** One INCR: null where there was no answer, so that it may count or not. */
+export interface Increment {
+  readonly call: number;
+  readonly return: number | null;
+  readonly result: number | null;
+}
+
+const TIMEOUT_MS = 2000;
+const BACKOFF_MS = 25;
+
+/** Clients that increment one counter through the Redis protocol: an increment that counts twice is seen at once. */
+export class Counters {
+  readonly key: string;
+  readonly increments: Increment[] = [];
+  readonly #replicas: readonly FaultReplica[];
+  #running = true;
+  #done: Promise<unknown> = Promise.resolve();
+
+  constructor(key: string, replicas: readonly FaultReplica[]) {
+    this.key = key;
+    this.#replicas = replicas;
+  }
+
+  /** One client for each replica. */
+  start(): void {
+    this.#done = Promise.all(this.#replicas.map((_, at) => this.#run(at)));
+    this.#done.catch(() => undefined);
+  }
+
+  async stop(): Promise<readonly Increment[]> {
+    this.#running = false;
+    await this.#done;
+    return this.increments;
+  }
+
+  async #run(home: number): Promise<void> {
+    for (let failures = 0; this.#running; failures++) {
+      const replica = this.#replicas[(home + failures) % this.#replicas.length];
+      if (replica === undefined) return;
+      const caller = new RedisCaller(replica, 'default', TIMEOUT_MS);
+      while (this.#running && (await this.#increment(caller)));
+      caller.close();
+      await new Promise((resolve) => setTimeout(resolve, BACKOFF_MS));
+    }
+  }
+
+  /** False when it failed. */
+  async #increment(caller: RedisCaller): Promise<boolean> {
+    const call = performance.now();
+    const answer = await caller.request('INCR', this.key);
+    if (answer.kind === 'reply') {
+      this.increments.push({ call, return: performance.now(), result: Number(answer.value) });
+      return true;
+    }
+    const mayCount = answer.kind === 'lost' ? answer.sent : answer.word === 'UNKNOWN';
+    if (mayCount) this.increments.push({ call, return: null, result: null });
+    return false;
+  }
+}

@@ -1,0 +1,48 @@
+import t from 'tap';
+import { createPrng } from '../../../src/base/prng.js';
+import { Counters } from './counters.js';
+import { runningCluster } from './fixture.js';
+import { faultPlan, Nemesis, type PlannedFault } from './nemesis.js';
+import { assertLinearizable, checkIncrements } from './verify.js';
+import { Workload } from './workload.js';
+
+/**
+ * Faults of all kinds one after the other, under clients of both protocols. The soak program (test/soak) does the same
+ * for as long as one likes.
+ */
+const LASTS_MS = Number(process.env['KVORUM_TEST_MIXED_MS'] ?? 9000);
+const PLAN = { lastsMs: [200, 900], restMs: [50, 400] } as const;
+
+t.setTimeout(LASTS_MS + 90_000);
+
+t.test('mixed faults, kill -9 among them', { timeout: LASTS_MS + 80_000 }, async (t) => {
+  const { cluster, network, prng } = await runningCluster(t, 3);
+  const workload = new Workload({ cluster, prng: prng.fork('clients'), clients: 8, restMs: 2 });
+  const counters = new Counters('counter', cluster.replicas);
+  const nemesis = new Nemesis(cluster, network);
+  workload.start();
+  counters.start();
+  const endMs = performance.now() + LASTS_MS;
+  const plan = faultPlan(prng.fork('plan'), cluster.ids, PLAN);
+  // The one fault that the promise of durability is about is never left to chance.
+  await nemesis.carryOut({ kinds: ['isolateLeader', 'killAll'], order: cluster.ids, lastsMs: 200, restMs: 100 });
+  for (let fault = plan.next().value; performance.now() < endMs; fault = plan.next().value) {
+    t.comment(`${fault.kinds.join(' + ')}, ${fault.order.join(' ')}, ${fault.lastsMs} ms`);
+    await nemesis.carryOut(fault);
+    assertLinearizable(t, await workload.nextEpoch(), fault.kinds.join(' + '));
+  }
+  assertLinearizable(t, await workload.stop(), 'afterwards');
+  const increments = await counters.stop();
+  t.equal(checkIncrements(increments), null, `${increments.length} increments count once each`);
+  t.ok(workload.count('ok') > 100, 'clients were served');
+  t.comment(JSON.stringify({ ...workload.tally, ...nemesis.injected }));
+});
+
+t.test('one seed, one plan', async (t) => {
+  const first = (seed: number): PlannedFault[] => {
+    const plan = faultPlan(createPrng(seed), ['n1', 'n2', 'n3'], PLAN);
+    return Array.from({ length: 50 }, () => plan.next().value);
+  };
+  t.same(first(7), first(7));
+  t.notSame(first(7), first(8));
+});

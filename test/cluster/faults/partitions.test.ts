@@ -1,0 +1,72 @@
+import t from 'tap';
+import { KvorumClient } from '../../../src/client/client.js';
+import { runningCluster, lasting } from './fixture.js';
+import { isolate, partPair, type Side } from './partitions.js';
+import { assertLinearizable } from './verify.js';
+import { Workload } from './workload.js';
+
+/** Partitions and pauses of real processes: what clients are told stays linearizable (reliability.md §2.1, §2.2). */
+t.setTimeout(90_000);
+
+const CLIENTS = 8;
+/** Several election timeouts. */
+const LONG_MS = 1000;
+
+t.test('a leader that is cut off, hears nothing, or is not heard', { timeout: 90_000 }, async (t) => {
+  const { cluster, network, prng } = await runningCluster(t, 3);
+  const workload = new Workload({ cluster, prng, clients: CLIENTS });
+  workload.start();
+  for (const side of ['both', 'in', 'out'] as const satisfies readonly Side[]) {
+    const old = await cluster.leader();
+    isolate(network, old.id, side);
+    const next = await cluster.leader('default', new Set([old.id]));
+    await cluster.until('the old leader steps down', 5000, async () => {
+      const { keyspaces } = await cluster.status(old.id);
+      return keyspaces.every(({ role }) => role !== 'leader') || undefined;
+    });
+    t.not(next.id, old.id, `isolated ${side}: another replica leads, and the old one knows that it does not`);
+    const before = workload.count('ok');
+    await cluster.until('clients go on', 10_000, async () => workload.count('ok') > before + 200 || undefined);
+    await cluster.heal();
+    assertLinearizable(t, await workload.nextEpoch(), `isolated ${side} and healed`);
+  }
+  assertLinearizable(t, await workload.stop(), 'afterwards');
+  t.comment(JSON.stringify(workload.tally));
+});
+
+t.test('a cut-off replica promises nothing, and a healed one catches up', { timeout: 60_000 }, async (t) => {
+  const { cluster, network } = await runningCluster(t, 3);
+  const old = await cluster.leader();
+  using alone = new KvorumClient({ node: old.http, timeoutMs: 4000 });
+  await alone.put('x', 'before');
+  isolate(network, old.id, 'both');
+  const lost = alone.put('x', 'alone').then(
+    () => 'acknowledged',
+    (error: { code?: string }) => error.code,
+  );
+  const next = await cluster.leader('default', new Set([old.id]));
+  using majority = new KvorumClient({ node: next.http, timeoutMs: 4000 });
+  await majority.put('x', 'majority');
+  t.equal(await lost, 'outcome_unknown', 'the write that only the cut-off leader has is not acknowledged');
+  await t.rejects(alone.get('x'), 'a read is not answered from the past');
+  t.equal((await alone.get('x', { consistency: 'stale' }))?.value, 'before', 'unless the past is asked for');
+  await cluster.heal();
+  t.equal((await alone.get('x'))?.value, 'majority', 'what the majority acknowledged is there');
+});
+
+t.test('a pair that does not hear each other leaves the leader alone', { timeout: 60_000 }, async (t) => {
+  const { cluster, network, prng } = await runningCluster(t, 3);
+  const workload = new Workload({ cluster, prng, clients: CLIENTS });
+  const leader = await cluster.leader();
+  const { keyspaces } = await cluster.status(leader.id);
+  const [other] = cluster.ids.filter((id) => id !== leader.id);
+  workload.start();
+  partPair(network, leader.id, other ?? '');
+  await lasting(LONG_MS);
+  const after = await cluster.status(leader.id);
+  const terms = (members: typeof keyspaces): unknown => members.map(({ leader, term }) => ({ leader, term }));
+  t.same(terms(after.keyspaces), terms(keyspaces), 'a follower on the other side vouches for the leader: no election');
+  t.ok(workload.count('ok') > 200, 'and work goes on');
+  await cluster.heal();
+  assertLinearizable(t, await workload.stop(), 'a partial partition');
+});
