@@ -93,7 +93,7 @@ export function checkPartitions(
   }
   undecided.push(...pending.map(({ partition }) => partition.key));
   return {
-    verdict: violation !== null ? 'violation' : undecided.length > 0 ? 'unknown' : 'ok',
+    verdict: verdictOf(violation, undecided),
     operations: partitions.reduce((sum, partition) => sum + partition.operations.length, 0),
     keys: partitions.length,
     steps,
@@ -104,4 +104,8 @@ export function checkPartitions(
 
 export function smallerOf(a: Partition | null, b: Partition): Partition {
   return a === null || b.operations.length < a.operations.length ? b : a;
+}
+
+export function verdictOf(violation: Partition | null, undecided: readonly string[]): Verdict {
+  return violation !== null ? 'violation' : undecided.length > 0 ? 'unknown' : 'ok';
 }

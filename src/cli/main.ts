@@ -14,6 +14,7 @@ Examples:
   $ kvorum put greeting hello                  # to http://127.0.0.1:8101
   $ kvorum get greeting --node http://127.0.0.1:8102
   $ kvorum status -o json
+  $ kvorum member list
   $ kvorum config check configs/local.yaml
   $ kvorum wal verify data/n1                  # of a replica that is stopped
 
@@ -29,12 +30,15 @@ const COMMANDS: Readonly<Record<string, CommandEntry>> = {
   start: { group: 'Running:', load: async () => (await import('./commands/start.js')).startCommand() },
   config: { group: 'Running:', load: async () => (await import('./commands/config.js')).configCommand() },
   wal: { group: 'Running:', load: async () => (await import('./commands/wal.js')).walCommand() },
+  check: { group: 'Running:', load: async () => (await import('./commands/check.js')).checkCommand() },
   put: { group: 'Data:', load: async () => (await import('./commands/write.js')).putCommand() },
   get: { group: 'Data:', load: async () => (await import('./commands/read.js')).getCommand() },
   del: { group: 'Data:', load: async () => (await import('./commands/write.js')).deleteCommand() },
   cas: { group: 'Data:', load: async () => (await import('./commands/write.js')).casCommand() },
   scan: { group: 'Data:', load: async () => (await import('./commands/read.js')).scanCommand() },
-  status: { group: 'Data:', load: async () => (await import('./commands/status.js')).statusCommand() },
+  member: { group: 'Cluster:', load: async () => (await import('./commands/member.js')).memberCommand() },
+  leader: { group: 'Cluster:', load: async () => (await import('./commands/leader.js')).leaderCommand() },
+  status: { group: 'Cluster:', load: async () => (await import('./commands/status.js')).statusCommand() },
 };
 
 /** The entries that the command line may need: those it names, or all when it asks for help or names none. */
