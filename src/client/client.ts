@@ -2,9 +2,14 @@ import { Buffer } from 'node:buffer';
 import { ERRORS, type ErrorCode } from '../base/errors/catalogue.js';
 import { KvorumError } from '../base/errors/error.js';
 import { bytesMember, CallError, HttpCaller, percentEncode, toBytes, type Answer, type Call } from './http.js';
+import type { MemberChangeOptions, MembersChanged, MembersView, NewMember } from './members.js';
 
 /** How long a request may take, connection included: longer than a replica takes to say `outcome_unknown`. */
 const TIMEOUT_MS = 10_000;
+/** How long a replica takes by default where a learner is waited for. */
+const CATCH_UP_MS = 60_000;
+/** How much longer than the replica a client waits, so that it hears the answer. */
+const ANSWER_SLACK_MS = 2000;
 
 /** Keys and values are bytes; a string stands for its UTF-8. */
 export type Bytes = string | Uint8Array;
@@ -146,6 +151,49 @@ export class KvorumClient implements Disposable {
     return this.#call('GET', '/status');
   }
 
+  /** Who belongs to the cluster, as far as the replica knows. */
+  async members(): Promise<MembersView> {
+    return (await this.#call('GET', '/admin/members')) as unknown as MembersView;
+  }
+
+  /**
+   * Adds a replica as a learner, and with `promote` makes it a voter when it has caught up. May be repeated. When it
+   * fails, `results` in the error's `extra` tells what was done in which keyspace; so with the other changes.
+   */
+  addMember(
+    member: NewMember,
+    { keyspace, promote = false, timeoutMs }: MemberChangeOptions & { readonly promote?: boolean } = {},
+  ): Promise<MembersChanged> {
+    const body = { ...member, ...defined({ keyspace, timeout_ms: timeoutMs }), ...(promote && { promote }) };
+    return this.#change('POST', '/admin/members', body, timeoutMs ?? (promote ? CATCH_UP_MS : null));
+  }
+
+  /** Makes a learner a voter; with `wait` once it has caught up. */
+  promoteMember(
+    id: string,
+    { keyspace, timeoutMs, wait = false }: MemberChangeOptions & { readonly wait?: boolean } = {},
+  ): Promise<MembersChanged> {
+    const body = { ...defined({ keyspace, timeout_ms: timeoutMs }), ...(wait && { wait }) };
+    return this.#change('POST', `${memberPath(id)}/promote`, body, timeoutMs ?? (wait ? CATCH_UP_MS : null));
+  }
+
+  /** Removes a replica for ever: its id is never used again. */
+  removeMember(id: string, { keyspace, timeoutMs }: MemberChangeOptions = {}): Promise<MembersChanged> {
+    const path = `${memberPath(id)}${query({ keyspace, timeout_ms: timeoutMs })}`;
+    return this.#change('DELETE', path, {}, timeoutMs ?? null);
+  }
+
+  /** Asks the replica, which must lead, to hand leadership to `target`, or to the most advanced voter. */
+  async transferLeader(target?: string, keyspace?: string): Promise<{ keyspace: string; leader: string }> {
+    const body = await this.#call('POST', '/admin/transfer-leader', defined({ target, keyspace }));
+    return { keyspace: String(body['keyspace']), leader: String(body['leader']) };
+  }
+
+  async #change(method: 'POST' | 'DELETE', path: string, body: Body, takesMs: number | null): Promise<MembersChanged> {
+    const timeout = takesMs === null ? {} : { timeoutMs: takesMs + ANSWER_SLACK_MS };
+    return (await this.#call(method, path, body, {}, timeout)) as unknown as MembersChanged;
+  }
+
   /** Ends idle connections. They do not keep a process alive. */
   close(): void {
     this.#caller.close();
@@ -178,6 +226,7 @@ export class KvorumClient implements Disposable {
     path: string,
     body: Body = {},
     headers: Record<string, string> = {},
+    timeout: Pick<Call, 'timeoutMs'> = {},
   ): Promise<Body> {
     const hasBody = Object.keys(body).length > 0;
     let answer: Answer;
@@ -187,6 +236,7 @@ export class KvorumClient implements Disposable {
         path,
         headers: { accept: 'application/json', ...headers, ...(hasBody && { 'content-type': 'application/json' }) },
         body: hasBody ? Buffer.from(JSON.stringify(body)) : null,
+        ...timeout,
       });
     } catch (error) {
       throw error instanceof CallError ? this.#failure(method, error) : error;
@@ -209,6 +259,15 @@ export class KvorumClient implements Disposable {
 /** Opens nothing yet: connections are made as requests need them. Throws `usage` when `node` is no http address. */
 export function connect(options: ConnectOptions): KvorumClient {
   return new KvorumClient(options);
+}
+
+function memberPath(id: string): string {
+  return `/admin/members/${percentEncode(toBytes(id))}`;
+}
+
+/** The members that are given. */
+function defined(body: Readonly<Record<string, unknown>>): Body {
+  return Object.fromEntries(Object.entries(body).filter(([, value]) => value !== undefined));
 }
 
 function sessionBody({ session }: WriteOptions): Body {

@@ -12,6 +12,8 @@ export interface Call {
   readonly path: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: Buffer | null;
+  /** For this call, instead of the caller's. */
+  readonly timeoutMs?: number;
 }
 
 export interface Answer {
@@ -63,7 +65,7 @@ export class HttpCaller {
 
   /** Rejects with a CallError when no whole answer arrives within the timeout. */
   send(call: Call): Promise<Answer> {
-    const { body, headers, method, path } = call;
+    const { body, headers, method, path, timeoutMs = this.#timeoutMs } = call;
     return new Promise((resolve, reject) => {
       let connected = false;
       let timedOut = false;
@@ -72,8 +74,8 @@ export class HttpCaller {
       const request = open({ ...this.#target, method, path, headers: { ...headers, ...length } });
       const timer = setTimeout(() => {
         timedOut = true;
-        request.destroy(new Error(`no answer within ${this.#timeoutMs} ms`));
-      }, this.#timeoutMs);
+        request.destroy(new Error(`no answer within ${timeoutMs} ms`));
+      }, timeoutMs);
       const fail = (error: Error): void => {
         clearTimeout(timer);
         reject(new CallError({ stage: connected ? 'sent' : 'not-sent', reason: reasonOf(error), timedOut }, error));

@@ -64,6 +64,7 @@ function collectMember(sink: MetricSink, member: Member, storage: Storage): void
   for (const { peer, matchIndex } of status.progress) {
     sink.set('kvorum_raft_progress_lag_entries', status.lastIndex - matchIndex, { keyspace, peer });
   }
+  collectMembership(sink, member, keyspace, status.voter);
   sink.set('kvorum_raft_entries_applied_total', stats.entriesApplied, { keyspace });
   sink.set('kvorum_commands_applied_total', stats.commandsApplied, { keyspace });
   sink.set('kvorum_keys', member.reader.size, { keyspace });
@@ -76,6 +77,18 @@ function collectMember(sink: MetricSink, member: Member, storage: Storage): void
   sink.set('kvorum_snapshots_total', stats.snapshotsSent, { keyspace, event: 'sent' });
   sink.set('kvorum_snapshots_total', stats.snapshotsReceived, { keyspace, event: 'received' });
   sink.set('kvorum_snapshots_total', stats.snapshotsFailed, { keyspace, event: 'failed' });
+}
+
+function collectMembership(sink: MetricSink, { memberships, stats }: Member, keyspace: string, voter: boolean): void {
+  const { learners, outgoing, voters } = memberships.latest.membership;
+  sink.set('kvorum_raft_voters', voters.length, { keyspace });
+  sink.set('kvorum_raft_learners', learners.length, { keyspace });
+  sink.set('kvorum_raft_is_voter', voter ? 1 : 0, { keyspace });
+  sink.set('kvorum_raft_membership_joint', outgoing.length > 0 ? 1 : 0, { keyspace });
+  const name = 'kvorum_raft_membership_changes_total';
+  sink.set(name, stats.membershipChangesDone, { keyspace, result: 'done' });
+  sink.set(name, stats.membershipChangesRefused, { keyspace, result: 'refused' });
+  sink.set(name, stats.membershipChangesUnknown, { keyspace, result: 'unknown' });
 }
 
 function collectLink(sink: MetricSink, link: PeerLinkStatus): void {

@@ -64,6 +64,14 @@ export const METRICS = {
     'keyspace',
     'peer',
   ]),
+  kvorum_raft_voters: gauge('Voters of the membership in force', ['keyspace']),
+  kvorum_raft_learners: gauge('Learners of the membership in force', ['keyspace']),
+  kvorum_raft_is_voter: gauge('1 when this member votes: 0 for a learner, and where it was removed', ['keyspace']),
+  kvorum_raft_membership_joint: gauge('1 while a change of voters is under way', ['keyspace']),
+  kvorum_raft_membership_changes_total: counter(
+    'Changes of membership asked for here. `result` is done, refused (nothing happened) or unknown',
+    ['keyspace', 'result'],
+  ),
   kvorum_raft_entries_applied_total: counter('Log entries applied', ['keyspace']),
   kvorum_commands_applied_total: counter('Commands of clients applied', ['keyspace']),
   // The state.

@@ -31,6 +31,12 @@ const KEYSPACE_COLUMNS = [
   ['keys', 'keys'],
   ['reads', 'reads'],
 ] as const;
+const MEMBER_COLUMNS = [
+  ['keyspace', 'keyspace'],
+  ['this replica', 'member'],
+  ['voters', 'voters'],
+  ['learners', 'learners'],
+] as const;
 const LINK_COLUMNS = [
   ['peer', 'peer'],
   ['address', 'address'],
@@ -68,7 +74,18 @@ function printStatus({
   process.stdout.write(`replica ${id} · cluster ${cluster} · ${state} · up ${uptime} · kvorum ${version}\n\n`);
   printRecords(keyspaces, KEYSPACE_COLUMNS);
   process.stdout.write('\n');
+  printRecords(keyspaces.map(membershipRow), MEMBER_COLUMNS);
+  process.stdout.write('\n');
   printRecords(links, LINK_COLUMNS);
+}
+
+/** Voters that a change under way takes out are in brackets. */
+function membershipRow({ keyspace, member, membership }: Row): Row {
+  const { learners = [], outgoing = [], voters = [] } = (membership ?? {}) as Partial<Row>;
+  const list = (ids: unknown): string[] => (Array.isArray(ids) ? ids.map(String) : []);
+  const leaving = list(outgoing).filter((id) => !list(voters).includes(id));
+  const voting = [...list(voters), ...leaving.map((id) => `(${id})`)];
+  return { keyspace, member, voters: voting.join(' ') || null, learners: list(learners).join(' ') || null };
 }
 
 function printRecords(records: readonly Row[], columns: readonly (readonly [string, string])[]): void {
@@ -86,6 +103,8 @@ function cell(value: unknown): string {
 
 function reasonOf({ draining, keyspaces }: StatusAnswer): string {
   if (draining) return 'it is shutting down';
+  const outside = keyspaces.filter(({ member }) => member === null || member === 'removed');
+  if (outside.length > 0) return `it is no member of ${outside.map(({ keyspace }) => String(keyspace)).join(', ')}`;
   const leaderless = keyspaces.filter(({ leader }) => leader === null).map(({ keyspace }) => String(keyspace));
   return leaderless.length === 0 ? 'see /readyz?verbose' : `no leader for ${leaderless.join(', ')}`;
 }

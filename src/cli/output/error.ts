@@ -1,4 +1,5 @@
 import type { KvorumError } from '../../base/errors/error.js';
+import type { KeyspaceResult } from '../../client/members.js';
 import { isConfigError } from '../../config/errors.js';
 import { paletteFor } from './colour.js';
 
@@ -18,6 +19,7 @@ export function formatError(error: KvorumError): string {
   if (!message.startsWith(spec.title)) lines.push(`  because  ${spec.title}`);
   const current = currentValue(error);
   if (current !== null) lines.push(`  current  ${current}`);
+  lines.push(...keyspaceResults(error));
   lines.push(`  help     ${spec.help}`, `  see      docs/errors.md, ${code}`);
   return lines.join('\n');
 }
@@ -28,6 +30,18 @@ function currentValue({ code, extra }: KvorumError): string | null {
   const { current, current_base64: base64, current_revision: revision } = extra ?? {};
   if (typeof revision !== 'number') return null;
   return `${JSON.stringify(current ?? { base64 })} (revision ${revision})`;
+}
+
+/** What a change of membership did in each of several keyspaces. */
+function keyspaceResults({ extra }: KvorumError): string[] {
+  const results = extra?.['results'];
+  if (!Array.isArray(results) || results.length < 2) return [];
+  return (results as readonly Partial<KeyspaceResult>[]).map(({ code, done = [], keyspace, ok }) => {
+    const did = done.length === 0 ? 'nothing to do' : done.join(' and ');
+    return ok === true
+      ? `  done     ${keyspace}: ${did}`
+      : `  failed   ${keyspace}: ${[...done, code].join(', then ')}`;
+  });
 }
 
 export function printError(error: KvorumError): void {
