@@ -20,6 +20,7 @@ const ENTRY_POINTS = [
   'bench/macro/peers/generator.ts',
   'bench/macro/failover.ts',
   'bench/macro/restart.ts',
+  'test/soak/main.ts',
 ];
 
 function walk(folder: string): string[] {

@@ -16,12 +16,15 @@ export class Counters {
   readonly key: string;
   readonly increments: Increment[] = [];
   readonly #replicas: readonly FaultReplica[];
+  readonly #restMs: number;
   #running = true;
   #done: Promise<unknown> = Promise.resolve();
 
-  constructor(key: string, replicas: readonly FaultReplica[]) {
+  /** Each client rests for `restMs` after an increment: all increments are kept until the end. */
+  constructor(key: string, replicas: readonly FaultReplica[], restMs = 0) {
     this.key = key;
     this.#replicas = replicas;
+    this.#restMs = restMs;
   }
 
   /** One client for each replica. */
@@ -53,6 +56,7 @@ export class Counters {
     const answer = await caller.request('INCR', this.key);
     if (answer.kind === 'reply') {
       this.increments.push({ call, return: performance.now(), result: Number(answer.value) });
+      if (this.#restMs > 0) await new Promise((resolve) => setTimeout(resolve, this.#restMs));
       return true;
     }
     const mayCount = answer.kind === 'lost' ? answer.sent : answer.word === 'UNKNOWN';

@@ -14,6 +14,8 @@ export interface WorkloadOptions {
   readonly keys?: number;
   /** A client rests so long between two requests: bounds what the checker has to do. */
   readonly restMs?: number;
+  /** When an epoch has so many operations its clients wait for the next one: bounds the memory of a long run. */
+  readonly epochOperationsMax?: number;
 }
 
 export type Tally = Record<string, number>;
@@ -36,6 +38,8 @@ export class Workload {
   readonly #options: WorkloadOptions;
   #history = new History();
   #epoch = 0;
+  /** Clients that wait for the next epoch. */
+  #waiting: (() => void)[] = [];
   #running = true;
   #clientIds = 0;
   #values = 0;
@@ -64,6 +68,7 @@ export class Workload {
     this.#history = new History();
     this.#pending = new Set();
     this.#epoch++;
+    this.#release();
     await Promise.all(pending);
     return history;
   }
@@ -71,6 +76,7 @@ export class Workload {
   /** Resolves to the history of the last epoch when every client has ended. Rejects when one failed. */
   async stop(): Promise<History> {
     this.#running = false;
+    this.#release();
     await this.#done;
     return this.#history;
   }
@@ -80,8 +86,12 @@ export class Workload {
     return (this.tally[`http.${outcome}`] ?? 0) + (this.tally[`redis.${outcome}`] ?? 0);
   }
 
+  #release(): void {
+    for (const resolve of this.#waiting.splice(0)) resolve();
+  }
+
   async #run(protocol: Protocol, prng: Prng, home: number): Promise<void> {
-    const { cluster, keyspace = 'default', restMs = 0 } = this.#options;
+    const { cluster, epochOperationsMax = Infinity, keyspace = 'default', restMs = 0 } = this.#options;
     const { replicas } = cluster;
     const callers = replicas.map((replica) => callerFor(protocol, replica, keyspace, TIMEOUT_MS));
     let client = ++this.#clientIds;
@@ -89,6 +99,10 @@ export class Workload {
     let at = home % replicas.length;
     const lastSeen = new Map<string, string | null>();
     while (this.#running) {
+      if (this.#history.operations.length >= epochOperationsMax) {
+        await new Promise<void>((resolve) => this.#waiting.push(resolve));
+        continue;
+      }
       const intent = this.#intent(protocol, prng, client, lastSeen);
       const session = protocol === 'http' && prng.between(0, 1) === 0 ? { clientId: `c${client}`, seq: ++seq } : null;
       const ending = await this.#perform(callers, at, client, intent, session);
