@@ -19,6 +19,7 @@ export class EpochChecker {
   readonly #worker = new Worker(new URL('./check-worker.js', import.meta.url));
   readonly #outDir: string;
   readonly #waiting = new Map<number, readonly Operation[]>();
+  #epochs = 0;
   #failure: Error | null = null;
   #wake: (() => void) | null = null;
 
@@ -32,7 +33,8 @@ export class EpochChecker {
   }
 
   /** Resolves when there is room for another epoch. */
-  async submit(epoch: number, operations: readonly Operation[]): Promise<void> {
+  async submit(operations: readonly Operation[]): Promise<void> {
+    const epoch = this.#epochs++;
     this.#waiting.set(epoch, operations);
     const request: CheckRequest = { epoch, operations };
     // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread, not a window

@@ -16,9 +16,11 @@ const USAGE = `Runs a cluster of host processes under faults, and checks what it
   node <out>/test/soak/main.js [--minutes 30] [--replicas 3] [--clients 12] [--seed 1] [--out DIR]
       [--keyspace loose]
 
-The keyspace "loose" reads without asking the others: with it violations must be found. The same seed gives the same faults in the same order. Progress goes to stderr, a summary as JSON to stdout. Exit code 9:
-something was not linearizable, or an epoch could not be decided; its history is in DIR (see kvorum check). 1: the cluster did
-not recover from a fault, or the program failed.
+The same seed gives the same faults in the same order. Progress goes to stderr, a summary as JSON to stdout. The keyspace
+"loose" reads without asking the other replicas: there violations are to be found.
+
+Exit code 9: something was not linearizable, or could not be decided; the epoch's history is in DIR, for kvorum check.
+Exit code 1: the cluster did not recover from a fault, or the program failed.
 `;
 
 const PLAN = { lastsMs: [300, 3000], restMs: [300, 2000] } as const;
@@ -97,7 +99,6 @@ function progress({ checker, nemesis, startMs, workload }: Run): void {
 async function faultsUntilEnd(run: Run, seed: number): Promise<void> {
   const { checker, cluster, endMs, increments, nemesis, workload } = run;
   let epochMs = performance.now();
-  let epoch = 0;
   for (const fault of faultPlan(createPrng(seed).fork('plan'), cluster.ids, PLAN)) {
     if (performance.now() >= endMs) return;
     try {
@@ -107,7 +108,7 @@ async function faultsUntilEnd(run: Run, seed: number): Promise<void> {
     }
     if (performance.now() - epochMs < EPOCH_MS) continue;
     epochMs = performance.now();
-    await checker.submit(epoch++, (await workload.nextEpoch()).operations);
+    await checker.submit((await workload.nextEpoch()).operations);
     await increments.next();
   }
 }
@@ -142,7 +143,7 @@ async function main(): Promise<number> {
     recovered = false;
     process.stderr.write(`${inspect(error)}\n`);
   }
-  await checker.submit(-1, (await workload.stop()).operations);
+  await checker.submit((await workload.stop()).operations);
   await run.increments.stop();
   await checker.finish();
   clearInterval(ticker);
