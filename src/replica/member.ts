@@ -86,6 +86,8 @@ export class Member {
   #role: EngineStatus['role'] = 'follower';
   #leader: ReplicaId | null = null;
   #standing: Standing = 'unknown';
+  /** Others say that this replica was removed: what they decided then does not reach it any more. */
+  #toldRemoved = false;
 
   constructor(options: MemberOptions) {
     this.#options = options;
@@ -111,7 +113,7 @@ export class Member {
       raft: () => this.#raft,
       complete: (change) => this.#completeChange(change),
     });
-    this.#standing = this.#standingNow();
+    this.#updateStanding();
     this.#checkpointer = this.#createCheckpointer();
     this.#sender = new SnapshotSender({
       self: options.self,
@@ -193,6 +195,13 @@ export class Member {
    */
   get standing(): Standing {
     return this.#standing;
+  }
+
+  /** Peers refuse this replica because it was removed, from every group. */
+  onRemoved(): void {
+    this.#toldRemoved = true;
+    this.#updateStanding();
+    this.#changes.onRemoved(this.#options.self);
   }
 
   /** See Keyspace.changeMembership. */
@@ -357,16 +366,25 @@ export class Member {
   }
 
   #takeMembership({ membership, membershipOutcomes }: RaftEffects): void {
-    this.#standing = this.#standingNow();
+    this.#updateStanding();
     if (membership !== null) this.#options.onMembership(membership);
     this.#changes.onOutcomes(membershipOutcomes);
     if (this.#changes.pending > 0) this.#changes.check(this.#options.clock.monotonicMs());
   }
 
-  #standingNow(): Standing {
+  #updateStanding(): void {
+    const { self } = this.#options;
     const { committed, latest } = this.memberships;
-    const inForce = standingOf(this.#options.self, latest.membership);
-    return inForce === 'removed' ? standingOf(this.#options.self, committed.membership) : inForce;
+    const inForce = standingOf(self, latest.membership);
+    const standing = inForce === 'removed' ? standingOf(self, committed.membership) : inForce;
+    const removed = this.#toldRemoved || standing === 'removed';
+    if (removed && this.#standing !== 'removed') {
+      this.#options.logger.warn('removed_from_group', { group: this.group });
+      const error = new KvorumError('not_member', `${self} was removed from the cluster`);
+      this.writes.refuseParked(error);
+      this.reads.refuseRetried(error);
+    }
+    this.#standing = removed ? 'removed' : standing;
   }
 
   #countChange({ role, leader }: EngineStatus): void {

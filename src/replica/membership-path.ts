@@ -183,7 +183,7 @@ export class MembershipPath {
     const { state } = pending;
     switch (state.kind) {
       case 'waiting':
-        if (state.atMs <= nowMs) this.#ask(pending, nowMs);
+        if (state.atMs <= nowMs && nowMs < pending.deadlineMs) this.#ask(pending, nowMs);
         return;
       case 'asked':
         if (state.untilMs > nowMs) return;
@@ -268,6 +268,16 @@ export class MembershipPath {
 
   #take(pending: PendingChange): void {
     assert(this.#pending.delete(pending), 'a change is answered once');
+  }
+
+  /** This replica is known to be removed: by others, whose word is the last that it hears. */
+  onRemoved(self: ReplicaId): void {
+    for (const pending of this.#pending) {
+      const { request, state } = pending;
+      if (request.op === 'remove' && request.replica === self) this.#done(pending, true);
+      else if (state.kind !== 'waiting' || pending.doubtful) this.#expire(pending);
+      else this.#refuse(pending, new KvorumError('not_member', `${self} was removed from the cluster`));
+    }
   }
 
   /** The link to `peer` is lost, and with it the answer to what was forwarded to it. */

@@ -97,6 +97,13 @@ export class ReadPath {
     for (const batch of again) this.#ask({ ...batch, id: this.#nextId++ });
   }
 
+  /** There will be no leader for what waits for one. */
+  refuseRetried(error: KvorumError): void {
+    const again = this.#retry;
+    this.#retry = [];
+    for (const batch of again) this.#fail(batch, error);
+  }
+
   onOutcome(outcome: ReadOutcome, appliedIndex: LogIndex, reader: KvReader): void {
     const batch = this.#asked.get(outcome.id);
     if (batch === undefined) return; // Expired, and its waiters were told.

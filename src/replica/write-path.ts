@@ -130,6 +130,14 @@ export class WritePath implements ResultSink {
     for (const batch of parked) this.#propose(batch);
   }
 
+  /** There will be no leader for what waits for one. */
+  refuseParked(error: KvorumError): void {
+    const parked = this.#parked;
+    this.#parked = [];
+    this.#parkedBytes = 0;
+    for (const batch of parked) this.#refuse(batch, error);
+  }
+
   /** What became of proposals, all that one drain told. Refused ones leave the table first, so that order can be kept. */
   onOutcomes(outcomes: readonly ProposalOutcome[], appliedIndex: LogIndex): void {
     const refused: (readonly [WriteBatch, ProposalRefusal])[] = [];
