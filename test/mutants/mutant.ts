@@ -1,0 +1,17 @@
+/** One bug, put into the compiled program when it is loaded. Production code knows nothing of it. */
+export interface Mutant {
+  readonly name: string;
+  /** What goes wrong, in a few words. */
+  readonly title: string;
+  /** The rule that it breaks, as the comments cite it. */
+  readonly rule: string;
+  readonly edits: readonly Edit[];
+}
+
+/** `find` occurs exactly once in the compiled file, or loading it fails. */
+export interface Edit {
+  /** Of the compiled tree, for example `src/engines/raft/send.js`. */
+  readonly file: string;
+  readonly find: string;
+  readonly replace: string;
+}
