@@ -61,8 +61,11 @@ function checkLocal(context: CheckContext): void {
 
 function checkVoters(context: CheckContext): void {
   const replicas = valueAt(context.source.value, ['replicas']);
-  const count = Array.isArray(replicas) ? replicas.length : 0;
-  if (count === 0 || count % 2 === 1) return;
+  const joining = names(context.values, 'replicas').filter(
+    (id) => context.values.get(`replicas.${id}.joining`)?.value === true,
+  );
+  const count = Array.isArray(replicas) ? replicas.length - joining.length : 0;
+  if (count <= 0 || count % 2 === 1) return;
   const survives = count / 2 - 1;
   const message =
     `${count} voters survive ${survives === 0 ? 'no failure' : failures(survives)}, ` +

@@ -74,6 +74,13 @@ export const OPTIONS: readonly OptionSpec[] = [
     doc: 'Where the replica stands. Shown at /status.',
   },
   {
+    path: 'replicas.*.joining',
+    scope: 'replica',
+    type: 'boolean',
+    default: false,
+    doc: 'This replica is not one of the first: it waits to be added by `kvorum member add`. Left false on a replica that the cluster was not formed with, it never takes part. The first replicas form the cluster once, when all of them run; afterwards the cluster itself knows its members, and the topology only tells addresses. `kvorum start --join` sets it for the local replicas.',
+  },
+  {
     path: 'replicas.*.peer',
     scope: 'replica',
     type: 'address',

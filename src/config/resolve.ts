@@ -42,6 +42,7 @@ function buildReplica(values: ResolvedValues, name: string): ReplicaConfig {
   return {
     id: replicaId(name),
     region: valueOf(values, `${at}.region`) as string | null,
+    joining: valueOf(values, `${at}.joining`) as boolean,
     peer: assertDefined(readAddress(values, `${at}.peer`), 'a replica has a peer address'),
     http: readAddress(values, `${at}.http`),
     redis: readAddress(values, `${at}.redis`),

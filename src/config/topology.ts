@@ -35,6 +35,8 @@ export interface Topology {
 export interface ReplicaConfig {
   readonly id: ReplicaId;
   readonly region: string | null;
+  /** Not one of those that the cluster is formed of. */
+  readonly joining: boolean;
   readonly peer: Address;
   /** Null: this replica does not serve HTTP. */
   readonly http: Address | null;

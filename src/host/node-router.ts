@@ -80,6 +80,7 @@ export class NodeRouter implements Router {
         scheduler: scheduler ?? systemScheduler,
         transferTimeoutMs: 2 * topology.timing.electionTimeoutMs[1],
         joining: () => this.#joining,
+        unformed: () => replica.gate.unformed,
         draining: () => this.draining,
         failure: () => replica.failure,
       });
@@ -123,6 +124,7 @@ export class NodeRouter implements Router {
     return [
       ...this.liveness(),
       { name: 'draining', ok: !this.leaving, detail: this.leaving ? 'shutting down' : 'taking requests' },
+      ...this.#options.replica.gate.checks(),
       ...groups,
     ];
   }

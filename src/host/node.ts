@@ -68,7 +68,7 @@ async function start(options: NodeOptions, closers: (() => Promise<void>)[]): Pr
   if (storage.log.report.tornTail !== null) logger.warn('torn_tail_cut', { ...storage.log.report.tornTail });
 
   const prng = createPrng(randomBytes(4).readUInt32LE(0));
-  const transport = createTransport(options, config, prng.fork('transport'));
+  const transport = createTransport(options, config, storage.folder, prng.fork('transport'));
   const replica = new Replica({
     topology,
     self: config.id,
@@ -131,12 +131,14 @@ function summarise(storage: Storage, tookMs: number): RecoverySummary {
 function createTransport(
   { topology, incarnation, logger }: NodeOptions,
   config: ReplicaConfig,
+  folder: string | null,
   prng: ReturnType<typeof createPrng>,
 ): Transport {
   return createTcpTransport({
     self: config.id,
     cluster: topology.cluster,
     incarnation,
+    folder,
     listen: config.peer.listen,
     peers: topology.replicas
       .filter(({ id }) => id !== config.id)

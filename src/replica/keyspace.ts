@@ -28,6 +28,8 @@ export interface KeyspaceOptions {
   readonly transferTimeoutMs: number;
   /** True for a replica that came to an existing cluster; absent: it was among the first. */
   joining?(): boolean;
+  /** What the first replicas of the cluster wait for, when they have done so for a while. */
+  unformed?(): KvorumError | null;
   /** True when the replica takes no new requests. */
   draining(): boolean;
   failure(): KvorumError | null;
@@ -92,7 +94,8 @@ export class RaftKeyspace implements Keyspace {
   #notMember(standing: 'unknown' | 'removed'): KvorumError | null {
     const { self } = this.#options;
     if (standing === 'removed') return new KvorumError('not_member', `${self} was removed from the cluster`);
-    if (this.#options.joining?.() !== true) return null; // The first replicas are about to agree.
+    // The first replicas are about to agree, or the reason why not is known.
+    if (this.#options.joining?.() !== true) return this.#options.unformed?.() ?? null;
     return new KvorumError('not_member', `${self} waits to be added: kvorum member add ${self} --peer <address>`);
   }
 

@@ -10,11 +10,12 @@ import { groupsOf } from '../cluster/placement.js';
 import type { Topology } from '../config/topology.js';
 import type { EngineStatus } from '../engines/engine.js';
 import type { RaftOptions } from '../engines/raft/events.js';
-import { votersOnly } from '../engines/raft/membership.js';
+import type { Membership } from '../engines/raft/membership.js';
 import type { Entry, RaftMessage } from '../engines/raft/messages.js';
 import type { LogRecord, Storage } from '../storage/storage.js';
 import type { Envelope, Transport } from '../transport/transport.js';
 import { membershipCodec } from '../wire/membership-codec.js';
+import { ClusterGate } from './gate.js';
 import { Member } from './member.js';
 import { Outbox } from './outbox.js';
 import { createReplicaStats } from './stats.js';
@@ -50,6 +51,8 @@ export class Replica {
   readonly self: ReplicaId;
   readonly members: ReadonlyMap<GroupId, Member>;
   readonly stats = createReplicaStats();
+  /** Whether this replica takes part, and who else may. */
+  readonly gate: ClusterGate;
   /** Told how long each append to the log took until it was durable, in milliseconds. */
   onLogSynced: (milliseconds: number) => void = () => undefined;
   readonly #options: ReplicaOptions;
@@ -77,21 +80,29 @@ export class Replica {
     this.#startedMs = this.#clock.monotonicMs();
     this.#lastTickMs = this.#startedMs;
     const members = new Map<GroupId, Member>();
-    for (const placed of groupsOf(options.topology)) {
-      if (placed.members.includes(options.self)) {
-        members.set(placed.group, this.#createMember(placed.group, placed.members));
-      }
-    }
     this.members = members;
+    const { logger, self, storage, topology, transport } = options;
+    this.gate = new ClusterGate({
+      topology,
+      self,
+      storage,
+      transport,
+      logger,
+      memberships: () => [...members.values()].flatMap(membershipsOf),
+      onFormed: (membership) => {
+        for (const member of members.values()) member.form(membership);
+      },
+    });
+    for (const { group } of groupsOf(topology)) members.set(group, this.#createMember(group));
     options.storage.onFailed((error) => this.#fail(new KvorumError('storage_failed', error.message, { cause: error })));
   }
 
-  #createMember(group: GroupId, voters: readonly ReplicaId[]): Member {
+  #createMember(group: GroupId): Member {
     const { topology, storage, prng, logger, onApplied, engineLimits } = this.#options;
     return new Member({
       group,
       self: this.self,
-      membership: votersOnly(voters),
+      membership: this.gate.membership,
       store: storage.checkpoint(group),
       log: storage.log,
       clock: this.#clock,
@@ -106,23 +117,37 @@ export class Replica {
       onFailed: (error) => this.#fail(toKvorumError(error)),
       onChanged: (status) => this.#options.onChanged(group, status),
       ...(onApplied === undefined ? {} : { onApplied: (entry: Entry) => onApplied(group, entry) }),
-      onMembership: () => undefined,
+      // Not within a member's own turn: links that are cut tell the members.
+      onMembership: () => this.#scheduler.nextTurn(() => this.#guarded(() => this.gate.onMembership())),
     });
   }
 
   async start(): Promise<void> {
     await this.#options.transport.start({
       onMessages: (_from, envelopes) => this.#onMessages(envelopes),
-      onFormation: () => undefined,
-      admits: () => null,
-      onRefused: () => undefined,
-      onPeerUp: () => undefined,
+      onFormation: (message) => this.#guarded(() => this.gate.onFormation(message, this.#clock.monotonicMs())),
+      admits: (peer, folder) => this.gate.admits(peer, folder),
+      onRefused: (by, code, text) => this.gate.onRefused(by, code, text),
+      onPeerUp: (peer) => this.gate.onPeerUp(peer),
       onPeerDown: (peer) => {
+        this.gate.onPeerDown(peer);
         for (const member of this.members.values()) member.onPeerDown(peer);
       },
     });
+    this.gate.onMembership(); // What the log remembers may be newer than the topology.
+    this.gate.start(this.#clock.monotonicMs());
     this.#lastTickMs = this.#clock.monotonicMs();
     this.#stopTicks = this.#scheduler.every(this.#options.topology.timing.tickMs, () => this.#onTimer());
+  }
+
+  /** For what is not done in a turn: what fails here stops the replica as well. */
+  #guarded(action: () => void): void {
+    if (this.#closed) return;
+    try {
+      action();
+    } catch (error) {
+      this.#fail(toKvorumError(error));
+    }
   }
 
   /** After the loop stood still, what waits in the sockets is read first: a leader's heartbeat may be among it. */
@@ -142,10 +167,13 @@ export class Replica {
     const ticks = Math.floor((nowMs - this.#lastTickMs) / this.#options.topology.timing.tickMs);
     if (ticks === 0) return;
     this.#lastTickMs += ticks * this.#options.topology.timing.tickMs;
-    for (const member of this.members.values()) member.tick(ticks, nowMs);
+    this.gate.onTick(nowMs);
+    // Behind a shut gate only the clients' deadlines pass.
+    for (const member of this.members.values()) member.tick(this.gate.open ? ticks : 0, nowMs);
   }
 
   #onMessages(envelopes: readonly Envelope[]): void {
+    if (!this.gate.open) return;
     for (const { group, message } of envelopes) {
       const member = this.members.get(group);
       if (member === undefined) continue; // Of a group that this replica does not hold: the peer's topology is newer.
@@ -298,6 +326,11 @@ export class Replica {
     await this.#options.transport.close();
     await this.#options.storage.close();
   }
+}
+
+function membershipsOf({ memberships }: Member): readonly Membership[] {
+  const { committed, latest } = memberships;
+  return committed.index === latest.index ? [latest.membership] : [committed.membership, latest.membership];
 }
 
 function raftOptions(

@@ -1,6 +1,7 @@
 import { Command } from 'commander';
 import { KvorumError } from '../../base/errors/error.js';
 import { loadTopology } from '../../config/load.js';
+import type { Topology } from '../../config/topology.js';
 import { Launcher } from '../../host/launcher.js';
 import { createLogger } from '../../observe/logger.js';
 import { printDiagnostics } from '../output/diagnostics.js';
@@ -15,6 +16,7 @@ Examples:
   $ kvorum start configs/local.yaml --log-level info         # say more on stderr
   $ kvorum start configs/raft.yaml --replica node1           # one replica here, the others in other processes
   $ kvorum start configs/hosts/n1.yaml                       # one replica of a cluster of hosts
+  $ kvorum start my.yaml --replica n4 --join                 # a new replica of an existing cluster
   $ KVORUM_TIMING_HEARTBEAT_MS=100 kvorum start my.yaml      # any option may come from the environment
 
 Ctrl-C drains: leadership is handed over, requests are finished, the log is synced. A second Ctrl-C ends at once.
@@ -25,6 +27,7 @@ export function startCommand(): Command {
   const command = new Command('start')
     .description('Run the local replicas of a topology')
     .argument('<topology.yaml>', 'topology file')
+    .option('--join', 'the local replicas come to an existing cluster: they wait for `kvorum member add`')
     .addHelpText('after', EXAMPLES)
     .action((file: string, _flags: unknown, self: Command) => run(file, self));
   return addTopologyFlags(command);
@@ -32,7 +35,8 @@ export function startCommand(): Command {
 
 async function run(file: string, command: Command): Promise<void> {
   const startedMs = performance.now();
-  const { topology, warnings } = loadTopology({ file, env: process.env, flags: topologyFlags(command.opts()) });
+  const { topology: asRead, warnings } = loadTopology({ file, env: process.env, flags: topologyFlags(command.opts()) });
+  const topology = command.opts()['join'] === true ? joining(asRead) : asRead;
   printDiagnostics(warnings);
   const logger = createLogger({ level: topology.log.level, replica: 'host' });
   const launcher = new Launcher({ topology, logger });
@@ -45,6 +49,14 @@ async function run(file: string, command: Command): Promise<void> {
   if (command.optsWithGlobals()['output'] === 'json') printJson(endpointsDocument(topology, replicas, tookMs));
   else process.stdout.write(formatEndpoints(topology, replicas, tookMs));
   await Promise.race([drained, untilAllFailed(launcher)]);
+}
+
+function joining(topology: Topology): Topology {
+  const { local, replicas } = topology;
+  return {
+    ...topology,
+    replicas: replicas.map((replica) => (local.includes(replica.id) ? { ...replica, joining: true } : replica)),
+  };
 }
 
 /** Resolves once everything has drained after the first signal; a second one ends the process at once. */

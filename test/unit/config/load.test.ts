@@ -34,6 +34,7 @@ t.test('a small file is completed by defaults', (t) => {
   t.same(topology.replicas[1], {
     id: 'n2',
     region: null,
+    joining: false,
     peer: { listen: { host: '127.0.0.1', port: 7102 }, advertise: { host: '127.0.0.1', port: 7102 } },
     http: { listen: { host: '127.0.0.1', port: 8102 }, advertise: { host: '127.0.0.1', port: 8102 } },
     redis: null,

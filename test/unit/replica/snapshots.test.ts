@@ -137,6 +137,7 @@ t.test('a restart from checkpoint and log tail gives the state before', async (t
   for (let round = 0; round < 3; round++) {
     await write(caller, await cluster.leader(), round * 150, round * 150 + 150);
     await cluster.converged();
+    await until('a checkpoint', () => cluster.node('n1').member.checkpointIndex > 0 || undefined);
     const before = cluster.running.map(({ member }) => member.digest());
     const [checkpoint, applied] = [cluster.node('n1').member.checkpointIndex, cluster.node('n1').member.appliedIndex];
     t.ok(checkpoint > 0 && checkpoint <= applied, `checkpoint at ${checkpoint}, applied ${applied}`);
