@@ -116,7 +116,13 @@ export function mayFollow(before: Membership, after: Membership): boolean {
   if (!before.removed.every((id) => after.removed.includes(id))) return false;
   if (isJoint(before)) return !isJoint(after) && sameIds(before.voters, after.voters);
   if (!isJoint(after)) return sameIds(before.voters, after.voters);
-  return sameIds(before.voters, after.outgoing) && Math.abs(after.voters.length - before.voters.length) === 1;
+  return sameIds(before.voters, after.outgoing) && differByOne(before.voters, after.voters);
+}
+
+/** One of them is the other and one more. */
+function differByOne(a: readonly ReplicaId[], b: readonly ReplicaId[]): boolean {
+  const [less, more] = a.length < b.length ? [a, b] : [b, a];
+  return more.length === less.length + 1 && less.every((id) => more.includes(id));
 }
 
 /** Equal voters, learners and removed ids: what decides. Addresses may differ. */

@@ -89,7 +89,7 @@ export class Network {
   ) {
     this.#prng = createPrng(seed);
     this.#options = options;
-    this.#voters = ids as readonly ReplicaId[];
+    this.#voters = [...ids] as ReplicaId[];
     const disks = new Map(this.#voters.map((id) => [id, new FakeDisk()] as const));
     this.checker = new Checker(disks, votersOnly(this.#voters));
     for (const [id, disk] of disks) {
@@ -209,7 +209,7 @@ export class Network {
   }
 
   /** Delivers and persists in order until nothing is left to do. */
-  settle(rounds = 200): void {
+  settle(rounds = 1000): void {
     for (let round = 0; round < rounds; round++) {
       let busy = this.wire.length > 0;
       this.deliverAll();
@@ -293,15 +293,16 @@ export class Network {
     this.drain(member);
   }
 
-  /** Writes a checkpoint of all that is applied and cuts the log, but for `keep` entries. */
-  checkpoint(id: string, keep = 0): void {
+  /** Writes a checkpoint of all that is applied, but for `behind` entries, and cuts the log, but for `keep` entries. */
+  checkpoint(id: string, keep = 0, behind = 0): void {
     const { raft, disk, applied, alive, streams, finishing } = this.member(id);
     if (!alive || finishing !== null || streams.size > 0) return; // S2, S8
-    if (applied <= disk.checkpoint.index || raft.persistedIndex < applied || disk.lastIndex < applied) return;
-    disk.checkpoint = { index: applied, term: raft.termOf(applied) as Term, membership: raft.membershipAt(applied) };
-    const cutIndex = Math.max(raft.firstIndex - 1, applied - keep) as LogIndex;
+    const index = (applied - behind) as LogIndex;
+    if (index <= disk.checkpoint.index || raft.persistedIndex < applied || disk.lastIndex < applied) return;
+    disk.checkpoint = { index, term: raft.termOf(index) as Term, membership: raft.membershipAt(index) };
+    const cutIndex = Math.max(raft.firstIndex - 1, index - keep) as LogIndex;
     disk.cut(cutIndex, raft.termOf(cutIndex) as Term);
-    this.step(id, { type: 'checkpointed', index: applied, cutIndex });
+    this.step(id, { type: 'checkpointed', index, cutIndex });
   }
 
   // --- the driver -----------------------------------------------------------------------------------------------

@@ -1,6 +1,12 @@
 import t from 'tap';
 import { createPrng, type Prng } from '../../../../src/base/prng.js';
 import { Network } from './network.js';
+import { add, promote, remove } from './solo.js';
+
+/** Replicas that join in the course of one run, each under a new id. */
+const JOINERS = ['f', 'g', 'h', 'i', 'j'];
+const VOTERS_MAX = 5;
+const LEARNERS_MAX = 2;
 
 /** What goes wrong in one run: drawn per seed, because the shape of the faults finds more than their number (§3.8). */
 interface Swarm {
@@ -27,7 +33,9 @@ type Action =
   | 'partition'
   | 'heal'
   | 'transfer'
-  | 'unreachable';
+  | 'unreachable'
+  | 'change'
+  | 'calm';
 
 function drawSwarm(prng: Prng): Swarm {
   const pick = <T>(...from: readonly T[]): T => from[prng.between(0, from.length - 1)] as T;
@@ -52,6 +60,8 @@ function drawSwarm(prng: Prng): Swarm {
       heal: pick(1, 4),
       transfer: pick(0, 0, 1),
       unreachable: pick(0, 1),
+      change: pick(0, 4, 10),
+      calm: pick(0, 3, 6),
     },
   };
 }
@@ -60,7 +70,9 @@ class Run {
   readonly network: Network;
   readonly #prng: Prng;
   readonly #swarm: Swarm;
-  readonly #ids: readonly string[];
+  /** Everyone who ever ran: those who were removed go on, as they may not know. */
+  readonly #ids: string[];
+  readonly #joiners = [...JOINERS];
   readonly #total: number;
 
   constructor(seed: number) {
@@ -105,7 +117,7 @@ class Run {
         network.finishInstall(this.#someone());
         return;
       case 'checkpoint':
-        return network.checkpoint(this.#someone(), prng.between(0, 3));
+        return network.checkpoint(this.#someone(), prng.between(0, 3), prng.between(0, 2));
       case 'crash':
         return network.crash(this.#someone(), prng.between(0, 2));
       case 'crashLeader':
@@ -125,12 +137,40 @@ class Run {
       case 'unreachable':
         for (const { id } of network.members.values()) network.step(this.#someone(), { type: 'unreachable', peer: id });
         return;
+      case 'change':
+        return this.#change();
+      case 'calm':
+        return network.run(prng.between(2, 12));
     }
   }
 
   #read(): void {
     const id = this.#someone();
     if (this.network.member(id).alive) this.network.read(id);
+  }
+
+  /** Asks the leader, or anybody, for any change; most are refused. */
+  #change(): void {
+    const { network } = this;
+    const prng = this.#prng;
+    const asked = prng.between(0, 3) > 0 ? (network.leader?.id ?? this.#someone()) : this.#someone();
+    const { voters, learners } = network.raft(asked).membership.membership;
+    const some = (ids: readonly string[]): string => ids[prng.between(0, ids.length - 1)] ?? this.#someone();
+    const grows = prng.between(0, voters.length) <= 2;
+    if (!grows) network.change(asked, remove(some([...voters, ...learners])));
+    else if (learners.length > 0 && voters.length < VOTERS_MAX) network.change(asked, promote(some(learners)));
+    else if (learners.length < LEARNERS_MAX) network.change(asked, add(this.#newcomer()));
+    else network.change(asked, remove(some(learners)));
+  }
+
+  /** Mostly a replica that nobody has heard of; some that came in vain, or were members once (M3). */
+  #newcomer(): string {
+    const joiner = this.#joiners[0];
+    if (joiner === undefined || this.#prng.between(0, 3) === 0) return this.#someone();
+    this.#joiners.shift();
+    this.network.join(joiner);
+    this.#ids.push(joiner);
+    return joiner;
   }
 
   #deliver(): void {
@@ -157,7 +197,7 @@ class Run {
     this.network.lost = ({ from, to }) => (oneWay ? side.has(from) && !side.has(to) : side.has(from) !== side.has(to));
   }
 
-  /** All faults end: the group must elect, commit, and agree. */
+  /** All faults end: the group must elect, finish what was begun, commit, and agree. */
   recover(): void {
     const { network } = this;
     network.heal();
@@ -171,8 +211,10 @@ class Run {
         network.propose(leader.id);
         proposed = leader.raft.lastIndex;
       }
-      const agree = [...network.members.values()].every((member) => member.applied >= proposed);
-      if (agree) return;
+      const { membership, committedMembership } = leader.raft;
+      const { members, outgoing } = membership.membership;
+      const done = membership.index === committedMembership.index && outgoing.length === 0;
+      if (done && members.every(({ id }) => network.member(id).applied >= proposed)) return;
       if (leader.raft.lastIndex < proposed) proposed = -1;
     }
     throw new Error('no progress after all faults ended');
@@ -186,6 +228,7 @@ const STEPS = Number(process.env['RAFT_STEPS'] ?? 1500);
 t.test('safety under any faults, liveness after them', (t) => {
   let committed = 0;
   let reads = 0;
+  let memberships = 0;
   for (let seed = FIRST_SEED; seed < FIRST_SEED + SEEDS; seed++) {
     const run = new Run(seed);
     try {
@@ -196,11 +239,15 @@ t.test('safety under any faults, liveness after them', (t) => {
       break;
     }
     committed += run.network.checker.committed.length;
+    memberships += run.network.checker.memberships.length;
     for (const member of run.network.members.values())
       reads += member.reads.filter((read) => read.index !== null).length;
   }
-  t.comment(`${SEEDS} seeds: ${committed} entries committed, ${reads} reads served`);
+  t.comment(
+    `${SEEDS} seeds: ${committed} entries committed, ${memberships} of them memberships, ${reads} reads served`,
+  );
   t.ok(committed > SEEDS * 5, 'the runs did real work');
   t.ok(reads > SEEDS, 'reads too');
+  t.ok(memberships > SEEDS, 'changes of membership too');
   t.end();
 });

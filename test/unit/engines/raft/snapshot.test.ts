@@ -172,6 +172,22 @@ t.test('E6: no campaign, no appends and no commits while a snapshot is being ins
   t.end();
 });
 
+t.test('S8: an installation that the driver never speaks of again is given up after twenty election timeouts', (t) => {
+  const solo = new Solo({ terms: [2], term: 2 });
+  chunk(solo, 9, 0, true);
+  solo.tick(20 * 20 - 1);
+  solo.append('b', 2, [1, 2], [2]);
+  t.equal(solo.raft.lastIndex, 1, 'the log stands still');
+  t.equal(solo.raft.role, 'follower');
+  solo.tick(1);
+  solo.append('b', 2, [1, 2], [2]);
+  t.equal(solo.raft.lastIndex, 2, 'and moves again');
+  solo.persist();
+  solo.tick(21);
+  t.equal(solo.raft.role, 'pre-candidate');
+  t.end();
+});
+
 t.test('S11: pieces of an older term are refused, pieces of what is already committed end the stream', (t) => {
   const solo = new Solo({ terms: [2, 2, 2], term: 3, commit: 3 });
   chunk(solo, 9, 0, true);
