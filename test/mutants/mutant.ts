@@ -1,3 +1,5 @@
+import type { FaultClass } from '../../src/sim/plan/faults.js';
+
 /** One bug, put into the compiled program when it is loaded. Production code knows nothing of it. */
 export interface Mutant {
   readonly name: string;
@@ -6,6 +8,8 @@ export interface Mutant {
   /** The rule that it breaks, as the comments cite it. */
   readonly rule: string;
   readonly edits: readonly Edit[];
+  /** The classes of faults that its search draws from; absent: all. Fewer make a rare combination common. */
+  readonly faults?: readonly FaultClass[];
 }
 
 /** `find` occurs exactly once in the compiled file, or loading it fails. */
@@ -14,4 +18,10 @@ export interface Edit {
   readonly file: string;
   readonly find: string;
   readonly replace: string;
+}
+
+/** What a search found: the first seed that failed, and what was broken then. */
+export interface Finding {
+  readonly seed: number;
+  readonly invariant: string;
 }

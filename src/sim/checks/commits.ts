@@ -70,7 +70,7 @@ export class CommitChecks implements Observer {
     throw this.#notOnQuorum(id, before.membership, index, jointTerm, now.term);
   }
 
-  #isOnQuorum({ membership }: PlacedMembership, index: LogIndex, term: Term): boolean {
+  #isOnQuorum({ membership }: Pick<PlacedMembership, 'membership'>, index: LogIndex, term: Term): boolean {
     return isQuorum(membership, (voter) => this.#facts.isDurable(voter, index, term));
   }
 
@@ -114,11 +114,13 @@ export class CommitChecks implements Observer {
       );
     }
     const { raft } = member;
+    const { membership } = raft.membership;
+    // A follower may not know yet that the leader has left a joint membership: then the new voters decide.
+    const decisive = [raft.membership, raft.committedMembership, { membership: { ...membership, outgoing: [] } }];
     const index = Math.min(member.appliedIndex + 1, raft.commitIndex) as LogIndex;
     const term = raft.termOf(index);
     if (term === null || index === 0) return;
-    if (this.#isOnQuorum(raft.membership, index, term) || this.#isOnQuorum(raft.committedMembership, index, term))
-      return;
+    if (decisive.some((placed) => this.#isOnQuorum(placed, index, term))) return;
     throw new Violation(
       'acknowledged-durable',
       `${process.id} tells a client revision ${revision}: entry ${index} of term ${term} is not on the disks of a ` +

@@ -1,7 +1,7 @@
 import type { GroupId, LogIndex, ReplicaId, Term } from '../../base/brand.js';
 import type { HardState } from '../../engines/raft/events.js';
 import type { AppendResponse, RaftMessage, VoteRequest, VoteResponse } from '../../engines/raft/messages.js';
-import type { RecoveredGroup } from '../../storage/storage.js';
+import type { CheckpointMark, RecoveredGroup } from '../../storage/storage.js';
 import type { StoredRecord } from '../../storage/wal/unit-encoder.js';
 import { Violation, type Observer, type SimProcess } from '../world/types.js';
 import type { DurableImage } from './durable-image.js';
@@ -73,6 +73,16 @@ export class DiskChecks implements Observer {
     image.term = hardState.term;
     image.vote = hardState.vote;
     image.recover(group, group.entries);
+  }
+
+  /** A checkpoint waits until the log holds on disk what it holds; only a snapshot of another replica may be ahead (S3). */
+  onCheckpoint(process: SimProcess, _group: GroupId, mark: CheckpointMark, installed: boolean): void {
+    const { image } = this.#facts.of(process.id);
+    if (installed || mark.index <= Math.max(image.lastIndex, image.checkpoint)) return;
+    throw new Violation(
+      'checkpoint-within-log',
+      `${process.id} writes a checkpoint of entry ${mark.index}; its disk has ${describe(image)}`,
+    );
   }
 
   onMessage(process: SimProcess, _group: GroupId, message: RaftMessage): void {

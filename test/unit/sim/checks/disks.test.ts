@@ -145,3 +145,21 @@ t.test('W1: a restart finds everything that was durable, and may find more', (t)
   );
   t.end();
 });
+
+t.test('S7: a checkpoint is not ahead of the log on disk', (t) => {
+  const written = (): Stage => new Stage().durable('n2', stored(entry(1, 1)), stored(entry(2, 1)));
+  t.equal(
+    Stage.broken(() => written().checkpoint('n2', 2, 1)),
+    null,
+  );
+  t.equal(
+    Stage.broken(() => written().checkpoint('n2', 3, 1)),
+    'checkpoint-within-log',
+  );
+  t.equal(
+    Stage.broken(() => written().checkpoint('n2', 9, 1, true)),
+    null,
+    'S3: a snapshot may be',
+  );
+  t.end();
+});

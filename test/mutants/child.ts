@@ -1,0 +1,47 @@
+import type { DrawOptions } from '../../src/sim/plan/draw.js';
+import type { Plan } from '../../src/sim/plan/plan.js';
+import type { RunResult } from '../../src/sim/run.js';
+import type { ChildMessage, Task } from './task.js';
+
+/**
+ * A process that runs simulations of one mutant after the other. Each gets its own instance of the whole program, by the
+ * address that it is imported by (hooks.ts).
+ */
+
+interface Simulator {
+  drawPlan(seed: number, options?: DrawOptions): Plan;
+  runCaught(plan: Plan, twice: boolean): Promise<RunResult>;
+}
+
+async function load(mutant: string | null): Promise<Simulator> {
+  const query = mutant === null ? '' : `?mutant=${mutant}`;
+  const load = async (file: string): Promise<unknown> => import(`${new URL(file, import.meta.url).href}${query}`);
+  const { drawPlan } = (await load('../../src/sim/plan/draw.js')) as Pick<Simulator, 'drawPlan'>;
+  const { runCaught } = (await load('../../src/sim/job.js')) as Pick<Simulator, 'runCaught'>;
+  return { drawPlan, runCaught };
+}
+
+async function work({ mutant, files, faults, seeds }: Task): Promise<void> {
+  const simulator = await load(mutant);
+  const loaded = (globalThis as { kvorumMutants?: Set<string> }).kvorumMutants;
+  const unused = files.find((file) => loaded?.has(`${mutant} ${file}`) !== true);
+  if (unused !== undefined) throw new Error(`the simulator does not load ${unused}: ${mutant} changes nothing`);
+  for (const seed of seeds) {
+    tell({ type: 'seed', seed });
+    const plan = simulator.drawPlan(seed, faults === null ? undefined : { faults });
+    const { violation } = await simulator.runCaught(plan, false);
+    if (violation === null) continue;
+    return tell({ type: 'found', seed, invariant: violation.invariant, detail: violation.detail });
+  }
+  tell({ type: 'nothing' });
+}
+
+function tell(message: ChildMessage): void {
+  process.send?.(message);
+}
+
+process.on('message', (task: Task) => {
+  work(task).catch((error: unknown) => {
+    tell({ type: 'failed', detail: error instanceof Error ? (error.stack ?? error.message) : String(error) });
+  });
+});

@@ -1,0 +1,19 @@
+import type { FaultClass } from '../../src/sim/plan/faults.js';
+
+/** What a child process is asked to do. */
+export interface Task {
+  /** Null: the program as it is. */
+  readonly mutant: string | null;
+  /** The compiled files that the mutant must have changed once the simulator is loaded. */
+  readonly files: readonly string[];
+  readonly faults: readonly FaultClass[] | null;
+  /** Tried in order until one fails. */
+  readonly seeds: readonly number[];
+}
+
+export type ChildMessage =
+  | { readonly type: 'seed'; readonly seed: number }
+  | { readonly type: 'found'; readonly seed: number; readonly invariant: string; readonly detail: string }
+  | { readonly type: 'nothing' }
+  /** The search itself went wrong. */
+  | { readonly type: 'failed'; readonly detail: string };
