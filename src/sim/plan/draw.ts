@@ -1,0 +1,161 @@
+import { createPrng, type Prng } from '../../base/prng.js';
+import type { Knobs } from '../world/options.js';
+import type { DiskFaults, LinkFaults } from '../world/types.js';
+import { drawClients, drawClientLinks } from './draw-clients.js';
+import { FAULT_CLASSES, type FaultClass } from './faults.js';
+import { NEMESES, type Nemesis } from './nemesis/index.js';
+import { PLAN_VERSION, type NemesisAction, type Plan, type Scalar } from './plan.js';
+import { chance, pick, weighted } from './dice.js';
+
+export interface DrawOptions {
+  /** The classes of faults that may exist. */
+  readonly faults: readonly FaultClass[];
+  /** Undefined: drawn. */
+  readonly replicas?: number | undefined;
+}
+
+export const DEFAULT_DRAW: DrawOptions = { faults: FAULT_CLASSES };
+
+/** What each seed's world is like. Pure: the same seed and options give the same plan. */
+export function drawPlan(seed: number, options: DrawOptions = DEFAULT_DRAW): Plan {
+  const prng = createPrng(seed);
+  const faults = drawFaults(prng.fork('faults'), options.faults);
+  const replicas = drawReplicas(prng.fork('replicas'), options.replicas);
+  const knobs = drawKnobs(prng.fork('knobs'), faults);
+  const phases = prng.fork('phases');
+  const safetyMs = pick(phases, [3000, 5000, 8000, 12_000]);
+  return {
+    version: PLAN_VERSION,
+    seed: prng.fork('world').uint32(),
+    engine: 'raft',
+    replicas,
+    faults,
+    knobs,
+    network: drawLinks(prng.fork('links'), faults.includes('network')),
+    disk: drawDisk(prng.fork('disk'), faults.includes('disk')),
+    clientLinks: drawClientLinks(prng.fork('client links'), faults.includes('clients')),
+    clients: drawClients(prng.fork('clients'), { faults: faults.includes('clients'), knobs, safetyMs }),
+    nemeses: drawNemeses(prng.fork('nemeses'), faults, safetyMs),
+    safetyMs,
+    livenessMs: livenessMs(knobs),
+    healAll: chance(phases, 0.5),
+  };
+}
+
+/** Elections, a few of them lost, restarts, and the time that requests of before need to end. */
+function livenessMs({ electionTimeoutMs, requestTimeoutMs }: Knobs): number {
+  return 30 * electionTimeoutMs[1] + 2 * requestTimeoutMs;
+}
+
+/** Most worlds know some classes; few know all of them, and few know none. */
+function drawFaults(prng: Prng, allowed: readonly FaultClass[]): FaultClass[] {
+  const share = pick(prng, [0.25, 0.4, 0.4, 0.6, 0.8, 1]);
+  return FAULT_CLASSES.filter((each) => chance(prng, share) && allowed.includes(each));
+}
+
+function drawReplicas(prng: Prng, wanted: number | undefined): number {
+  const drawn = weighted(prng, [
+    [3, 60],
+    [5, 24],
+    [1, 4],
+    [2, 5],
+    [4, 7],
+  ]);
+  return wanted ?? drawn;
+}
+
+/** Small on purpose: a segment or a checkpoint is full after some dozen operations in most worlds. */
+function drawKnobs(prng: Prng, faults: readonly FaultClass[]): Knobs {
+  const tickMs = pick(prng, [5, 10, 10, 20]);
+  const heartbeatMs = tickMs * pick(prng, [1, 2, 3, 5]);
+  const electionMinMs = heartbeatMs * pick(prng, [3, 5, 8]);
+  const checkpointBytes = pick(prng, [4096, 16_384, 65_536, 1_048_576]);
+  const engineLimits: Partial<Knobs['engineLimits']> = {
+    ...(chance(prng, 0.3) ? { appendEntries: pick(prng, [1, 2, 8]) } : {}),
+    ...(chance(prng, 0.3) ? { appendBytes: pick(prng, [256, 2048]) } : {}),
+    ...(chance(prng, 0.3) ? { inflightMessages: pick(prng, [1, 2, 8]) } : {}),
+    ...(chance(prng, 0.2) ? { inflightBytes: pick(prng, [1024, 16_384]) } : {}),
+    ...(chance(prng, 0.1) ? { uncommittedBytes: 16_384 } : {}),
+    ...(chance(prng, 0.1) ? { pendingReads: 2 } : {}),
+    ...(chance(prng, 0.1) ? { forwardedProposals: pick(prng, [2, 4]) } : {}),
+  };
+  return {
+    tickMs,
+    heartbeatMs,
+    electionTimeoutMs: [electionMinMs, electionMinMs * pick(prng, [2, 2, 3])],
+    diskStallMs: pick(prng, [200, 500, 1000]),
+    requestTimeoutMs: pick(prng, [500, 1000, 2500]),
+    // A lease trusts that clocks run at nearly the same rate; the clock nemesis sees to it that they do not.
+    leaseReads: chance(prng, 0.5) && !faults.includes('clock'),
+    segmentBytes: pick(prng, [4096, 16_384, 65_536]),
+    checkpointBytes,
+    retainBytes: pick(prng, [0, 2048, checkpointBytes]),
+    engineLimits,
+  };
+}
+
+const GOOD_LINKS: LinkFaults = {
+  loss: 0,
+  duplicate: 0,
+  corrupt: 0,
+  reorder: 0,
+  delayMinMs: 0.2,
+  delayMeanMs: 1,
+  slowTail: 0,
+  capacityBytes: 4_194_304,
+};
+
+function drawLinks(prng: Prng, faults: boolean): LinkFaults {
+  const delayMeanMs = pick(prng, [0.5, 1, 3, 10]);
+  const links = { ...GOOD_LINKS, delayMinMs: delayMeanMs / 5, delayMeanMs };
+  if (!faults) return links;
+  return {
+    ...links,
+    loss: pick(prng, [0, 0.01, 0.05, 0.15]),
+    duplicate: pick(prng, [0, 0.05, 0.2, 0.5]),
+    corrupt: pick(prng, [0, 0, 0.001, 0.01]),
+    reorder: pick(prng, [0, 0.05, 0.3]),
+    slowTail: pick(prng, [0, 0.005, 0.03]),
+    capacityBytes: pick(prng, [16_384, 262_144, 4_194_304]),
+  };
+}
+
+/** What links are like when faults have ended. */
+export const HEALED_LINKS = GOOD_LINKS;
+export const HEALED_DISK: DiskFaults = { syncMeanMs: 1, slowTail: 0 };
+
+/** Even a healthy disk takes long enough for a crash to come in between. */
+function drawDisk(prng: Prng, faults: boolean): DiskFaults {
+  const syncMeanMs = pick(prng, faults ? [1, 5, 15, 40] : [0.5, 1, 3]);
+  return { syncMeanMs, slowTail: faults ? pick(prng, [0, 0.01, 0.05]) : 0 };
+}
+
+/** Time for the first election before anything happens to it, in most worlds. */
+const QUIET_MS = 400;
+
+function drawNemeses(prng: Prng, faults: readonly FaultClass[], safetyMs: number): NemesisAction[] {
+  const possible = [...NEMESES.values()].filter((each) => each.faults.every((needed) => faults.includes(needed)));
+  // A few kinds at a time: their combinations are what differs from seed to seed.
+  const kinds = possible.filter(() => chance(prng, 0.6));
+  const drawnFrom = kinds.length > 0 ? kinds : possible;
+  if (drawnFrom.length === 0) return [];
+  const everyMs = pick(prng, [250, 600, 1200]);
+  const actions: NemesisAction[] = [];
+  for (let atMs = chance(prng, 0.8) ? QUIET_MS : 0; ;) {
+    atMs += prng.between(1, 2 * everyMs);
+    if (atMs >= safetyMs) return actions;
+    actions.push(drawAction(prng, drawnFrom, atMs));
+    // Two at once, in every fifth place: overlapping faults are handled by code that single ones never reach.
+    if (chance(prng, 0.2)) actions.push(drawAction(prng, drawnFrom, atMs));
+  }
+}
+
+function drawAction(prng: Prng, from: readonly Nemesis[], atMs: number): NemesisAction {
+  const drawn = weighted(
+    prng,
+    from.map((each) => [each, each.weight] as const),
+  );
+  const options: Record<string, Scalar> = {};
+  for (const [name, choices] of Object.entries(drawn.choices)) options[name] = pick(prng, choices);
+  return { atMs, nemesis: drawn.name, seed: prng.uint32(), options };
+}

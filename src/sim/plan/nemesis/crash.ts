@@ -1,0 +1,104 @@
+import type { CrashLoss, SimProcess } from '../../world/types.js';
+import { nemesis, type Nemesis, type Stage, type Trigger } from './stage.js';
+
+/** From a supervisor that restarts at once to a machine that boots (reliability.md §3.2). */
+const RESTART_MS = [2, 20, 300, 5000] as const;
+const LOSSES = ['unsynced', 'sectors', 'sectors', 'bytes'] as const;
+const WHEN = ['now', 'elected', 'committed', 'appending'] as const;
+/** How long to wait for the instant; afterwards the moment has passed. */
+const TRIGGER_WITHIN_MS = 3000;
+
+function at(stage: Stage, when: 'now' | Trigger, task: (leader: SimProcess | null) => void): void {
+  if (when === 'now') task(stage.leader());
+  else stage.once(when, TRIGGER_WITHIN_MS, task);
+}
+
+function crashAll(stage: Stage, processes: readonly SimProcess[], loss: CrashLoss, restartMs: number): void {
+  for (const process of processes) stage.crash(process, loss, restartMs);
+}
+
+export const CRASH_NEMESES: readonly Nemesis[] = [
+  nemesis(
+    'crash-leader',
+    ['crash'],
+    6,
+    { when: WHEN, delayMs: [0, 0, 1, 5], restartMs: RESTART_MS },
+    (stage, { delayMs, restartMs, when }) =>
+      at(stage, when, (leader) => {
+        stage.after(delayMs, () => {
+          if (leader !== null) stage.crash(leader, 'nothing', restartMs);
+        });
+      }),
+  ),
+  nemesis(
+    'crash',
+    ['crash'],
+    4,
+    { target: ['follower', 'any', 'minority', 'majority', 'all'], restartMs: RESTART_MS },
+    (stage, { restartMs, target }, prng) => crashAll(stage, stage.pick(prng, target), 'nothing', restartMs),
+  ),
+  // In and out again and again: recovery itself is interrupted.
+  nemesis(
+    'crash-loop',
+    ['crash'],
+    2,
+    { target: ['leader', 'any'], times: [3, 6], everyMs: [5, 40, 200], restartMs: [2, 20] },
+    (stage, { everyMs, restartMs, target, times }, prng) => {
+      const [victim] = stage.pick(prng, target);
+      if (victim === undefined) return;
+      for (let round = 0; round < times; round++) {
+        stage.after(round * (everyMs + restartMs), () => stage.crash(victim, 'nothing', restartMs));
+      }
+    },
+  ),
+  nemesis(
+    'power-leader',
+    ['power'],
+    5,
+    { when: WHEN, delayMs: [0, 0, 1, 5], loss: LOSSES, restartMs: RESTART_MS },
+    (stage, { delayMs, loss, restartMs, when }) =>
+      at(stage, when, (leader) => {
+        stage.after(delayMs, () => {
+          if (leader !== null) stage.crash(leader, loss, restartMs);
+        });
+      }),
+  ),
+  // Correlated power loss: of all the faults, the one that found the most (reliability.md §3.8).
+  nemesis(
+    'power',
+    ['power'],
+    6,
+    { target: ['all', 'all', 'majority', 'minority', 'any'], loss: LOSSES, restartMs: RESTART_MS },
+    (stage, { loss, restartMs, target }, prng) => crashAll(stage, stage.pick(prng, target), loss, restartMs),
+  ),
+  // While entries are on their way to several disks at once, and on none of them yet.
+  nemesis(
+    'power-in-sync-window',
+    ['power'],
+    6,
+    {
+      when: ['appending', 'appending', 'elected', 'committed'],
+      delayMs: [0, 1, 2, 4, 8],
+      target: ['majority', 'all', 'minority'],
+      loss: LOSSES,
+      restartMs: RESTART_MS,
+    },
+    (stage, { delayMs, loss, restartMs, target, when }, prng) =>
+      stage.once(when, TRIGGER_WITHIN_MS, () => {
+        stage.after(delayMs, () => crashAll(stage, stage.pick(prng, target), loss, restartMs));
+      }),
+  ),
+  // The machine is back before the others have noticed, with less than it had.
+  nemesis(
+    'power-flicker',
+    ['power'],
+    3,
+    { target: ['any', 'follower', 'majority'], loss: LOSSES, times: [2, 4], everyMs: [10, 60, 300] },
+    (stage, { everyMs, loss, target, times }, prng) => {
+      const victims = stage.pick(prng, target);
+      for (let round = 0; round < times; round++) {
+        stage.after(round * everyMs, () => crashAll(stage, victims, loss, 2));
+      }
+    },
+  ),
+];

@@ -1,0 +1,131 @@
+import { createPrng } from '../../../base/prng.js';
+import type { SimProcess } from '../../world/types.js';
+import { nemesis, type Nemesis, type Stage } from './stage.js';
+
+const RESTART_MS = [2, 20, 300, 5000] as const;
+
+/** How long a replica may need until it has replaced what it lost, before the operator gives up on it. */
+const REPLACE_AFTER_MS = 500;
+
+/** Runs `damage` while the process is down, and starts it again: it may refuse, and is then replaced. */
+function damageAtRest(stage: Stage, victim: SimProcess, restartMs: number, replace: boolean, damage: () => void): void {
+  if (!stage.atlas.claim(victim)) return;
+  stage.crash(victim, 'nothing', restartMs);
+  damage();
+  if (replace) stage.after(restartMs + REPLACE_AFTER_MS, () => stage.operator.replace(victim));
+}
+
+export const DISK_NEMESES: readonly Nemesis[] = [
+  nemesis(
+    'slow-disk',
+    ['disk'],
+    5,
+    {
+      target: ['leader', 'leader', 'follower', 'any', 'majority'],
+      syncMs: [30, 150, 600],
+      durationMs: [300, 1500, 5000],
+    },
+    (stage, { durationMs, syncMs, target }, prng) => {
+      for (const process of stage.pick(prng, target)) {
+        stage.slowDisk(process, { syncMeanMs: syncMs, slowTail: 0.02 }, durationMs);
+      }
+    },
+  ),
+  // The replica must stop, and be told apart from one that lost nothing by nobody (reliability.md §0.5).
+  nemesis(
+    'disk-error',
+    ['disk'],
+    5,
+    { target: ['leader', 'follower', 'any'], fault: ['EIO', 'ENOSPC', 'short write'], count: [1, 2, 3, 5, 9, 17] },
+    (stage, { count, fault, target }, prng) => {
+      for (const process of stage.pick(prng, target)) process.disk.failNext(count, fault);
+    },
+  ),
+  // A failed sync, and then the power: what the failed sync promised must not have been acknowledged.
+  nemesis(
+    'disk-error-then-power',
+    ['disk', 'power'],
+    3,
+    {
+      target: ['leader', 'follower', 'any'],
+      fault: ['EIO', 'ENOSPC', 'short write'],
+      count: [1, 2, 5],
+      delayMs: [1, 20, 200],
+      loss: ['unsynced', 'sectors', 'bytes'],
+      restartMs: RESTART_MS,
+    },
+    (stage, { count, delayMs, fault, loss, restartMs, target }, prng) => {
+      for (const process of stage.pick(prng, target)) {
+        process.disk.failNext(count, fault);
+        stage.after(delayMs, () => stage.crash(process, loss, restartMs));
+      }
+    },
+  ),
+  nemesis(
+    'rot',
+    ['rot'],
+    4,
+    { target: ['leader', 'follower', 'any'], bits: [1, 3], restartMs: [20, 300], replace: [true, false] },
+    (stage, { bits, replace, restartMs, target }, prng) => {
+      for (const process of stage.pick(prng, target)) {
+        const dice = createPrng(prng.uint32());
+        damageAtRest(stage, process, restartMs, replace, () => {
+          for (let bit = 0; bit < bits; bit++) process.disk.rot(dice);
+        });
+      }
+    },
+  ),
+  // Under its old id it must be refused (raft.md M4): the operator removes it and adds a new one.
+  nemesis(
+    'wipe',
+    ['wipe'],
+    4,
+    { target: ['leader', 'follower', 'any'], restartMs: [20, 300], replace: [true, false] },
+    (stage, { replace, restartMs, target }, prng) => {
+      for (const process of stage.pick(prng, target)) {
+        damageAtRest(stage, process, restartMs, replace, () => process.wipe());
+      }
+    },
+  ),
+];
+
+export const PROCESS_NEMESES: readonly Nemesis[] = [
+  nemesis(
+    'pause',
+    ['pause'],
+    6,
+    { target: ['leader', 'leader', 'follower', 'minority', 'majority'], durationMs: [30, 300, 1200, 4000] },
+    (stage, { durationMs, target }, prng) => {
+      for (const process of stage.pick(prng, target)) stage.pause(process, durationMs);
+    },
+  ),
+  nemesis(
+    'slow-process',
+    ['pause'],
+    3,
+    { target: ['leader', 'follower', 'any'], turnMs: [1, 5, 25], durationMs: [300, 2000] },
+    (stage, { durationMs, target, turnMs }, prng) => {
+      for (const process of stage.pick(prng, target)) {
+        process.slow(turnMs);
+        stage.after(durationMs, () => process.slow(0));
+      }
+    },
+  ),
+  nemesis(
+    'clock',
+    ['clock'],
+    4,
+    {
+      target: ['leader', 'follower', 'any', 'all'],
+      rate: [0.5, 0.9, 1, 1.1, 2],
+      jumpMs: [0, 0, -60_000, 3_600_000],
+      durationMs: [500, 3000],
+    },
+    (stage, { durationMs, jumpMs, rate, target }, prng) => {
+      for (const process of stage.pick(prng, target)) {
+        process.setClock(rate, jumpMs);
+        stage.after(durationMs, () => process.setClock(1, 0));
+      }
+    },
+  ),
+];

@@ -1,0 +1,96 @@
+import type { DiskFaults, LinkFaults } from '../world/types.js';
+import type { Knobs } from '../world/options.js';
+import type { FaultClass } from './faults.js';
+
+/**
+ * Everything that a run is made of, as plain JSON: `drawPlan` makes one from a seed, `runPlan` carries it out, and what
+ * is shrunk after a failure is the plan and not the stream of random numbers (reliability.md §3.4).
+ */
+export interface Plan {
+  readonly version: typeof PLAN_VERSION;
+  /** Of the world's own dice: delays, losses, what a power cut tears. */
+  readonly seed: number;
+  readonly engine: 'raft';
+  /** The first replicas; more may be added by membership changes. */
+  readonly replicas: number;
+  /** The classes that this world knows. */
+  readonly faults: readonly FaultClass[];
+  readonly knobs: Knobs;
+  /** Between replicas, during the safety phase. */
+  readonly network: LinkFaults;
+  /** During the safety phase. */
+  readonly disk: DiskFaults;
+  readonly clientLinks: ClientLinks;
+  readonly clients: readonly ClientPlan[];
+  /** In order of `atMs`. */
+  readonly nemeses: readonly NemesisAction[];
+  /** Length of the safety phase: any fault, no promise of progress. */
+  readonly safetyMs: number;
+  /** Within this much a healed quorum must serve again. */
+  readonly livenessMs: number;
+  /** False: in the liveness phase whoever is not of the core stays as it is, dead or cut off, for ever. */
+  readonly healAll: boolean;
+}
+
+export const PLAN_VERSION = 1;
+
+/** Between a client and a replica, both directions alike. */
+export interface ClientLinks {
+  readonly requestLoss: number;
+  readonly replyLoss: number;
+  readonly delayMinMs: number;
+  readonly delayMeanMs: number;
+}
+
+/** One client: a closed loop with one operation in progress. */
+export interface ClientPlan {
+  /** Client id of its session, and its name in histories. Two clients may share one on purpose. */
+  readonly id: string;
+  /** Of its own choices, so that taking a client away leaves the others as they are. */
+  readonly seed: number;
+  readonly operations: number;
+  readonly keys: number;
+  /** Weights of what it does. */
+  readonly mix: OperationMix;
+  /** Weights of how it reads. */
+  readonly reads: ReadMix;
+  /** False: writes carry no client id and are never sent again. */
+  readonly session: boolean;
+  /** Chance to retry after an unknown outcome; otherwise it abandons the operation and goes on under a new id. */
+  readonly retry: number;
+  /** Chance to send a request to a second replica as well, at the same time. */
+  readonly hedge: number;
+  readonly thinkMeanMs: number;
+  readonly timeoutMs: number;
+  /** Chance to go on with the replica that answered last. */
+  readonly loyalty: number;
+  /** Most bytes that a put is padded with. */
+  readonly paddingBytes: number;
+}
+
+export interface OperationMix {
+  readonly put: number;
+  readonly get: number;
+  readonly append: number;
+  readonly cas: number;
+  readonly delete: number;
+  readonly increment: number;
+}
+
+export interface ReadMix {
+  readonly linearizable: number;
+  readonly lease: number;
+  readonly stale: number;
+}
+
+export type Scalar = string | number | boolean;
+
+/** Something that goes wrong, or that an operator does. What it means is in nemesis/; whom it hits is decided at run time. */
+export interface NemesisAction {
+  readonly atMs: number;
+  /** A name of NEMESES. */
+  readonly nemesis: string;
+  /** Of its own choices at run time. */
+  readonly seed: number;
+  readonly options: Readonly<Record<string, Scalar>>;
+}

@@ -1,0 +1,127 @@
+import { Ajv, type ValidateFunction } from 'ajv';
+import { KvorumError } from '../../base/errors/error.js';
+import { FAULT_CLASSES } from './faults.js';
+import { NEMESES } from './nemesis/index.js';
+import { PLAN_VERSION, type Plan } from './plan.js';
+
+type Schema = Readonly<Record<string, unknown>>;
+
+const CHANCE: Schema = { type: 'number', minimum: 0, maximum: 1 };
+const WEIGHT: Schema = { type: 'number', minimum: 0 };
+const MS: Schema = { type: 'number', minimum: 0, maximum: 86_400_000 };
+const COUNT: Schema = { type: 'integer', minimum: 0, maximum: 1_000_000_000 };
+const SEED: Schema = { type: 'integer', minimum: 0, maximum: 0xffff_ffff };
+
+/** An object with exactly these members. */
+function exact(properties: Readonly<Record<string, Schema>>): Schema {
+  return { type: 'object', properties, required: Object.keys(properties), additionalProperties: false };
+}
+
+function optional(names: readonly string[], schema: Schema): Schema {
+  const properties = Object.fromEntries(names.map((name) => [name, schema]));
+  return { type: 'object', properties, required: [], additionalProperties: false };
+}
+
+const LINKS = exact({
+  loss: CHANCE,
+  duplicate: CHANCE,
+  corrupt: CHANCE,
+  reorder: CHANCE,
+  delayMinMs: MS,
+  delayMeanMs: MS,
+  slowTail: CHANCE,
+  capacityBytes: { type: 'integer', minimum: 1024 },
+});
+
+const ENGINE_LIMITS = [
+  'appendEntries',
+  'appendBytes',
+  'inflightMessages',
+  'inflightBytes',
+  'uncommittedBytes',
+  'pendingReads',
+  'forwardedProposals',
+];
+
+const KNOBS = exact({
+  tickMs: { type: 'integer', minimum: 1 },
+  heartbeatMs: { type: 'integer', minimum: 1 },
+  electionTimeoutMs: { type: 'array', items: { type: 'integer', minimum: 1 }, minItems: 2, maxItems: 2 },
+  diskStallMs: { type: 'integer', minimum: 1 },
+  requestTimeoutMs: { type: 'integer', minimum: 1 },
+  leaseReads: { type: 'boolean' },
+  segmentBytes: { type: 'integer', minimum: 1024 },
+  checkpointBytes: { type: 'integer', minimum: 1024 },
+  retainBytes: COUNT,
+  engineLimits: optional(ENGINE_LIMITS, { type: 'integer', minimum: 1 }),
+});
+
+const CLIENT = exact({
+  id: { type: 'string', minLength: 1, maxLength: 32 },
+  seed: SEED,
+  operations: COUNT,
+  keys: { type: 'integer', minimum: 1, maximum: 100 },
+  mix: exact({ put: WEIGHT, get: WEIGHT, append: WEIGHT, cas: WEIGHT, delete: WEIGHT, increment: WEIGHT }),
+  reads: exact({ linearizable: WEIGHT, lease: WEIGHT, stale: WEIGHT }),
+  session: { type: 'boolean' },
+  retry: CHANCE,
+  hedge: CHANCE,
+  thinkMeanMs: MS,
+  timeoutMs: { type: 'integer', minimum: 1 },
+  loyalty: CHANCE,
+  paddingBytes: { type: 'integer', minimum: 0, maximum: 65_536 },
+});
+
+const NEMESIS = exact({
+  atMs: MS,
+  nemesis: { enum: [...NEMESES.keys()] },
+  seed: SEED,
+  options: { type: 'object', additionalProperties: { type: ['string', 'number', 'boolean'] } },
+});
+
+export const PLAN_SCHEMA: Schema = exact({
+  version: { const: PLAN_VERSION },
+  seed: SEED,
+  engine: { const: 'raft' },
+  replicas: { type: 'integer', minimum: 1, maximum: 9 },
+  faults: { type: 'array', items: { enum: FAULT_CLASSES }, uniqueItems: true },
+  knobs: KNOBS,
+  network: LINKS,
+  disk: exact({ syncMeanMs: MS, slowTail: CHANCE }),
+  clientLinks: exact({ requestLoss: CHANCE, replyLoss: CHANCE, delayMinMs: MS, delayMeanMs: MS }),
+  clients: { type: 'array', items: CLIENT, maxItems: 64 },
+  nemeses: { type: 'array', items: NEMESIS, maxItems: 1000 },
+  safetyMs: MS,
+  livenessMs: MS,
+  healAll: { type: 'boolean' },
+});
+
+let validate: ValidateFunction<Plan> | undefined;
+
+/** Checks a plan that came from a file. Throws `usage` and names what is wrong. */
+export function checkPlan(value: unknown): Plan {
+  validate ??= new Ajv({ allErrors: true, allowUnionTypes: true, strict: true }).compile<Plan>(PLAN_SCHEMA);
+  if (!validate(value)) {
+    const [first] = validate.errors ?? [];
+    throw invalid(`${first?.instancePath === '' ? 'the plan' : (first?.instancePath ?? '')} ${first?.message ?? ''}`);
+  }
+  if (value.knobs.electionTimeoutMs[0] > value.knobs.electionTimeoutMs[1]) throw invalid('electionTimeoutMs is empty');
+  for (const [at, { nemesis, options }] of value.nemeses.entries()) checkOptions(at, nemesis, options);
+  return value;
+}
+
+/** Every option is there; words are words that the nemesis knows, and numbers are numbers. */
+function checkOptions(at: number, name: string, options: Readonly<Record<string, unknown>>): void {
+  const choices = NEMESES.get(name)?.choices ?? {};
+  const unknown = Object.keys(options).find((option) => choices[option] === undefined);
+  if (unknown !== undefined) throw invalid(`/nemeses/${at}: ${name} has no option ${unknown}`);
+  for (const [option, allowed] of Object.entries(choices)) {
+    const given = options[option];
+    const isRight = typeof given === 'number' ? typeof allowed[0] === 'number' : allowed.some((each) => each === given);
+    if (!isRight) throw invalid(`/nemeses/${at}: ${name} cannot have ${option} = ${JSON.stringify(given)}`);
+  }
+}
+
+function invalid(what: string): KvorumError {
+  return new KvorumError('usage', `Not a plan of the simulator: ${what}`);
+}
