@@ -1,6 +1,5 @@
 import t from 'tap';
-import type { FaultCluster } from './fault-cluster.js';
-import { runningCluster } from './fixture.js';
+import { linkCounters, runningCluster } from './fixture.js';
 import { assertLinearizable } from './verify.js';
 import { Workload } from './workload.js';
 
@@ -9,27 +8,14 @@ t.setTimeout(90_000);
 
 const CLIENTS = 6;
 
-/** Why connections between replicas were closed, over all replicas; and how often they were made again. */
-async function linkCounters(cluster: FaultCluster): Promise<{ closed: Record<string, number>; reconnects: number }> {
-  const closed: Record<string, number> = {};
-  let reconnects = 0;
-  for (const id of cluster.ids) {
-    for (const link of (await cluster.status(id)).links) {
-      reconnects += link.reconnects;
-      for (const [reason, count] of Object.entries(link.closed_by)) closed[reason] = (closed[reason] ?? 0) + count;
-    }
-  }
-  return { closed, reconnects };
-}
-
 t.test('damaged bytes close the connection, never reach a log, and are counted', { timeout: 60_000 }, async (t) => {
   const { cluster, network, prng } = await runningCluster(t, 3);
   const workload = new Workload({ cluster, prng, clients: CLIENTS });
   workload.start();
   const flipped = (): number =>
     network.links.reduce((sum, link) => sum + link.counters('forward').flipped + link.counters('backward').flipped, 0);
-  for (const link of network.links) link.setBoth({ corruptEveryBytes: 20_000 });
-  await cluster.until('damage', 20_000, async () => flipped() >= 20 || undefined);
+  for (const link of network.links) link.setBoth({ corruptEveryBytes: 8000 });
+  await cluster.until('damage', 20_000, async () => flipped() >= 12 || undefined);
   const during = workload.count('ok');
   await cluster.until('work goes on', 20_000, async () => workload.count('ok') > during + 100 || undefined);
   await cluster.heal();
@@ -58,32 +44,11 @@ t.test('bytes one by one, gathered, delayed, throttled: slower, and the same', {
   for (const [name, faults] of Object.entries(shapes)) {
     for (const link of network.links) link.setBoth(faults);
     const before = workload.count('ok');
-    await cluster.until(`requests, ${name}`, 20_000, async () => workload.count('ok') > before + 100 || undefined);
+    await cluster.until(`requests, ${name}`, 20_000, async () => workload.count('ok') > before + 60 || undefined);
     await cluster.heal();
     assertLinearizable(t, await workload.nextEpoch(), name);
   }
   assertLinearizable(t, await workload.stop(), 'afterwards');
   const { closed } = await linkCounters(cluster);
   t.same(closed, before, 'no connection was given up for it');
-});
-
-t.test('half-open connections of the leader are noticed by their silence', { timeout: 60_000 }, async (t) => {
-  const { cluster, network, prng } = await runningCluster(t, 3);
-  const workload = new Workload({ cluster, prng, clients: CLIENTS, restMs: 4 });
-  workload.start();
-  const old = await cluster.leader();
-  // As when a firewall forgets its connections: the existing ones are dead for ever, new ones work.
-  const others = cluster.ids.filter((id) => id !== old.id);
-  for (const other of others) network.affect(old.id, other, { swallow: true });
-  await network.heal();
-  const next = await cluster.leader('default', new Set([old.id]));
-  t.not(next.id, old.id, 'who hears nothing of the leader elects another one');
-  await cluster.until('the dead connections are made again', 20_000, async () => {
-    const { links } = await cluster.status(old.id);
-    return links.every(({ connected, reconnects }) => connected && reconnects > 0) || undefined;
-  });
-  const { closed } = await linkCounters(cluster);
-  t.ok((closed['silent'] ?? 0) >= others.length, 'silence closed them');
-  await cluster.settled();
-  assertLinearizable(t, await workload.stop(), 'around half-open connections');
 });

@@ -1,6 +1,6 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { assertDefined } from '../../../src/base/assert.js';
+import { assert, assertDefined } from '../../../src/base/assert.js';
 import { KvorumClient } from '../../../src/client/client.js';
 import { HostProcess } from './host-process.js';
 import type { FaultNetwork, Place } from './network.js';
@@ -19,6 +19,7 @@ export interface FaultReplica extends Place {
 
 export interface Link {
   readonly peer: string;
+  readonly address: string;
   readonly connected: boolean;
   readonly reconnects: number;
   readonly closed_by: Readonly<Record<string, number>>;
@@ -76,6 +77,16 @@ export class FaultCluster {
   async start(): Promise<void> {
     await this.restart();
     await this.settled();
+    await this.#checkLinks();
+  }
+
+  /** A replica that dials another one elsewhere than it was told would be out of reach of every fault. */
+  async #checkLinks(): Promise<void> {
+    for (const { id } of this.replicas) {
+      for (const { address, peer } of (await this.status(id)).links) {
+        assert(address === this.network.dialled(id, peer), `${id} dials ${peer} at ${address}, past the faults`);
+      }
+    }
   }
 
   /** Starts every process that does not run. */

@@ -30,3 +30,18 @@ export async function runningCluster(t: Test, replicas: number): Promise<Fixture
 export function lasting(durationMs: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, durationMs));
 }
+
+/** Why connections between replicas were closed, over all replicas; and how often they were made again. */
+export async function linkCounters(
+  cluster: FaultCluster,
+): Promise<{ closed: Record<string, number>; reconnects: number }> {
+  const closed: Record<string, number> = {};
+  let reconnects = 0;
+  for (const id of cluster.ids) {
+    for (const link of (await cluster.status(id)).links) {
+      reconnects += link.reconnects;
+      for (const [reason, count] of Object.entries(link.closed_by)) closed[reason] = (closed[reason] ?? 0) + count;
+    }
+  }
+  return { closed, reconnects };
+}

@@ -10,7 +10,7 @@ import { Workload } from './workload.js';
  * Faults of all kinds one after the other, under clients of both protocols. The soak program (test/soak) does the same
  * for as long as one likes.
  */
-const LASTS_MS = Number(process.env['KVORUM_TEST_MIXED_MS'] ?? 9000);
+const LASTS_MS = Number(process.env['KVORUM_TEST_MIXED_MS'] ?? 8000);
 const PLAN = { lastsMs: [200, 900], restMs: [50, 400] } as const;
 
 t.setTimeout(LASTS_MS + 90_000);
