@@ -1,4 +1,5 @@
 import { Machine } from './machine.js';
+import { MemoryBudget } from './memo.js';
 import { createModel, type Model, type ModelName, type ModelOptions } from './model.js';
 import type { Operation } from './operation.js';
 import { partitionByKey, type Partition } from './partition.js';
@@ -74,19 +75,24 @@ export function checkPartitions(
   const undecided: string[] = [];
   let steps = 0;
   let violation: Partition | null = null;
+  const memory = new MemoryBudget();
   let round = FIRST_ROUND_STEPS;
   for (let rounds = 0; rounds < roundsMax && pending.length > 0 && violation === null; rounds++) {
     const unfinished: Pending[] = [];
     for (const each of pending) {
       const { partition } = each;
-      const search = each.search ?? new Search(new Machine(partition.operations, model));
+      const search = each.search ?? new Search(new Machine(partition.operations, model), memory);
       const before = search.steps;
       const progress = search.run(Math.min(round, budget - before));
       steps += search.steps - before;
-      if (progress === 'more' && search.steps < budget) unfinished.push({ partition, search });
-      else if (progress === 'more' || progress === 'full') undecided.push(partition.key);
-      else if (progress === 'violation') violation = smallerOf(violation, partition);
-      if (progress !== 'more') onDecided?.(partition.operations.length);
+      if (progress === 'more' && search.steps < budget) {
+        unfinished.push({ partition, search });
+        continue;
+      }
+      search.close();
+      if (progress === 'violation') violation = smallerOf(violation, partition);
+      else if (progress !== 'ok') undecided.push(partition.key);
+      if (progress === 'ok' || progress === 'violation') onDecided?.(partition.operations.length);
     }
     pending = unfinished;
     round *= ROUND_GROWTH;

@@ -8,7 +8,7 @@ import { shrink } from './shrink.js';
 
 /** Steps for one question about a part of the history; what they do not suffice for is left as it is. */
 const QUESTION_STEPS = 200_000;
-/** Values that a read might have returned instead, at most. */
+/** Writes whose values a read might have returned instead: the latest ones. */
 const CANDIDATES_MAX = 40;
 const CONCURRENT_MAX = 12;
 
@@ -134,10 +134,12 @@ function concurrentWith(culprit: Operation, items: readonly Item[], shown: reado
 
 function possibleReads(culprit: Operation, items: readonly Item[], model: Model): Value[] | null {
   if (culprit.kind !== 'get' || items.some(({ counted }) => counted.kind === 'append')) return null;
-  const values = new Set<Value>([model.initial, null]);
-  for (const { counted } of items) if (!isReadOnly(counted)) values.add(model.normalise(counted.value));
-  const candidates = [...values].slice(-CANDIDATES_MAX);
-  if (values.size > CANDIDATES_MAX) return null;
+  const written = items
+    .filter(({ counted }) => !isReadOnly(counted))
+    .sort((a, b) => b.counted.call - a.counted.call)
+    .slice(0, CANDIDATES_MAX)
+    .map(({ counted }) => model.normalise(counted.value));
+  const candidates = [...new Set<Value>([...written, model.initial, null])];
   return candidates.filter((value) => {
     const instead = items.map((item) =>
       item.original === culprit ? { ...item, counted: { ...culprit, value } } : item,

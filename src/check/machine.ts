@@ -40,7 +40,7 @@ export class Machine {
 
   constructor(operations: readonly Operation[], model: Model) {
     const states = new States(operations, model);
-    const { deadMatters, loose, open, settled } = sortOut(operations, model, states);
+    const { deadMatters, open, settled } = sortOut(operations, model, states);
     const count = settled.length + open.length;
     this.#states = states;
     this.#stateCount = states.count;
@@ -62,9 +62,7 @@ export class Machine {
     const latest = new Map<string, number>();
     for (const [at, { source }] of open.entries()) {
       const number = settled.length + at;
-      const operation = operations[source] as Operation;
-      this.#compile(number, source, operation);
-      if (isNeverSeen(operation, states, loose)) this.#put(number, CODE.set, DEAD);
+      this.#compile(number, source, operations[source] as Operation);
       const effect = this.#effectOf(number);
       this.twin[number] = latest.get(effect) ?? NO_TWIN;
       latest.set(effect, number);
@@ -176,6 +174,7 @@ export class Machine {
     this.call[at] = call;
     if (kind === 'get') this.#put(at, CODE.read, states.idOf(value));
     else if (kind === 'put') this.#put(at, CODE.set, states.idOf(value));
+    else if (kind === 'append' && states.isNeverSeen(value ?? '')) this.#put(at, CODE.set, DEAD);
     else if (kind === 'append') this.#put(at, CODE.append, states.tokenOf(value ?? ''));
     else if (kind === 'cas') {
       this.#put(at, outcome === 'mismatch' ? CODE.mismatch : CODE.swap, states.idOf(expected), states.idOf(value));
@@ -209,7 +208,7 @@ function sortOut(
   operations: readonly Operation[],
   model: Model,
   states: States,
-): { settled: Settled[]; open: Open[]; loose: number; deadMatters: boolean } {
+): { settled: Settled[]; open: Open[]; deadMatters: boolean } {
   const settled: Settled[] = [];
   const loose: Open[] = [];
   let deadMatters = false;
@@ -229,11 +228,11 @@ function sortOut(
       const end = bounds[number] as number;
       // A value that was seen before it was written stays open: the search finds out that the read is wrong.
       if (end >= each.call && end < Infinity) settled.push({ ...each, end });
-      else if (deadMatters || !isLost(at(each), states, loose.length)) open.push(each);
+      else if (deadMatters || !isLost(at(each), states)) open.push(each);
     }
   }
   const byCall = (a: Open, b: Open): number => a.call - b.call;
-  return { settled: settled.sort(byCall), open: open.sort(byCall), loose: loose.length, deadMatters };
+  return { settled: settled.sort(byCall), open: open.sort(byCall), deadMatters };
 }
 
 /**
@@ -244,13 +243,7 @@ function sortOut(
  * nothing is left out.) Without the write the appends are as legal as before, and the put or delete hides the difference.
  * The search applies the same argument to every step of an open write into the dead state.
  */
-function isLost(operation: Operation, states: States, loose: number): boolean {
-  const { kind, value } = operation;
-  if (kind === 'append') return isNeverSeen(operation, states, loose);
+function isLost({ kind, value }: Operation, states: States): boolean {
+  if (kind === 'append') return states.isNeverSeen(value ?? '');
   return (kind === 'put' || kind === 'cas') && states.idOf(value) === DEAD;
-}
-
-/** `loose`: how many open operations there are. */
-function isNeverSeen({ kind, value }: Operation, states: States, loose: number): boolean {
-  return kind === 'append' && states.isNeverSeen(value ?? '', loose);
 }

@@ -1,7 +1,29 @@
 /** Words in front of the bits of an entry: hash, state, index of the first word, number of words. */
 const HEADER_WORDS = 4;
-/** 256 MiB of entries: beyond it a search ends undecided. */
-const ARENA_WORDS_MAX = 64 * 1024 * 1024;
+const WORD_BYTES = 4;
+/** For all the searches of one thread together. */
+const MEMORY_BYTES_MAX = 512 * 1024 * 1024;
+
+/** What the memos of several searches may take together. When it is used up, a search that needs more ends undecided. */
+export class MemoryBudget {
+  #leftBytes: number;
+
+  constructor(bytes: number = MEMORY_BYTES_MAX) {
+    this.#leftBytes = bytes;
+  }
+
+  get isUsedUp(): boolean {
+    return this.#leftBytes < 0;
+  }
+
+  take(bytes: number): void {
+    this.#leftBytes -= bytes;
+  }
+
+  give(bytes: number): void {
+    this.#leftBytes += bytes;
+  }
+}
 
 /**
  * The configurations that a search has been in: which operations have taken effect, and the state. Entries are compared
@@ -16,13 +38,18 @@ export class Memo {
   #arena = new Int32Array(1024);
   #used = 0;
   #count = 0;
+  /** Beyond the first tables, which are small. */
+  #takenBytes = 0;
+  readonly #memory: MemoryBudget;
 
-  get size(): number {
-    return this.#count;
+  constructor(memory: MemoryBudget) {
+    this.#memory = memory;
   }
 
-  get isFull(): boolean {
-    return this.#used > ARENA_WORDS_MAX - HEADER_WORDS;
+  /** Gives its memory back to the budget; the memo must not be used any more. */
+  close(): void {
+    this.#memory.give(this.#takenBytes);
+    this.#takenBytes = 0;
   }
 
   /** False when the configuration was there already. `low` to `high` are the words of `bits` that are mixed. */
@@ -64,7 +91,8 @@ export class Memo {
     const at = this.#used;
     const end = at + HEADER_WORDS + words + open.length;
     if (end > this.#arena.length) {
-      const grown = new Int32Array(Math.max(Math.min(this.#arena.length * 2, ARENA_WORDS_MAX), end));
+      const grown = new Int32Array(Math.max(this.#arena.length * 2, end));
+      this.#take(grown.length - this.#arena.length);
       grown.set(this.#arena.subarray(0, at));
       this.#arena = grown;
     }
@@ -80,9 +108,15 @@ export class Memo {
     return at;
   }
 
+  #take(words: number): void {
+    this.#memory.take(words * WORD_BYTES);
+    this.#takenBytes += words * WORD_BYTES;
+  }
+
   #rehash(): void {
     const old = this.#slots;
     const slots = new Int32Array(old.length * 4);
+    this.#take(slots.length - old.length);
     const mask = slots.length - 1;
     for (const entry of old) {
       if (entry === 0) continue;

@@ -52,7 +52,7 @@ export function isReadOnly({ existed, expected, kind, outcome, value }: Operatio
   return (
     kind === 'get' ||
     outcome === 'mismatch' ||
-    (kind === 'delete' && existed === false) ||
+    (kind === 'delete' && existed === false && outcome === 'ok') ||
     (kind === 'cas' && expected === value)
   );
 }

@@ -1,6 +1,6 @@
 import { Ledger } from './ledger.js';
 import { REFUSED, NO_TWIN, type Machine } from './machine.js';
-import { Memo, mix } from './memo.js';
+import { Memo, MemoryBudget, mix } from './memo.js';
 import { DEAD } from './states.js';
 
 /** `more`: the steps that it was given did not suffice; run it again. `full`: no memory to go on with. */
@@ -26,8 +26,9 @@ const ENDS = 0;
  * - A legal read is placed at once, and no other choice is tried at that node. In every order from there on, the read
  *   may be moved to the front: it is legal here, it changes nothing, and nobody has to come before it.
  * - A put or delete is placed at once, too, when nothing needs the present value any more and all that read the new one
- *   may follow right behind (unless operations look only for what the value is not). In every order
- *   from there on, it and its readers may be moved to the front: what is left sees what it saw, or does not look.
+ *   may follow right behind. In every order from there on, it and its readers may be moved to the front: what is left
+ *   sees what it saw, or does not look. Only where operations saw merely what the value was not, or that there was one
+ *   (`deadMatters`), they may have owed that to the put; there it is no more than what is tried first.
  * - No value is overwritten that is still to be read and can be written by nobody else (ledger.ts).
  * - Operations that lead to a dead value (states.ts) are tried last, and not at all when a read has to take effect before
  *   anything can overwrite that value.
@@ -40,9 +41,11 @@ const ENDS = 0;
  */
 export class Search {
   readonly #machine: Machine;
-  readonly #memo = new Memo();
+  readonly #memo: Memo;
+  readonly #memory: MemoryBudget;
   readonly #ledger: Ledger;
-  readonly #hasClusters: boolean;
+  /** The last pass that leaves nothing else to try. */
+  readonly #forced: number;
   /** Operation of a call entry, ~operation of a return entry. */
   readonly #entryOf: Int32Array;
   readonly #next: Int32Array;
@@ -71,11 +74,13 @@ export class Search {
   #following = 0;
   #steps = 0;
 
-  constructor(machine: Machine) {
+  constructor(machine: Machine, memory: MemoryBudget = new MemoryBudget()) {
     const { open, settled } = machine;
     this.#machine = machine;
+    this.#memory = memory;
+    this.#memo = new Memo(memory);
     this.#ledger = new Ledger(machine);
-    this.#hasClusters = !machine.deadMatters;
+    this.#forced = machine.deadMatters ? PASS.reads : PASS.clusters;
     this.#left = settled;
     this.#state = machine.initial;
     const entries = 2 * settled + 1;
@@ -102,12 +107,17 @@ export class Search {
     return Array.from({ length: this.#depth }, (_, at) => this.#stack[at * FRAME.size + FRAME.operation] as number);
   }
 
+  /** Gives up its memory; it must not run any more. */
+  close(): void {
+    this.#memo.close();
+  }
+
   /** Goes on for about so many steps; a step is one operation tried in one state. */
   run(steps: number): Progress {
     const end = this.#steps + steps;
     while (this.#left > 0) {
       if (this.#steps >= end) return 'more';
-      if (this.#memo.isFull) return 'full';
+      if (this.#memory.isUsedUp) return 'full';
       const operation = this.#candidate();
       if (operation !== NONE) this.#place(operation);
       else if (this.#depth > 0) this.#takeBack();
@@ -163,7 +173,7 @@ export class Search {
     const machine = this.#machine;
     const pass = this.#pass;
     const state = this.#state;
-    if (pass === PASS.clusters && !(this.#hasClusters && this.#ledger.isSpent(state))) return NONE;
+    if (pass === PASS.clusters && !this.#ledger.isSpent(state)) return NONE;
     const isAfterOpen = this.#isAfterOpen();
     for (;;) {
       const entry = this.#cursor;
@@ -186,7 +196,7 @@ export class Search {
         if (following === DEAD && this.#isDoomed(operation)) continue;
       }
       if (this.#remember(operation, following)) return operation;
-      if (pass <= PASS.clusters) {
+      if (pass <= this.#forced) {
         this.#pass = PASS.exhausted; // What follows it was tried already, in vain.
         return NONE;
       }
@@ -329,7 +339,7 @@ export class Search {
     this.#relink(this.#returnEntry[operation] as number);
     this.#relink(this.#callEntry[operation] as number);
     this.#cursor = this.#next[this.#callEntry[operation] as number] as number;
-    if (this.#pass <= PASS.clusters) this.#pass = PASS.exhausted;
+    if (this.#pass <= this.#forced) this.#pass = PASS.exhausted;
   }
 
   #unlink(entry: number): void {

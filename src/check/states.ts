@@ -12,7 +12,7 @@ export const ABSENT = 0;
 export const DEAD = 1;
 export const FIRST_LIVE = 2;
 /** Characters that isNeverSeen looks through for one key. */
-const SCAN_CHARS_MAX = 20_000_000;
+const SCAN_CHARS_MAX = 100_000_000;
 /** More tokens than a history may have operations. */
 const TOKENS_MAX = 2 ** 24;
 
@@ -26,8 +26,10 @@ export class States {
   /** Every string that an operation compares the value with: what was read, and what a cas expects. */
   readonly compared: readonly string[];
   readonly #model: Model;
-  readonly #appends: boolean;
-  readonly #comparedChars: number;
+  /** How many operations append. */
+  readonly #appends: number;
+  #longest: readonly string[] | null = null;
+  #longestChars: number | null = null;
   readonly #ids = new Map<string, number>();
   /** Text by id - FIRST_LIVE. */
   readonly #texts: string[] = [];
@@ -40,20 +42,19 @@ export class States {
   constructor(operations: readonly Operation[], model: Model) {
     this.#model = model;
     const compared = new Set<string>();
-    let appends = false;
+    let appends = 0;
     for (const { expected = null, kind, value } of operations) {
-      if (kind === 'append') appends = true;
+      if (kind === 'append') appends++;
       const text = kind === 'get' ? model.normalise(value) : kind === 'cas' ? model.normalise(expected) : null;
       if (text !== null) compared.add(text);
     }
     this.#appends = appends;
-    this.compared = appends ? [...compared].sort() : [...compared];
-    this.#comparedChars = this.compared.reduce((sum, text) => sum + text.length, 0);
+    this.compared = appends > 0 ? [...compared].sort() : [...compared];
     for (const text of this.compared) this.#intern(text);
   }
 
   get hasAppends(): boolean {
-    return this.#appends;
+    return this.#appends > 0;
   }
 
   /** One more than the largest number of a state so far; values that are compared have smaller ones from the start. */
@@ -71,7 +72,7 @@ export class States {
     if (text === null) return ABSENT;
     const id = this.#ids.get(text);
     if (id !== undefined) return id;
-    return this.#appends && this.#isPrefix(text) ? this.#intern(text) : DEAD;
+    return this.#appends > 0 && this.#isPrefix(text) ? this.#intern(text) : DEAD;
   }
 
   tokenOf(token: string): number {
@@ -96,12 +97,15 @@ export class States {
   }
 
   /**
-   * True when no compared string holds `token`, so that to append it leads nowhere but to DEAD. `looks` is how often the
-   * caller will ask: false without looking when that is too much work, which is always safe to say.
+   * True when no compared string holds `token`, so that to append it leads nowhere but to DEAD. False without looking
+   * when that is too much work for all the appends together, which is always safe to say.
    */
-  isNeverSeen(token: string, looks: number): boolean {
-    if (token === '' || looks * this.#comparedChars > SCAN_CHARS_MAX) return false;
-    return !this.compared.some((text) => text.includes(token));
+  isNeverSeen(token: string): boolean {
+    // What others begin with holds nothing that they do not hold.
+    this.#longest ??= this.compared.filter((text, at) => this.compared[at + 1]?.startsWith(text) !== true);
+    this.#longestChars ??= this.#longest.reduce((sum, text) => sum + text.length, 0);
+    if (token === '' || this.#appends * this.#longestChars > SCAN_CHARS_MAX) return false;
+    return !this.#longest.some((text) => text.includes(token));
   }
 
   /** The tokens so far that an append may lead to `state` with. */
@@ -136,7 +140,7 @@ export class States {
    * Strings that begin alike are neighbours in the order of code units, and states are numbered in that order.
    */
   growthOf(state: number): Range {
-    if (!this.#appends) return { first: state, end: state + 1 };
+    if (this.#appends === 0) return { first: state, end: state + 1 };
     let range = this.#growths.get(state);
     if (range === undefined) {
       const text = assertDefined(this.#texts[state - FIRST_LIVE], 'a live state has a text');

@@ -83,7 +83,7 @@ function refuse(name: string, { undecided, verdict }: CheckResult, explanation: 
   if (verdict !== 'unknown') return;
   throw new KvorumError(
     'check_failed',
-    `${name} is undecided: ${undecided.length === 1 ? 'a key' : `${undecided.length} keys`} took more steps than --budget allows`,
+    `${name} is undecided: ${undecided.length === 1 ? 'a key' : `${undecided.length} keys`} took more steps, or memory, than allowed`,
   );
 }
 

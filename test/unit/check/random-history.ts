@@ -74,7 +74,7 @@ function takeEffect(running: Running[], model: Model): void {
     const { key, kind, outcome } = operation;
     const state = states.has(key) ? (states.get(key) ?? null) : model.initial;
     if (each.effectAt === Infinity) continue;
-    if (kind === 'get') each.operation = { ...operation, value: state };
+    if (kind === 'get' && outcome === 'ok') each.operation = { ...operation, value: state };
     if (kind === 'delete' && outcome === 'ok') each.operation = { ...operation, existed: state !== null };
     if (kind === 'cas' && (operation.expected ?? null) !== state) {
       // Without a text of the other clients to guess, a cas expects what is there more often than not.
