@@ -5,7 +5,7 @@ import { advanceCommit } from './commit.js';
 import { requestChange } from './change.js';
 import { onSelfVotePersisted } from './election.js';
 import type { HardState, RaftEffects, RaftEvent, RaftOptions } from './events.js';
-import { checkInvariants, createInvariantMemory } from './invariants.js';
+import { checkAlways, checkInvariants, createInvariantMemory } from './invariants.js';
 import type { PlacedMembership } from './membership.js';
 import { propose } from './proposals.js';
 import { isVoter } from './quorum.js';
@@ -26,7 +26,11 @@ export function createRaft(options: RaftOptions): Raft {
   const memory = createInvariantMemory(state);
   return {
     step: (event) => step(state, event),
-    drain: () => drain(state),
+    drain: () => {
+      const effects = drain(state);
+      checkAlways(state, memory);
+      return effects;
+    },
     checkInvariants: () => checkInvariants(state, memory),
     status: () => statusOf(state),
     termOf: (index) => state.log.termOf(index),
