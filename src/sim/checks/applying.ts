@@ -33,7 +33,8 @@ export class ApplyChecks implements Observer {
   readonly #commands = new Map<string, LogIndex>();
   /** The index that a process applied last, since it started. */
   readonly #last = new Map<ReplicaId, { readonly member: Member; index: LogIndex }>();
-  #digestDue = new Set<ReplicaId>();
+  readonly #checkpoints = new Map<LogIndex, { readonly digest: number; readonly by: ReplicaId }>();
+  readonly #digestDue = new Set<ReplicaId>();
 
   constructor(facts: Facts) {
     this.#facts = facts;
@@ -51,10 +52,29 @@ export class ApplyChecks implements Observer {
     if (entry.index % DIGEST_STRIDE === 0) this.#checkDigest(id, member, entry.index);
   }
 
-  onCheckpoint(process: SimProcess, _group: GroupId, _mark: CheckpointMark, installed: boolean): void {
+  onCheckpoint(
+    process: SimProcess,
+    _group: GroupId,
+    { index }: CheckpointMark,
+    installed: boolean,
+    digest?: number,
+  ): void {
+    if (digest !== undefined) this.#checkCheckpoint(process.id, index, digest);
     if (!installed) return;
     this.#last.delete(process.id);
     this.#digestDue.add(process.id);
+  }
+
+  #checkCheckpoint(id: ReplicaId, index: LogIndex, digest: number): void {
+    this.#facts.stats.digests++;
+    const known = this.#checkpoints.get(index);
+    if (known === undefined) this.#checkpoints.set(index, { digest, by: id });
+    else if (known.digest !== digest) {
+      throw new Violation(
+        'checkpoint-equivalence',
+        `the checkpoint of ${id} at entry ${index} has digest ${digest}; that of ${known.by} has ${known.digest}`,
+      );
+    }
   }
 
   /** A state that came as a whole is compared as a whole, where somebody else stood at the same index. */

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { append, entry, Stage } from './stage.js';
+import { append, entry, Stage, stored } from './stage.js';
 
 const session = (seq: number) => ({ clientId: 'c1', seq });
 
@@ -104,6 +104,23 @@ t.test('S7: a snapshot brings the state that others had at its index', (t) => {
     Stage.broken(() => stage().turn('n2', { ...installed, revision: 8, state: 'without sessions' })),
     'state-equivalence',
     'X1: sessions are part of it',
+  );
+  t.end();
+});
+
+t.test('snapshot equivalence: checkpoints of the same index hold the same', (t) => {
+  const stage = (): Stage => {
+    const three = new Stage();
+    for (const id of ['n1', 'n2', 'n3']) for (const at of [1, 2]) three.durable(id, stored(entry(at, 1)));
+    return three.checkpoint('n1', 2, 1, false, 77).checkpoint('n1', 1, 1, false, 11);
+  };
+  t.equal(
+    Stage.broken(() => stage().checkpoint('n2', 2, 1, false, 77)),
+    null,
+  );
+  t.equal(
+    Stage.broken(() => stage().checkpoint('n2', 2, 1, true, 78)),
+    'checkpoint-equivalence',
   );
   t.end();
 });

@@ -123,14 +123,14 @@ export class Stage {
     return this;
   }
 
-  checkpoint(id: string, index: number, term: number, installed = false): this {
+  checkpoint(id: string, index: number, term: number, installed = false, digest?: number): this {
     const mark = {
       index: index as LogIndex,
       term: term as Term,
       membership: formedBy('n1', 'n2', 'n3'),
       meta: new Uint8Array(0),
     };
-    return this.#each(id, (observer, process) => observer.onCheckpoint?.(process, GROUP, mark, installed));
+    return this.#each(id, (observer, process) => observer.onCheckpoint?.(process, GROUP, mark, installed, digest));
   }
 
   acknowledged(id: string, revision: number): this {
