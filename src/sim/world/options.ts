@@ -11,6 +11,10 @@ export interface WorldOptions {
   readonly network: LinkFaults;
   readonly disk: DiskFaults;
   readonly knobs: Knobs;
+  /** All frames through the production codec; absent: in some worlds. Where bytes are damaged it is always used. */
+  readonly codec?: boolean;
+  /** Messages that are passed by reference are frozen first. */
+  readonly frozen?: boolean;
 }
 
 /** Sizes and times, small on purpose: rare paths must be common (FoundationDB's knobs). */

@@ -142,7 +142,14 @@ export interface Observer {
   /** An entry was applied to the state machine of a member. */
   onApplied?(process: SimProcess, group: GroupId, entry: Entry): void;
   /** A checkpoint was written (`installed` false) or a snapshot installed. */
-  onCheckpoint?(process: SimProcess, group: GroupId, mark: CheckpointMark, installed: boolean): void;
+  onCheckpoint?(
+    process: SimProcess,
+    group: GroupId,
+    mark: CheckpointMark,
+    installed: boolean,
+    /** Of all that it holds, mark and state: the same on every replica that has one at this index. */
+    digest?: number,
+  ): void;
   /** After each event in which the process ran: roles, terms, commit indexes may have changed. */
   onTurn?(process: SimProcess): void;
   /** A client was told that its write is done, at the instant the replica says so. */
@@ -162,4 +169,3 @@ export class Violation extends Error {
     this.invariant = invariant;
   }
 }
-

@@ -13,8 +13,8 @@ export type Fault = 'EIO' | 'ENOSPC' | 'short write' | 'crash before' | 'crash a
 export interface SimulatedDiskHooks {
   /** Of an operation that is about to change something. `lost`: a sync says that it is done, and has done nothing. */
   fault(operation: string, path: string): Fault | 'lost' | null;
-  /** Calls `complete` later. */
-  later(complete: () => void): void;
+  /** Calls `complete` when the disk is done, and what that returns when the process may hear of it. */
+  later(complete: () => () => void): void;
   /** What is durable has changed: the content of a file, or the names in a folder (`inode` null). */
   onDurable(path: string, inode: SimulatedInode | null): void;
 }
@@ -240,15 +240,15 @@ export class SimulatedFileSystem implements FileSystem {
   }
 
   later(run: () => void, done: IoDone): void {
-    const complete = (): void => {
+    const complete = (): (() => void) => {
       const error = this.#end(run);
       // After a crash nobody is left to be called.
-      if (!this.crashed && !this.#released) done(error);
+      return () => (this.crashed || this.#released ? undefined : done(error));
     };
     const { hooks } = this.#options;
-    if (this.#held !== null) this.#held.push(complete);
+    if (this.#held !== null) this.#held.push(() => complete()());
     else if (hooks !== undefined) hooks.later(complete);
-    else queueMicrotask(complete);
+    else queueMicrotask(() => complete()());
   }
 
   /** The kernel ends what it has begun, whether or not the process still lives. */

@@ -1,0 +1,129 @@
+import { groupId, type GroupId } from '../../base/brand.js';
+import { assertDefined } from '../../base/assert.js';
+import type { KvorumError } from '../../base/errors/error.js';
+import { silentLogger } from '../../base/logger.js';
+import type { Prng } from '../../base/prng.js';
+import type { Topology } from '../../config/topology.js';
+import type { Entry, RaftMessage } from '../../engines/raft/messages.js';
+import type { Member } from '../../replica/member.js';
+import { RaftKeyspace } from '../../replica/keyspace.js';
+import { Replica } from '../../replica/replica.js';
+import { openStorage } from '../../storage/disk-storage.js';
+import type { FileSystem } from '../../storage/file-system.js';
+import type { CheckpointMark, RecoveredGroup, Storage } from '../../storage/storage.js';
+import { PROTOCOL_VERSIONS } from '../../wire/protocol.js';
+import { SimCheckpoint } from './checkpoint-store.js';
+import type { Machine } from './machine.js';
+import type { Endpoint } from './network/endpoint.js';
+import type { Network } from './network/network.js';
+import type { Knobs } from './options.js';
+
+/** The one group of a world. */
+export const GROUP = groupId('default', 0);
+/** Zeros that the log writes ahead. */
+const PREALLOCATE_BYTES = 2048;
+const SNAPSHOT_PIECE_BYTES = 1024;
+const FOLDER_NAME_WORDS = 4;
+
+export interface LifeOptions {
+  readonly topology: Topology;
+  readonly knobs: Knobs;
+  readonly machine: Machine;
+  readonly life: number;
+  readonly prng: Prng;
+  readonly network: Network;
+  readonly fs: FileSystem;
+  readonly dir: string;
+  readonly self: Replica['self'];
+  onRecovered(recovered: ReadonlyMap<GroupId, RecoveredGroup>): void;
+  onFailed(error: KvorumError): void;
+  onMessage(group: GroupId, message: RaftMessage): void;
+  onApplied(group: GroupId, entry: Entry): void;
+  onCheckpoint(group: GroupId, mark: CheckpointMark, installed: boolean, digest: number): void;
+}
+
+/** One life of a process: what src/host puts together, on a simulated machine. */
+export interface Life {
+  readonly replica: Replica;
+  readonly endpoint: Endpoint;
+  readonly member: Member;
+  readonly keyspace: RaftKeyspace;
+}
+
+/** Opens the folder, recovers and starts. Rejects as openStorage does. */
+export async function beginLife(options: LifeOptions): Promise<Life> {
+  const { topology, machine, life, prng, network, self } = options;
+  const storage = await open(options);
+  options.onRecovered(new Map(storage.log.recovered));
+  const { folder } = storage;
+  const endpoint = network.endpoint({
+    identity: { cluster: topology.cluster, self, versions: PROTOCOL_VERSIONS, incarnation: life, folder },
+    machine,
+    life,
+    prng: prng.fork('links'),
+    peers: topology.replicas.map(({ id, peer }) => ({ id, ...peer.advertise })),
+    onMessage: (group, message) => options.onMessage(group, message),
+  });
+  const scheduler = machine.schedulerOf(life);
+  const replica = new Replica({
+    topology,
+    self,
+    storage,
+    transport: endpoint,
+    prng: prng.fork('replica'),
+    logger: silentLogger,
+    clock: machine.clock,
+    scheduler,
+    engineLimits: options.knobs.engineLimits,
+    onFailed: (error) => options.onFailed(error),
+    onChanged: () => undefined,
+    onApplied: (group, entry) => options.onApplied(group, entry),
+  });
+  const member = assertDefined(replica.members.get(GROUP), 'a replica holds the one group');
+  const keyspace = new RaftKeyspace({
+    name: 'default',
+    self,
+    member,
+    limits: topology.limits,
+    consistency: 'linearizable',
+    replicas: topology.replicas.map(({ id }) => ({ id, region: null, peer: '', http: null, redis: null })),
+    scheduler,
+    transferTimeoutMs: 2 * topology.timing.electionTimeoutMs[1],
+    joining: () => storage.formation?.joining === true,
+    draining: () => false,
+    failure: () => replica.failure,
+  });
+  await replica.start();
+  return { replica, endpoint, member, keyspace };
+}
+
+function open(options: LifeOptions): Promise<Storage> {
+  const { topology, machine, life, fs, dir, prng, self } = options;
+  const scheduler = machine.schedulerOf(life);
+  return openStorage({
+    dir,
+    identity: { cluster: topology.cluster, replica: self },
+    segmentBytes: topology.storage.segmentBytes,
+    fsync: topology.storage.fsync,
+    fs,
+    clock: machine.clock,
+    scheduler,
+    preallocateBytes: PREALLOCATE_BYTES,
+    nameFolder: () => folderName(prng),
+    openCheckpoint: (path) => {
+      return new SimCheckpoint({
+        fs,
+        dir: path,
+        scheduler,
+        pieceBytes: SNAPSHOT_PIECE_BYTES,
+        onWritten: (mark, installed, digest) => options.onCheckpoint(GROUP, mark, installed, digest),
+      });
+    },
+  });
+}
+
+function folderName(prng: Prng): string {
+  let name = '';
+  for (let word = 0; word < FOLDER_NAME_WORDS; word++) name += prng.uint32().toString(16).padStart(8, '0');
+  return name;
+}

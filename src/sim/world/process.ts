@@ -1,0 +1,231 @@
+import { assert, assertDefined } from '../../base/assert.js';
+import type { ReplicaId } from '../../base/brand.js';
+import { toKvorumError, type KvorumError } from '../../base/errors/error.js';
+import type { Prng } from '../../base/prng.js';
+import type { Topology } from '../../config/topology.js';
+import type { Member } from '../../replica/member.js';
+import type { Keyspace } from '../../replica/router.js';
+import { FOLDER } from '../../storage/disk-storage.js';
+import { Disk } from './disk/disk.js';
+import { EVENT } from './event-kinds.js';
+import { beginLife, type Life } from './life.js';
+import { Machine } from './machine.js';
+import type { Network } from './network/network.js';
+import type { Knobs } from './options.js';
+import { Violation, type CrashLoss, type DiskFaults, type ProcessState, type SimProcess } from './types.js';
+import type { WorldTime } from './virtual-time.js';
+import type { Witness } from './witness.js';
+
+/** From the start of a program until it opens its folder. */
+const START_MIN_MS = 0.2;
+const START_JITTER_MS = 3;
+
+export interface ProcessOptions {
+  readonly id: ReplicaId;
+  readonly ordinal: number;
+  readonly topology: Topology;
+  readonly knobs: Knobs;
+  readonly disk: DiskFaults;
+  readonly time: WorldTime;
+  readonly network: Network;
+  readonly witness: Witness;
+  readonly prng: Prng;
+  /** Something of this process ran in the event at hand. */
+  onRan(process: Process): void;
+}
+
+/** One replica's process with its machine. */
+export class Process implements SimProcess {
+  readonly id: ReplicaId;
+  readonly machine: Machine;
+  readonly disk: Disk;
+  state: ProcessState = 'new';
+  failure: SimProcess['failure'] = null;
+  /** Noted by the world: it ran in the event at hand. */
+  ran = false;
+  readonly #options: ProcessOptions;
+  readonly #dir: string;
+  #life: Life | null = null;
+
+  constructor(options: ProcessOptions) {
+    this.#options = options;
+    const { id, ordinal, prng, time, witness } = options;
+    this.id = id;
+    this.#dir = `/sim/${id}`;
+    this.machine = new Machine(time, ordinal, prng.fork('machine'));
+    this.machine.onRan = () => options.onRan(this);
+    this.machine.onThrown = (error) => this.#onThrown(error);
+    this.disk = new Disk({
+      time,
+      machine: this.machine,
+      prng: prng.fork('disk'),
+      faults: options.disk,
+      logDir: `${this.#dir}/${FOLDER.log}`,
+      onDurable: (records) => witness.onDurable(this, records),
+    });
+  }
+
+  get member(): Member | null {
+    return this.#life?.member ?? null;
+  }
+
+  get keyspace(): Keyspace | null {
+    return this.#life?.keyspace ?? null;
+  }
+
+  /** Its folder's name and who it is to the others, while it runs. */
+  get life(): Life | null {
+    return this.#life;
+  }
+
+  start(): void {
+    assert(['new', 'down', 'refused'].includes(this.state), `${this.id} is ${this.state}: it cannot be started`);
+    this.state = 'starting';
+    this.failure = null;
+    const life = this.machine.begin();
+    const delayMs = START_MIN_MS + START_JITTER_MS * this.#options.prng.float();
+    this.machine.later(life, delayMs, EVENT.start, () => {
+      this.#options.time.settle();
+      void this.#open(life);
+    });
+  }
+
+  async #open(life: number): Promise<void> {
+    try {
+      const begun = await this.#begin(life);
+      if (this.machine.life !== life) return;
+      this.#life = begun;
+      this.state = this.machine.paused ? 'paused' : 'running';
+    } catch (error) {
+      if (this.machine.life === life) this.#stopped(toKvorumError(error), true);
+    }
+  }
+
+  #begin(life: number): Promise<Life> {
+    const { id, topology, knobs, prng, network, witness } = this.#options;
+    const alive = (): boolean => this.machine.life === life;
+    return beginLife({
+      topology,
+      knobs,
+      machine: this.machine,
+      life,
+      prng: prng.fork(`life ${life}`),
+      network,
+      fs: this.disk.beginOpen(),
+      dir: this.#dir,
+      self: id,
+      onRecovered: (recovered) => {
+        const wrong = this.disk.opened(recovered);
+        if (wrong !== null) this.#violate('durable-log-lost', wrong);
+        witness.onStarted(this, recovered);
+      },
+      onFailed: (error) => {
+        if (alive()) this.#stopped(error, false);
+      },
+      onMessage: (group, message) => witness.onMessage(this, group, message),
+      onApplied: (group, entry) => witness.onApplied(this, group, entry),
+      onCheckpoint: (group, mark, installed, digest) => {
+        if (alive()) witness.onCheckpoint(this, group, mark, installed, digest);
+      },
+    });
+  }
+
+  crash(loss: CrashLoss): void {
+    const ran = this.machine.life !== 0;
+    this.#end(loss);
+    if (!ran) return;
+    this.state = 'down';
+    this.failure = null;
+    this.#options.witness.onCrashed(this);
+  }
+
+  pause(): void {
+    if (this.state !== 'running') return;
+    this.state = 'paused';
+    this.machine.pause();
+    this.#options.network.onPaused();
+  }
+
+  resume(): void {
+    if (this.state !== 'paused') return;
+    this.state = 'running';
+    this.machine.resume();
+    this.#options.network.onPaused();
+  }
+
+  slow(turnMs: number): void {
+    this.machine.slow(turnMs);
+  }
+
+  setClock(rate: number, jumpMs: number): void {
+    this.machine.setClock(rate, jumpMs);
+  }
+
+  wipe(): void {
+    assert(this.machine.life === 0, 'a disk is replaced while its machine is down');
+    this.disk.wipe();
+    this.#options.witness.onWiped(this);
+  }
+
+  checkpoint(): void {
+    this.request((_keyspace, member) => {
+      this.#options.time.settle();
+      void member.checkpointNow();
+    });
+  }
+
+  request(call: (keyspace: Keyspace, member: Member) => void): boolean {
+    const life = this.#life;
+    if (life === null) return false;
+    this.machine.deliver(this.machine.life, () => call(life.keyspace, life.member));
+    return true;
+  }
+
+  /** It ended by itself: a start that was refused, or a replica that gave up. */
+  #stopped(error: KvorumError, starting: boolean): void {
+    const refused = starting && error.code !== 'storage_failed';
+    if (error.code === 'internal') this.#violate('internal-error', stackOf(error.cause ?? error));
+    this.#end('nothing');
+    this.state = refused ? 'refused' : 'down';
+    this.failure = { code: error.code, detail: error.message };
+    this.#options.witness.onCrashed(this);
+  }
+
+  #onThrown(error: unknown): void {
+    this.#violate('uncaught-error', stackOf(error));
+    this.crash('nothing');
+  }
+
+  /** Nothing of this life runs any more. */
+  #end(loss: CrashLoss): void {
+    const { network } = this.#options;
+    this.machine.end();
+    this.#life = null;
+    if (loss === 'nothing') network.leave(this.id);
+    else network.vanish(this.id);
+    this.disk.crash(loss);
+  }
+
+  #violate(invariant: string, detail: string): void {
+    this.#options.time.violate(new Violation(invariant, `${this.id}: ${detail}`));
+  }
+
+  /** For the hash over everything: what the engine shows. */
+  fold(): void {
+    const member = this.#life?.member;
+    if (member === undefined) return;
+    const { time } = this.#options;
+    const { raft } = assertDefined(member, 'a life has a member');
+    time.fold(ROLES[raft.role]);
+    time.fold(raft.term);
+    time.fold(raft.commitIndex);
+    time.fold(member.appliedIndex);
+    time.fold(raft.lastIndex);
+  }
+}
+
+const ROLES = { follower: 1, 'pre-candidate': 2, candidate: 3, leader: 4 } as const;
+
+function stackOf(error: unknown): string {
+  return error instanceof Error ? (error.stack ?? error.message) : String(error);
+}

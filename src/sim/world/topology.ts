@@ -1,0 +1,40 @@
+import type { ReplicaId } from '../../base/brand.js';
+import { loadTopology } from '../../config/load.js';
+import type { ReplicaConfig, Topology } from '../../config/topology.js';
+import type { MemberInfo } from '../../engines/raft/membership.js';
+import type { Knobs } from './options.js';
+
+const PEER_PORT = 7400;
+
+/** What a replica of the simulated world is configured with: the defaults of the product, and the knobs. */
+export function makeTopology(ids: readonly ReplicaId[], knobs: Knobs): Topology {
+  const text = JSON.stringify({
+    cluster: 'sim',
+    dataDir: '/sim',
+    replicas: ids.map((id) => ({ id, peer: `${id}.sim:${PEER_PORT}` })),
+    keyspaces: { default: { engine: 'raft' } },
+    insecureAllowRemote: true,
+  });
+  const { topology } = loadTopology({ text, workingDir: '/sim' });
+  const { tickMs, heartbeatMs, electionTimeoutMs, diskStallMs, requestTimeoutMs } = knobs;
+  const { segmentBytes, checkpointBytes, retainBytes, leaseReads } = knobs;
+  return {
+    ...topology,
+    timing: { ...topology.timing, tickMs, heartbeatMs, electionTimeoutMs, diskStallMs, requestTimeoutMs },
+    storage: { ...topology.storage, segmentBytes, checkpointBytes, retainBytes },
+    raft: { ...topology.raft, leaseReads },
+  };
+}
+
+/** As a replica is started that is to be added to the group: it knows the others, and itself as one that joins. */
+export function withJoining(topology: Topology, id: ReplicaId): Topology {
+  const model = topology.replicas[0] as ReplicaConfig;
+  const address = { host: `${id}.sim`, port: PEER_PORT };
+  const own: ReplicaConfig = { ...model, id, joining: true, peer: { listen: address, advertise: address } };
+  return { ...topology, replicas: [...topology.replicas, own], local: [id] };
+}
+
+/** What the group is told of a replica that is to be added. */
+export function infoOf(id: ReplicaId): MemberInfo {
+  return { id, folder: null, peer: `${id}.sim:${PEER_PORT}`, http: null, redis: null, region: null };
+}
