@@ -50,7 +50,7 @@ export interface MemberOptions {
   onChanged(status: EngineStatus): void;
   /** An entry was applied: for those who check, not for the replica's own work. */
   onApplied?(entry: Entry): void;
-  /** Another membership is in force: appended, undone, or by a snapshot (raft.md M2). */
+  /** Another membership is in force (appended, undone, or by a snapshot), or the one in force is committed (raft.md M2). */
   onMembership(placed: PlacedMembership): void;
   /** The data folder that a connected peer came with (raft.md M4); null when it is not connected, or keeps nothing. */
   folderOf?(peer: ReplicaId): string | null;
@@ -86,6 +86,7 @@ export class Member {
   #role: EngineStatus['role'] = 'follower';
   #leader: ReplicaId | null = null;
   #standing: Standing = 'unknown';
+  #committedMembershipAt = 0 as LogIndex;
   /** Others say that this replica was removed: what they decided then does not reach it any more. */
   #toldRemoved = false;
 
@@ -367,7 +368,9 @@ export class Member {
 
   #takeMembership({ membership, membershipOutcomes }: RaftEffects): void {
     this.#updateStanding();
-    if (membership !== null) this.#options.onMembership(membership);
+    const { committed, latest } = this.memberships;
+    if (membership !== null || committed.index !== this.#committedMembershipAt) this.#options.onMembership(latest);
+    this.#committedMembershipAt = committed.index;
     this.#changes.onOutcomes(membershipOutcomes);
     if (this.#changes.pending > 0) this.#changes.check(this.#options.clock.monotonicMs());
   }

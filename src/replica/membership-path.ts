@@ -12,8 +12,8 @@ import type { MemberStats } from './stats.js';
 
 /** How often a change that could not be begun is asked for again. */
 const RETRY_MS = 25;
-/** How long a change waits for a leader, or for another change to end, before it is refused. */
-const REFUSED_MS_MAX = 2000;
+/** How long a change waits for a leader, for links to one, or for another change to end, before it is refused. */
+const REFUSED_MS_MAX = 5000;
 /** How long an answer of a leader that is gone or deposed may still be on its way. */
 const LATE_ANSWER_MS_MAX = 100;
 
