@@ -1,4 +1,4 @@
-import type { GroupId, LogIndex, ReplicaId, Term } from '../../base/brand.js';
+import type { GroupId, ReplicaId } from '../../base/brand.js';
 import type { HardState } from '../../engines/raft/events.js';
 import type { AppendResponse, RaftMessage, VoteRequest, VoteResponse } from '../../engines/raft/messages.js';
 import type { CheckpointMark, RecoveredGroup } from '../../storage/storage.js';
@@ -9,12 +9,12 @@ import type { Facts } from './facts.js';
 
 /**
  * What disks promise: one vote per term and replica for ever, terms that never go back, nothing said before it is
- * durable (raft.md R1, R3), and nothing durable lost by a restart (raft.md W1). Comes before `Facts`, which moves the
+ * durable (raft.md R1, R3). Comes before `Facts`, which moves the
  * images forward.
  */
 export class DiskChecks implements Observer {
   readonly #facts: Facts;
-  /** Votes on disk, for the whole life of a replica id: also beyond the folder that they were written to. */
+  /** Votes on disk, or told, for the whole life of a replica id: also beyond the folder that they were written to. */
   readonly #votes = new Map<string, ReplicaId>();
 
   constructor(facts: Facts) {
@@ -47,32 +47,14 @@ export class DiskChecks implements Observer {
     }
   }
 
+  /** That nothing durable is lost here is checked by the world, which knows what was done to the disk. */
   onStarted(process: SimProcess, recovered: ReadonlyMap<GroupId, RecoveredGroup>): void {
     const { image } = this.#facts.of(process.id);
     const [group] = recovered.values();
-    if (group === undefined) {
-      if (image.lastIndex > 0 || image.term > 0) {
-        throw new Violation(
-          'nothing-durable-lost',
-          `${process.id} starts with an empty log; it had ${describe(image)}`,
-        );
-      }
-      return;
-    }
-    const hardState = group.hardState ?? { term: 0 as Term, vote: null, commit: 0 as LogIndex };
-    if (hardState.term < image.term || (hardState.term === image.term && hardState.vote !== image.vote)) {
-      const { term, vote } = hardState;
-      throw new Violation(
-        'nothing-durable-lost',
-        `${process.id} starts in term ${term} with its vote for ${vote ?? 'nobody'}; its disk had term ${image.term} ` +
-          `and its vote for ${image.vote ?? 'nobody'}`,
-      );
-    }
-    this.#checkVote(process.id, hardState);
-    checkEntriesKept(process.id, image, group);
-    image.term = hardState.term;
-    image.vote = hardState.vote;
-    image.recover(group, group.entries);
+    if (group === undefined) return;
+    const { hardState } = group;
+    if (hardState !== null) this.#checkVote(process.id, hardState);
+    image.recover(group);
   }
 
   /** A checkpoint waits until the log holds on disk what it holds; only a snapshot of another replica may be ahead (S3). */
@@ -130,14 +112,21 @@ export class DiskChecks implements Observer {
     );
   }
 
-  /** raft.md R1: a vote is on disk before it is told, also one's own. */
+  /**
+   * raft.md R1: a vote is on disk before it is told, also one's own. A disk that has gone on to a later term need not hold
+   * it: nobody can vote in a term that is over. But then it must not have told another one either.
+   */
   #checkTold(id: ReplicaId, image: DurableImage, message: VoteRequest | VoteResponse, candidate: ReplicaId): void {
-    if (this.#votes.get(`${message.term}/${id}`) === candidate && message.term <= image.term) return;
-    throw new Violation(
-      'durable-vote',
-      `${id} tells ${message.to} its vote for ${candidate} in term ${message.term}; ` +
-        `its disk is in term ${image.term} with a vote for ${image.vote ?? 'nobody'}`,
-    );
+    const key = `${message.term}/${id}`;
+    const known = this.#votes.get(key);
+    if (known === undefined && message.term < image.term) this.#votes.set(key, candidate);
+    else if (known !== candidate || message.term > image.term) {
+      throw new Violation(
+        'durable-vote',
+        `${id} tells ${message.to} its vote for ${candidate} in term ${message.term}; its disk is in term ${image.term}, ` +
+          `and its vote of that term is for ${known ?? 'nobody'}`,
+      );
+    }
   }
 
   /** In a later term the entry may have been overwritten by now: it was durable when its term was the disk's. */
@@ -158,25 +147,6 @@ export class DiskChecks implements Observer {
     throw new Violation(
       'acknowledged-matches',
       `${id} acknowledges entry ${index} of term ${hintTerm} to ${to}, which leads term ${term} and has one of term ${theirs}`,
-    );
-  }
-}
-
-/** What was durable is there, or was overwritten by an entry of a later term that was written and not synced. */
-function checkEntriesKept(id: ReplicaId, image: DurableImage, recovered: RecoveredGroup): void {
-  const last = recovered.baseIndex + recovered.entries.length;
-  const { baseIndex, baseTerm } = recovered;
-  // A snapshot of another history took the place of the whole log (raft.md S5).
-  if (baseIndex > image.baseIndex && image.termOf(baseIndex) !== baseTerm) return;
-  for (let at = Math.max(image.baseIndex, baseIndex) + 1; at <= image.lastIndex; at++) {
-    const had = image.termOf(at as LogIndex);
-    const has = recovered.entries[at - baseIndex - 1]?.term ?? null;
-    if (has === had) continue;
-    if (has !== null && had !== null && has > had) return;
-    throw new Violation(
-      'nothing-durable-lost',
-      `${id} starts with a log that ends at ${last} and has ${has === null ? 'nothing' : `term ${has}`} at ${at}; ` +
-        `its disk had ${describe(image)}, term ${had ?? 'none'} at ${at}`,
     );
   }
 }

@@ -1,6 +1,6 @@
 import { unreachable } from '../../base/assert.js';
 import type { LogIndex, ReplicaId, Term } from '../../base/brand.js';
-import type { CheckpointMark } from '../../storage/storage.js';
+import type { CheckpointMark, RecoveredGroup } from '../../storage/storage.js';
 import type { StoredRecord } from '../../storage/wal/unit-encoder.js';
 
 /** What a position of a log is called in maps: exact for terms below 2^21. */
@@ -72,13 +72,10 @@ export class DurableImage {
   }
 
   /** Takes over what recovery found: more than was known to be durable, where unsynced writes survived. */
-  recover(
-    recovered: { readonly baseIndex: LogIndex; readonly baseTerm: Term },
-    entries: readonly { readonly index: LogIndex; readonly term: Term }[],
-  ): void {
-    this.#base = recovered.baseIndex;
-    this.#baseTerm = recovered.baseTerm;
-    this.#terms = [];
+  recover({ hardState, baseIndex, baseTerm, entries }: RecoveredGroup): void {
+    this.term = hardState?.term ?? (0 as Term);
+    this.vote = hardState?.vote ?? null;
+    this.#restart({ index: baseIndex, term: baseTerm });
     for (const { index, term } of entries) this.#append(index, term);
   }
 

@@ -55,6 +55,19 @@ t.test('R1: a vote is on disk before it is told', (t) => {
   t.end();
 });
 
+t.test('R1: a vote of a term that is over on disk need not be there, and is told to one only', (t) => {
+  const stage = new Stage().durable('n2', hardState(4, null));
+  t.equal(
+    Stage.broken(() => stage.message('n2', 3, 'voteResponse', vote)),
+    null,
+  );
+  t.equal(
+    Stage.broken(() => stage.message('n2', 3, 'voteResponse', { ...vote, to: 'n3' })),
+    'durable-vote',
+  );
+  t.end();
+});
+
 t.test('R1: a candidacy is told with its own vote and its log on disk', (t) => {
   const request = { to: 'n2', preVote: false, lastIndex: 1, lastTerm: 1, transfer: false };
   const ready = new Stage().durable('n1', stored(entry(1, 1)), hardState(2, 'n1'));
@@ -122,26 +135,17 @@ t.test('C2: what is acknowledged is what the leader has', (t) => {
   t.end();
 });
 
-t.test('W1: a restart finds everything that was durable, and may find more', (t) => {
-  const crashed = (): Stage =>
-    new Stage().durable('n2', hardState(2, 'n1'), stored(entry(1, 1)), stored(entry(2, 1))).crash('n2');
+t.test('a restart may find more than was known to be durable, and what it found counts', (t) => {
   const state = { term: 2, vote: 'n1', commit: 0 } as never;
-  const start = (recovered: Parameters<Stage['start']>[1]) => Stage.broken(() => crashed().start('n2', recovered));
-  t.equal(start({ hardState: state, entries: [entry(1, 1), entry(2, 1)] }), null);
-  t.equal(start({ hardState: state, entries: [entry(1, 1), entry(2, 1), entry(3, 2)] }), null);
-  t.equal(start({ hardState: state, entries: [entry(1, 1), entry(2, 2)] }), null, 'overwritten, not lost');
-  t.equal(start({ hardState: state, entries: [entry(1, 1)] }), 'nothing-durable-lost');
-  t.equal(start({ hardState: null, entries: [entry(1, 1), entry(2, 1)] }), 'nothing-durable-lost');
+  const stage = new Stage().durable('n2', hardState(1, null), stored(entry(1, 1))).crash('n2');
+  stage.start('n2', { hardState: state, entries: [entry(1, 1), entry(2, 1)] });
   t.equal(
-    start({ hardState: { term: 2, vote: null, commit: 0 } as never, entries: [entry(1, 1), entry(2, 1)] }),
-    'nothing-durable-lost',
-    'W5: the vote, too',
-  );
-  t.equal(start(null), 'nothing-durable-lost');
-  t.equal(
-    start({ hardState: state, baseIndex: 2 as never, baseTerm: 1 as never }),
+    Stage.broken(() => stage.message('n2', 2, 'appendResponse', accepted)),
     null,
-    'S3: what a checkpoint covers may be gone',
+  );
+  t.equal(
+    Stage.broken(() => stage.durable('n2', hardState(2, 'n3'))),
+    'vote-once',
   );
   t.end();
 });
