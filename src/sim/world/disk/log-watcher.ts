@@ -46,7 +46,7 @@ export class LogWatcher {
       for (const [name, file] of durable) {
         if (this.#isSegment(name) && !this.#positions.has(file)) this.#read(file);
       }
-    } else if (this.#isSegment(path) && durable.get(path) === inode) this.#read(inode);
+    } else if (this.#positions.has(inode)) this.#read(inode); // By file: it was opened under another name.
   }
 
   /**
