@@ -31,6 +31,7 @@ const COMMANDS: Readonly<Record<string, CommandEntry>> = {
   config: { group: 'Running:', load: async () => (await import('./commands/config.js')).configCommand() },
   wal: { group: 'Running:', load: async () => (await import('./commands/wal.js')).walCommand() },
   check: { group: 'Running:', load: async () => (await import('./commands/check.js')).checkCommand() },
+  sim: { group: 'Running:', load: async () => (await import('./commands/sim.js')).simCommand() },
   put: { group: 'Data:', load: async () => (await import('./commands/write.js')).putCommand() },
   get: { group: 'Data:', load: async () => (await import('./commands/read.js')).getCommand() },
   del: { group: 'Data:', load: async () => (await import('./commands/write.js')).deleteCommand() },

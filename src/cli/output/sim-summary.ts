@@ -1,0 +1,57 @@
+import { acknowledged, type Statistics } from '../../sim/runner/statistics.js';
+import type { SweepResult } from '../../sim/sweep.js';
+import { formatDuration } from './sim-progress.js';
+import { printTable } from './table.js';
+
+const ENDED_BY: Readonly<Record<SweepResult['endedBy'], string>> = {
+  seeds: 'all seeds are done',
+  violation: 'a violation',
+  time: 'the time is over',
+  stop: 'it was stopped',
+};
+
+/** What happened, on stdout; with the times of the sweep, if it was one. */
+export function printSummary(statistics: Statistics, sweep: SweepResult | null): void {
+  const { clients } = statistics;
+  const rows = [
+    ['seeds', statistics.runs],
+    ['simulated time', formatDuration(statistics.virtualMs)],
+    ['events', statistics.events],
+    ['messages', statistics.messages],
+    ['operations acknowledged', acknowledged(statistics)],
+    ['operations refused', clients.failed],
+    ['operations unknown', clients.unknown],
+    ['requests repeated', clients.retries + clients.duplicatesSent],
+    ['leaders elected', statistics.elections],
+    ['leaders changed', statistics.leaderChanges],
+    ['checkpoints', statistics.checkpoints],
+    ['snapshots installed', statistics.snapshotsInstalled],
+    ['membership changes', statistics.membershipChanges],
+    ['leadership transfers', statistics.transfers],
+    ['crashes', statistics.crashes],
+    ['power losses', statistics.powerLosses],
+    ['pauses', statistics.pauses],
+    ['links cut', statistics.cuts],
+    ['replicas stopped by their disks', statistics.selfStops],
+    ['disks damaged', statistics.damagedDisks],
+    ['starts refused', statistics.refusedStarts],
+    ['seeds with hardly an operation', statistics.poorRuns],
+    ['keys undecided', statistics.undecidedKeys],
+  ].map(([name, value]) => [String(name), String(value)]);
+  printTable(['what', 'count'], rows);
+  if (sweep === null) return;
+  const { endedBy, violations, wallMs } = sweep;
+  const ratio = wallMs > 0 ? statistics.virtualMs / wallMs : 0;
+  process.stdout.write(
+    `\n${statistics.runs} seeds in ${formatDuration(wallMs)}, ${ratio.toFixed(0)} times as fast as time; ` +
+      `${violations.length} violations; ended because ${ENDED_BY[endedBy]}\n`,
+  );
+  for (const { detail, invariant, seed } of violations) {
+    process.stdout.write(`seed ${seed}: ${invariant}: ${detail}\n`);
+  }
+}
+
+export function summaryDocument(engine: string, sweep: SweepResult, replay: readonly string[]): unknown {
+  const { endedBy, statistics, violations, wallMs } = sweep;
+  return { schemaVersion: 1, engine, ok: violations.length === 0, endedBy, wallMs, violations, replay, statistics };
+}

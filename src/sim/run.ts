@@ -1,0 +1,205 @@
+import { assertDefined } from '../base/assert.js';
+import { createPrng, type Prng } from '../base/prng.js';
+import { createRaftChecks } from './checks/index.js';
+import { History } from './clients/history.js';
+import { ClientWire } from './clients/wire.js';
+import { Workload } from './clients/workload.js';
+import { NEMESES } from './plan/nemesis/index.js';
+import { drawPlan, type DrawOptions } from './plan/draw.js';
+import type { NemesisAction, Plan } from './plan/plan.js';
+import { Liveness } from './runner/liveness.js';
+import { RunStage } from './runner/stage.js';
+import { acknowledged, createStatistics, POOR_RUN_OPERATIONS, type Statistics } from './runner/statistics.js';
+import { Triggers } from './runner/triggers.js';
+import { View } from './runner/view.js';
+import { createWorld } from './world/index.js';
+import { Violation, type Observer, type VirtualTime, type World } from './world/types.js';
+
+export interface RunOptions {
+  /** Beside the checkers of invariants. */
+  readonly observers?: readonly Observer[];
+  /** Told of every event, before the next one: for the self-check of determinism. */
+  readonly onEvent?: (time: VirtualTime) => void;
+  /** Told of the world before anything runs in it. */
+  readonly onWorld?: (world: World) => void;
+  /** Told of every action when its time has come. */
+  readonly onStrike?: (action: NemesisAction) => void;
+}
+
+/** A promise that was broken, and when. */
+export interface FoundViolation {
+  readonly invariant: string;
+  readonly detail: string;
+  readonly atMs: number;
+  /** The number of the event in which it was found. */
+  readonly event: number;
+}
+
+export interface RunResult {
+  /** Null: every promise was kept. */
+  readonly violation: FoundViolation | null;
+  /** Over all events: the same plan gives the same hash. */
+  readonly hash: number;
+  readonly statistics: Statistics;
+}
+
+/** Steps of the checker of histories, for each key. Beyond it a key is counted as undecided. */
+const CHECK_STEPS = 400_000;
+
+/** Runs the plan of a seed. */
+export function runSeed(seed: number, draw?: DrawOptions, options?: RunOptions): Promise<RunResult> {
+  return runPlan(drawPlan(seed, draw), options);
+}
+
+/**
+ * Carries out a plan: a safety phase in which anything may happen, then a liveness phase in which a healed quorum must
+ * serve, then the checks that look at the whole (reliability.md §3.2-3.4).
+ */
+export async function runPlan(plan: Plan, options: RunOptions = {}): Promise<RunResult> {
+  const run = new Run(plan, options);
+  const violation = await run.run();
+  return { violation, hash: run.hash, statistics: run.statistics };
+}
+
+/** One run: puts the parts together and ends them. */
+class Run {
+  readonly statistics: Statistics = createStatistics();
+  readonly #plan: Plan;
+  readonly #options: RunOptions;
+  readonly #prng: Prng;
+  readonly #world: World;
+  readonly #checks = createRaftChecks();
+  readonly #history = new History();
+  readonly #wire: ClientWire;
+  readonly #workload: Workload;
+  readonly #stage: RunStage;
+  readonly #liveness: Liveness;
+
+  constructor(plan: Plan, options: RunOptions) {
+    this.#plan = plan;
+    this.#options = options;
+    this.#prng = createPrng(plan.seed);
+    // Observers are needed to make the world, and need the world themselves: they join before anything runs.
+    const late: Observer[] = [];
+    this.#world = createWorld({
+      prng: this.#prng.fork('world'),
+      replicas: plan.replicas,
+      observers: [...this.#checks.observers, this.#history.observer, forwardTo(late), ...(options.observers ?? [])],
+      network: plan.network,
+      disk: plan.disk,
+      knobs: plan.knobs,
+    });
+    const world = this.#world;
+    const view = new View(world);
+    const triggers = new Triggers(world.time, this.statistics);
+    this.#wire = new ClientWire({
+      world,
+      links: plan.clientLinks,
+      prng: this.#prng.fork('client links'),
+      history: this.#history,
+      observers: [...this.#checks.observers, ...(options.observers ?? [])],
+    });
+    late.push(view.observer, triggers.observer, this.#wire.observer);
+    this.#workload = new Workload(plan, {
+      time: world.time,
+      wire: this.#wire,
+      history: this.#history,
+      stats: this.statistics.clients,
+      replicas: () => this.#routes(view),
+    });
+    const shared = { plan, world, view, statistics: this.statistics };
+    this.#stage = new RunStage({ ...shared, triggers, prng: this.#prng.fork('stage') });
+    this.#liveness = new Liveness({
+      ...shared,
+      stage: this.#stage,
+      wire: this.#wire,
+      workload: this.#workload,
+      history: this.#history,
+      prng: this.#prng.fork('liveness'),
+      run: (untilMs, stop) => this.#runUntil(untilMs, stop),
+    });
+    options.onWorld?.(world);
+  }
+
+  get hash(): number {
+    return this.#world.time.hash;
+  }
+
+  #routes(view: View): ReturnType<View['members']> {
+    const { core } = this.#liveness;
+    if (core.length > 0) return [...core];
+    const members = view.members();
+    return members.length > 0 ? members : [...this.#world.processes.values()];
+  }
+
+  /** Null when every promise was kept. */
+  async run(): Promise<FoundViolation | null> {
+    const { time } = this.#world;
+    try {
+      await this.#phases();
+      return null;
+    } catch (error) {
+      if (!(error instanceof Violation)) throw error;
+      const { invariant, message } = error;
+      return { invariant, detail: message.slice(invariant.length + 2), atMs: time.nowMs, event: time.events };
+    } finally {
+      this.statistics.runs = 1;
+      this.statistics.events = time.events;
+      this.statistics.virtualMs = time.nowMs;
+      if (acknowledged(this.statistics) < POOR_RUN_OPERATIONS) this.statistics.poorRuns = 1;
+      this.#world.close();
+    }
+  }
+
+  async #phases(): Promise<void> {
+    const { processes, time } = this.#world;
+    for (const process of processes.values()) if (process.state === 'new') process.start();
+    this.#stage.supervisor.start();
+    this.#workload.start();
+    for (const action of this.#plan.nemeses) this.#stage.after(action.atMs, () => this.#strike(action));
+    await this.#runUntil(this.#plan.safetyMs, () => false);
+    await this.#liveness.run();
+    const finals = await this.#liveness.readBack();
+    await this.#liveness.converge();
+    this.#checks.atEnd(this.#world);
+    this.statistics.undecidedKeys = this.#history.check(finals, CHECK_STEPS).undecided;
+    time.fold(this.#history.operations.length);
+  }
+
+  #strike(action: NemesisAction): void {
+    this.#options.onStrike?.(action);
+    const nemesis = assertDefined(NEMESES.get(action.nemesis), 'a plan was drawn from the table, or checked');
+    nemesis.strike(this.#stage, action.options, createPrng(action.seed));
+  }
+
+  async #runUntil(untilMs: number, stop: () => boolean): Promise<void> {
+    const { onEvent } = this.#options;
+    const { time } = this.#world;
+    if (onEvent === undefined) return time.run(untilMs, stop);
+    await time.run(untilMs, () => {
+      onEvent(time);
+      return stop();
+    });
+  }
+}
+
+/** An observer that hands everything on to those that have joined meanwhile. */
+function forwardTo(observers: readonly Observer[]): Observer {
+  return {
+    onStarted: (process, recovered) => {
+      for (const each of observers) each.onStarted?.(process, recovered);
+    },
+    onCrashed: (process) => {
+      for (const each of observers) each.onCrashed?.(process);
+    },
+    onMessage: (process, group, message) => {
+      for (const each of observers) each.onMessage?.(process, group, message);
+    },
+    onCheckpoint: (process, group, mark, installed) => {
+      for (const each of observers) each.onCheckpoint?.(process, group, mark, installed);
+    },
+    onTurn: (process) => {
+      for (const each of observers) each.onTurn?.(process);
+    },
+  };
+}

@@ -1,0 +1,173 @@
+import type { Prng } from '../../base/prng.js';
+import type { History } from '../clients/history.js';
+import { keysOf } from '../clients/intent.js';
+import type { ClientWire } from '../clients/wire.js';
+import type { Workload } from '../clients/workload.js';
+import { HEALED_DISK, HEALED_LINKS } from '../plan/draw.js';
+import { chance, pick } from '../plan/dice.js';
+import { shuffled } from '../plan/nemesis/stage.js';
+import type { Plan } from '../plan/plan.js';
+import { Violation, type SimProcess, type World } from '../world/types.js';
+import { Probe, Service } from './probe.js';
+import type { RunStage } from './stage.js';
+import { decides, lists, type View } from './view.js';
+
+export interface LivenessOptions {
+  readonly plan: Plan;
+  readonly world: World;
+  readonly view: View;
+  readonly stage: RunStage;
+  readonly wire: ClientWire;
+  readonly workload: Workload;
+  readonly history: History;
+  readonly prng: Prng;
+  run(untilMs: number, stop: () => boolean): Promise<void>;
+}
+
+const RESTART_MS = 20;
+
+/**
+ * The second phase (TigerBeetle's): a random core that can decide is healed, and must serve again within some election
+ * timeouts, whatever the others do. Safety checks never notice a group that stands still.
+ */
+export class Liveness {
+  readonly #options: LivenessOptions;
+  #core: readonly SimProcess[] = [];
+
+  constructor(options: LivenessOptions) {
+    this.#options = options;
+  }
+
+  /** Where clients may go now. */
+  get core(): readonly SimProcess[] {
+    return this.#core;
+  }
+
+  /** Ends with a group that serves. Throws Violation. */
+  async run(): Promise<void> {
+    const { plan, stage, wire, world, workload } = this.#options;
+    this.#core = this.#chooseCore();
+    stage.end();
+    this.#heal();
+    wire.links = { requestLoss: 0, replyLoss: 0, delayMinMs: 0.2, delayMeanMs: 1 };
+    workload.drain();
+    const timeoutMs = plan.knobs.requestTimeoutMs;
+    const services = this.#core.map((process) => new Service({ time: world.time, wire, timeoutMs }, process));
+    const isServed = (): boolean =>
+      workload.ended && services.every((service) => service.served || !this.#isMember(service.process));
+    const beganMs = world.time.nowMs;
+    await this.#options.run(beganMs + plan.livenessMs, isServed);
+    if (isServed()) return;
+    const said = services.map((service) => service.describe()).join('; ');
+    const clients = workload.ended ? '' : '; clients still wait';
+    throw new Violation('liveness', `a healed quorum does not serve within ${plan.livenessMs} ms: ${said}${clients}`);
+  }
+
+  /** Intact replicas in random order, until they decide in every membership that may be in force. */
+  #chooseCore(): SimProcess[] {
+    const { prng, stage, view } = this.#options;
+    const live = view.live().map(({ membership }) => membership);
+    const core: SimProcess[] = [];
+    const isEnough = (): boolean =>
+      live.every((membership) => decides(membership, (id) => core.some((each) => each.id === id)));
+    for (const process of shuffled(prng, view.members())) {
+      if (stage.atlas.isDamaged(process)) continue;
+      if (isEnough() && !chance(prng, 0.3)) continue;
+      core.push(process);
+    }
+    return core;
+  }
+
+  #heal(): void {
+    const { plan, world } = this.#options;
+    world.network.faults = HEALED_LINKS;
+    if (plan.healAll) world.network.healAll();
+    for (const process of world.processes.values()) {
+      if (this.#core.includes(process) || (plan.healAll && !this.#isLost(process))) this.#revive(process);
+      else this.#abandon(process);
+    }
+    for (const from of this.#core) for (const to of this.#core) if (from !== to) world.network.heal(from.id, to.id);
+  }
+
+  /** A removal that was under way may still take somebody out of the core. */
+  #isMember({ id }: SimProcess): boolean {
+    const committed = this.#options.view.committed();
+    return committed !== null && lists(committed.membership, id);
+  }
+
+  #isLost(process: SimProcess): boolean {
+    return this.#options.stage.atlas.isDamaged(process);
+  }
+
+  #revive(process: SimProcess): void {
+    if (process.state === 'paused') process.resume();
+    process.slow(0);
+    process.setClock(1, 0);
+    process.disk.faults = HEALED_DISK;
+    if (process.state === 'down') {
+      this.#options.world.time.after(RESTART_MS, () => {
+        if (process.state === 'down') process.start();
+      });
+    }
+  }
+
+  /** Dead, cut off, or as it is: for ever. */
+  #abandon(process: SimProcess): void {
+    const { prng, stage, world } = this.#options;
+    stage.supervisor.hold(process);
+    const fate = pick(prng, ['dead', 'dead', 'cut off', 'as it is'] as const);
+    if (fate === 'dead' || this.#isLost(process)) stage.crash(process, 'nothing', 0);
+    else if (fate === 'cut off') {
+      for (const other of world.processes.values()) {
+        if (other === process) continue;
+        stage.cut(process.id, other.id, true);
+        stage.cut(other.id, process.id, true);
+      }
+    }
+  }
+
+  /** Every running member has what the leader has; otherwise whoever checks next says what differs. */
+  async converge(): Promise<void> {
+    const { plan, stage, view, world } = this.#options;
+    for (const process of world.processes.values()) {
+      const isAsked = this.#core.includes(process) || (plan.healAll && !this.#isLost(process));
+      if (isAsked) continue;
+      stage.supervisor.hold(process);
+      stage.crash(process, 'nothing', 0);
+    }
+    await this.#options.run(world.time.nowMs + plan.livenessMs, () => {
+      const leader = view.leader();
+      const committed = view.committed();
+      if (leader === null || committed === null) return false;
+      const applied = leader.member?.appliedIndex;
+      return [...world.processes.values()]
+        .filter(({ id, state }) => lists(committed.membership, id) && state !== 'down' && state !== 'refused')
+        .every(({ member }) => member?.appliedIndex === applied && member?.raft.commitIndex === applied);
+    });
+  }
+
+  /** Reads every key once more: what was acknowledged must be there, and what the history says. */
+  async readBack(): Promise<ReadonlyMap<string, number>> {
+    const { history, plan, prng, wire, world } = this.#options;
+    const { counters, registers } = keysOf(plan.clients);
+    const finals = new Map<string, number>();
+    const context = { time: world.time, wire, timeoutMs: plan.knobs.requestTimeoutMs };
+    const asked = this.#core.filter((process) => this.#isMember(process));
+    const probes = [...registers, ...counters].map((key) => {
+      const call = history.tick();
+      return new Probe(context, pick(prng, asked), { type: 'read', key, consistency: 'linearizable' }, (answer) => {
+        if (answer.type !== 'read') return;
+        const { value } = answer;
+        if (counters.includes(key)) finals.set(key, Number(value ?? '0'));
+        else {
+          const end = history.tick();
+          history.operations.push({ client: 'last', kind: 'get', key, value, call, return: end, outcome: 'ok' });
+        }
+      });
+    });
+    const areDone = (): boolean => probes.every(({ done }) => done);
+    await this.#options.run(world.time.nowMs + plan.livenessMs, areDone);
+    if (!areDone()) throw new Violation('liveness', 'a group that served does not answer the last reads');
+    return finals;
+  }
+}

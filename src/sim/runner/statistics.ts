@@ -1,0 +1,75 @@
+import type { ClientStats } from '../clients/client.js';
+import { createClientStats } from '../clients/workload.js';
+
+/** What happened in a run, or in many: a simulator that reports no failure must show that there was something to fail. */
+export interface Statistics {
+  runs: number;
+  events: number;
+  virtualMs: number;
+  clients: ClientStats;
+  /** Leaders elected. */
+  elections: number;
+  /** Times that another replica than before led. */
+  leaderChanges: number;
+  messages: number;
+  checkpoints: number;
+  snapshotsInstalled: number;
+  membershipChanges: number;
+  transfers: number;
+  crashes: number;
+  powerLosses: number;
+  pauses: number;
+  cuts: number;
+  /** Replicas that stopped by themselves: their disk failed. */
+  selfStops: number;
+  refusedStarts: number;
+  damagedDisks: number;
+  /** Histories of keys that were too hard to decide. */
+  undecidedKeys: number;
+  /** Runs with fewer than POOR_RUN_OPERATIONS acknowledged operations. */
+  poorRuns: number;
+}
+
+/** A world in which hardly anything was acknowledged finds hardly anything. */
+export const POOR_RUN_OPERATIONS = 10;
+
+export function createStatistics(): Statistics {
+  return {
+    runs: 0,
+    events: 0,
+    virtualMs: 0,
+    clients: createClientStats(),
+    elections: 0,
+    leaderChanges: 0,
+    messages: 0,
+    checkpoints: 0,
+    snapshotsInstalled: 0,
+    membershipChanges: 0,
+    transfers: 0,
+    crashes: 0,
+    powerLosses: 0,
+    pauses: 0,
+    cuts: 0,
+    selfStops: 0,
+    refusedStarts: 0,
+    damagedDisks: 0,
+    undecidedKeys: 0,
+    poorRuns: 0,
+  };
+}
+
+/** Operations whose clients were told that they took effect, or what they read. */
+export function acknowledged({ clients }: Statistics): number {
+  return clients.ok + clients.mismatch;
+}
+
+export function addStatistics(into: Statistics, from: Statistics): void {
+  addNumbers(into as unknown as Record<string, unknown>, from as unknown as Record<string, unknown>);
+}
+
+function addNumbers(into: Record<string, unknown>, from: Readonly<Record<string, unknown>>): void {
+  for (const [name, value] of Object.entries(from)) {
+    if (typeof value === 'number') into[name] = Number(into[name]) + value;
+    else addNumbers(into[name] as Record<string, unknown>, value as Record<string, unknown>);
+  }
+}

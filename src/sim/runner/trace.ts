@@ -1,0 +1,89 @@
+import type { RaftMessage } from '../../engines/raft/messages.js';
+import type { Observer, SimProcess, VirtualTime } from '../world/types.js';
+
+interface Shown {
+  readonly role: string;
+  readonly term: number;
+  readonly commit: number;
+  readonly voters: string;
+}
+
+/** Tells what happens in a run, one line per event that somebody who debugs wants to see. */
+export class Trace {
+  readonly #print: (line: string) => void;
+  #time: VirtualTime | null = null;
+  readonly #shown = new Map<string, Shown>();
+
+  constructor(print: (line: string) => void) {
+    this.#print = print;
+  }
+
+  /** Set before anything is told. */
+  use(time: VirtualTime): void {
+    this.#time = time;
+  }
+
+  tell(who: string, what: string): void {
+    const at = this.#time?.nowMs ?? 0;
+    this.#print(
+      `${at.toFixed(3).padStart(11)} ${String(this.#time?.events ?? 0).padStart(7)} ${who.padEnd(8)} ${what}`,
+    );
+  }
+
+  get observer(): Observer {
+    return {
+      onStarted: (process, recovered) => {
+        const [group] = recovered.values();
+        const log = group === undefined ? 'an empty log' : `entries to ${group.baseIndex + group.entries.length}`;
+        this.tell(process.id, `starts with ${log}, term ${group?.hardState?.term ?? 0}`);
+      },
+      onCrashed: (process) => {
+        this.#shown.delete(process.id);
+        const { failure } = process;
+        this.tell(process.id, failure === null ? 'is killed' : `stops: ${failure.code}: ${failure.detail}`);
+      },
+      onWiped: (process) => this.tell(process.id, 'gets an empty disk'),
+      onDurable: (process, records) => this.tell(process.id, `durable: ${records.map(describeRecord).join(', ')}`),
+      onMessage: (process, _group, message) => this.tell(process.id, `-> ${message.to} ${describeMessage(message)}`),
+      onApplied: (process, _group, { index, kind, term }) => this.tell(process.id, `applies ${index}@${term} ${kind}`),
+      onCheckpoint: (process, _group, { index, term }, installed) =>
+        this.tell(process.id, `${installed ? 'installs a snapshot' : 'has a checkpoint'} at ${index}@${term}`),
+      onTurn: (process) => this.#onTurn(process),
+      onAcknowledged: (process, revision) => this.tell(process.id, `acknowledges revision ${revision}`),
+      onRead: (process, revision, floor) => this.tell(process.id, `serves a read at ${revision} (floor ${floor})`),
+    };
+  }
+
+  #onTurn({ id, member }: SimProcess): void {
+    if (member === null) return;
+    const { commitIndex: commit, membership, role, term } = member.raft;
+    const { outgoing, voters } = membership.membership;
+    const shown = {
+      role,
+      term,
+      commit,
+      voters: voters.join(',') + (outgoing.length === 0 ? '' : ` (${outgoing.join(',')})`),
+    };
+    const before = this.#shown.get(id);
+    this.#shown.set(id, shown);
+    if (before?.role !== role || before.term !== term) this.tell(id, `is ${role} in term ${term}`);
+    if (before?.commit !== commit) this.tell(id, `commits ${commit}`);
+    if (before?.voters !== shown.voters) this.tell(id, `voters ${shown.voters}`);
+  }
+}
+
+type DurableRecord = Parameters<NonNullable<Observer['onDurable']>>[1][number];
+
+function describeRecord(record: DurableRecord): string {
+  if (record.kind === 'hardState') return `term ${record.hardState.term} vote ${record.hardState.vote ?? '-'}`;
+  return record.kind === 'entry' ? `${record.entry.index}@${record.entry.term}` : record.kind;
+}
+
+function describeMessage(message: RaftMessage): string {
+  const { from: _from, to: _to, type, ...rest } = message;
+  const parts = Object.entries(rest).map(([name, value]) => {
+    if (name === 'entries') return `entries=${(value as readonly unknown[]).length}`;
+    return value instanceof Uint8Array ? `${name}=${value.length}B` : `${name}=${String(value)}`;
+  });
+  return `${type} ${parts.join(' ')}`;
+}
