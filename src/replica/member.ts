@@ -6,14 +6,14 @@ import type { Logger } from '../base/logger.js';
 import type { EngineStatus } from '../engines/engine.js';
 import type { Persist, RaftEffects, RaftEvent, RaftOptions } from '../engines/raft/events.js';
 import { createRaft, type Raft } from '../engines/raft/index.js';
-import type { Membership, MembershipChange, MembershipPair, PlacedMembership } from '../engines/raft/membership.js';
+import type { Membership, MembershipPair, PlacedMembership } from '../engines/raft/membership.js';
 import type { Entry, ForwardProposal, RaftMessage } from '../engines/raft/messages.js';
 import { KvStateMachine, validateBatch } from '../kv/index.js';
 import type { KvReader } from '../kv/types.js';
 import type { CheckpointMark, CheckpointStore, Log, LogRecord } from '../storage/storage.js';
 import { Checkpointer } from './checkpointer.js';
-import { standingOf, type Refusal, type Standing } from './membership-effect.js';
-import { MembershipPath } from './membership-path.js';
+import { MembershipDriver } from './membership-driver.js';
+import type { Refusal, Standing } from './membership-effect.js';
 import { ReadPath } from './read-path.js';
 import { reconcile } from './recover.js';
 import type { MembershipRequest, MembershipResult } from './router.js';
@@ -71,7 +71,7 @@ export class Member {
   readonly reads: ReadPath;
   readonly #options: MemberOptions;
   #raft: Raft;
-  readonly #changes: MembershipPath;
+  readonly #membership: MembershipDriver;
   readonly #checkpointer: Checkpointer;
   readonly #sender: SnapshotSender;
   readonly #receiver: SnapshotReceiver;
@@ -85,10 +85,6 @@ export class Member {
   /** As of the last change, for counting. */
   #role: EngineStatus['role'] = 'follower';
   #leader: ReplicaId | null = null;
-  #standing: Standing = 'unknown';
-  #committedMembershipAt = 0 as LogIndex;
-  /** Others say that this replica was removed: what they decided then does not reach it any more. */
-  #toldRemoved = false;
 
   constructor(options: MemberOptions) {
     this.#options = options;
@@ -109,12 +105,21 @@ export class Member {
     };
     this.writes = new WritePath({ ...shared, target: () => ({ leader: this.#raft.leader, term: this.#raft.term }) });
     this.reads = new ReadPath({ ...shared, leaseValid: () => this.leaseValid });
-    this.#changes = new MembershipPath({
+    this.#membership = new MembershipDriver({
       ...shared,
+      group,
+      self: options.self,
+      codec: options.raft.codec,
+      volatile: options.raft.volatile === true,
+      logger: options.logger,
       raft: () => this.#raft,
-      complete: (change) => this.#completeChange(change),
+      folderOf: (peer) => options.folderOf?.(peer) ?? null,
+      onMembership: (placed) => options.onMembership(placed),
+      onRemoved: (error) => {
+        this.writes.refuseParked(error);
+        this.reads.refuseRetried(error);
+      },
     });
-    this.#updateStanding();
     this.#checkpointer = this.#createCheckpointer();
     this.#sender = new SnapshotSender({
       self: options.self,
@@ -171,7 +176,7 @@ export class Member {
     const { group, log, store, raft, self } = this.#options;
     const recovered = reconcile(group, log.recovered.get(group), store.mark);
     this.#raft = createRaft({ ...raft, self, membership, recovered });
-    this.#standing = standingOf(self, membership);
+    this.#updateStanding();
     this.#options.wake();
   }
 
@@ -187,22 +192,17 @@ export class Member {
 
   /** What is committed, and what is in force. */
   get memberships(): MembershipPair {
-    return { committed: this.#raft.committedMembership, latest: this.#raft.membership };
+    return this.#membership.memberships;
   }
 
-  /**
-   * What this replica is to the group. `unknown`: it waits to be added; `removed`: it takes no part any more. By what is
-   * in force for a replica that comes in, by what is committed for one that leaves.
-   */
+  /** What this replica is to the group. `unknown`: it waits to be added; `removed`: it takes no part any more. */
   get standing(): Standing {
-    return this.#standing;
+    return this.#membership.standing;
   }
 
   /** Peers refuse this replica because it was removed, from every group. */
   onRemoved(): void {
-    this.#toldRemoved = true;
-    this.#updateStanding();
-    this.#changes.onRemoved(this.#options.self);
+    this.#membership.toldRemoved();
   }
 
   /** See Keyspace.changeMembership. */
@@ -210,7 +210,7 @@ export class Member {
     request: MembershipRequest,
     timeoutMs: number = this.#options.requestTimeoutMs,
   ): Promise<MembershipResult> {
-    return this.#changes.change(request, timeoutMs);
+    return this.#membership.change(request, timeoutMs);
   }
 
   get reader(): KvReader {
@@ -260,7 +260,7 @@ export class Member {
    * propose it again elsewhere.
    */
   #onForward(message: ForwardProposal): void {
-    const change = message.kind === 'membership' ? this.#decodeChange(message.payload) : null;
+    const change = message.kind === 'membership' ? this.#membership.decode(message.payload) : null;
     if (message.kind === 'membership' ? change === null : !validateBatch(message.payload)) {
       // A batch that does not decode would stop every replica when it is applied: it never enters the log.
       this.#options.logger.warn('forwarded_batch_refused', { group: this.group, from: message.from });
@@ -269,33 +269,12 @@ export class Member {
     } else if (change === null) {
       this.step({ type: 'message', message });
     } else {
-      const completed = this.#completeChange(change);
+      const completed = this.#membership.complete(change);
       if (typeof completed === 'string') this.#refuseForward(message, completed);
       else {
-        const payload = this.#options.raft.codec.encodeChange(completed);
-        this.step({ type: 'message', message: { ...message, payload } });
+        this.step({ type: 'message', message: { ...message, payload: this.#membership.encode(completed) } });
       }
     }
-  }
-
-  #decodeChange(payload: Uint8Array): MembershipChange | null {
-    try {
-      return this.#options.raft.codec.decodeChange(payload);
-    } catch {
-      return null;
-    }
-  }
-
-  /**
-   * A voter is known by its data folder from the promotion on (raft.md M4), and only the leader, to which the learner is
-   * connected, knows it: whoever was asked, the leader's driver fills it in.
-   */
-  #completeChange(change: MembershipChange): MembershipChange | Refusal {
-    if (change.op !== 'promote' || this.#raft.role !== 'leader') return change;
-    const folder = this.#options.folderOf?.(change.replica) ?? null;
-    const learner = this.#raft.membership.membership.learners.includes(change.replica);
-    if (learner && folder === null && this.#options.raft.volatile !== true) return 'not_caught_up';
-    return { ...change, folder };
   }
 
   #refuseForward({ from, id, term }: ForwardProposal, refused: Refusal): void {
@@ -314,7 +293,7 @@ export class Member {
 
   onPeerDown(peer: ReplicaId): void {
     this.writes.onPeerDown(peer);
-    this.#changes.onPeerDown(peer);
+    this.#membership.onPeerDown(peer);
     this.step({ type: 'unreachable', peer });
     this.#sender.onUnreachable(peer);
   }
@@ -329,7 +308,7 @@ export class Member {
     for (let tick = 0; tick < counted; tick++) this.step({ type: 'tick' });
     this.writes.expire(nowMs);
     this.reads.expire(nowMs);
-    if (this.#changes.pending > 0) this.#changes.check(nowMs);
+    this.#membership.check();
     this.#sender.check(this.#raft.role === 'leader' ? this.#raft.term : null, nowMs);
     this.#receiver.check(nowMs);
     if (this.#raft.leader !== null) this.#retryParked();
@@ -356,38 +335,14 @@ export class Member {
   #takeAnswers(effects: RaftEffects): void {
     this.writes.onOutcomes(effects.proposals, this.#appliedIndex);
     for (const outcome of effects.reads) this.reads.onOutcome(outcome, this.#appliedIndex, this.#kv.reader);
-    this.#takeMembership(effects);
+    this.#membership.take(effects);
     if (effects.changed === null) return;
     this.#countChange(effects.changed);
     this.writes.onTerm(effects.changed.term);
-    this.#changes.onTerm(effects.changed.term);
+    this.#membership.onTerm(effects.changed.term);
     this.#options.onChanged(effects.changed);
     if (this.#raft.logLost) this.#options.onFailed(logLost(this.group));
     if (effects.changed.leader !== null) this.#retryParked();
-  }
-
-  #takeMembership({ membership, membershipOutcomes }: RaftEffects): void {
-    this.#updateStanding();
-    const { committed, latest } = this.memberships;
-    if (membership !== null || committed.index !== this.#committedMembershipAt) this.#options.onMembership(latest);
-    this.#committedMembershipAt = committed.index;
-    this.#changes.onOutcomes(membershipOutcomes);
-    if (this.#changes.pending > 0) this.#changes.check(this.#options.clock.monotonicMs());
-  }
-
-  #updateStanding(): void {
-    const { self } = this.#options;
-    const { committed, latest } = this.memberships;
-    const inForce = standingOf(self, latest.membership);
-    const standing = inForce === 'removed' ? standingOf(self, committed.membership) : inForce;
-    const removed = this.#toldRemoved || standing === 'removed';
-    if (removed && this.#standing !== 'removed') {
-      this.#options.logger.warn('removed_from_group', { group: this.group });
-      const error = new KvorumError('not_member', `${self} was removed from the cluster`);
-      this.writes.refuseParked(error);
-      this.reads.refuseRetried(error);
-    }
-    this.#standing = removed ? 'removed' : standing;
   }
 
   #countChange({ role, leader }: EngineStatus): void {
@@ -476,7 +431,7 @@ export class Member {
   stop(unknown: KvorumError, certain: KvorumError): void {
     this.#closed = true;
     this.writes.failAll(unknown, certain);
-    this.#changes.failAll(unknown, certain);
+    this.#membership.failAll(unknown, certain);
     this.reads.failAll(certain);
   }
 
