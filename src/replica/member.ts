@@ -176,7 +176,7 @@ export class Member {
     const { group, log, store, raft, self } = this.#options;
     const recovered = reconcile(group, log.recovered.get(group), store.mark);
     this.#raft = createRaft({ ...raft, self, membership, recovered });
-    this.#updateStanding();
+    this.#membership.refresh();
     this.#options.wake();
   }
 
