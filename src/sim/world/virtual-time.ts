@@ -6,9 +6,11 @@ import type { VirtualTime, Violation } from './types.js';
 const US_PER_MS = 1000;
 /**
  * How many microtask rounds follow an event that may have resolved promises. A chain of promises that is longer goes on
- * after the next such event: later than it would in a real process, and equally in every run of a seed.
+ * after the next such event, or after SETTLE_EVENTS of any sort: later than in a real process, and equally in every run
+ * of a seed.
  */
 const SETTLE_ROUNDS = 16;
+const SETTLE_EVENTS = 32;
 
 /** Virtual time in microseconds: whole numbers, so that neither the order nor the hash depends on rounding. */
 export class WorldTime implements VirtualTime {
@@ -80,7 +82,7 @@ export class WorldTime implements VirtualTime {
       this.#heap.pop();
       if (next.run === null) continue;
       this.#runOne(next);
-      if (this.#settle) await this.#settleNow();
+      if (this.#settle || this.events % SETTLE_EVENTS === 0) await this.#settleNow();
       this.onEventEnd();
     }
     this.#nowUs = Math.max(this.#nowUs, untilUs);
