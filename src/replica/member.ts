@@ -305,7 +305,8 @@ export class Member {
   /** A follower does not count the time in which its own loop stood still against its leader (raft.md §3.8). */
   tick(ticks: number, nowMs: number): void {
     const counted = this.#raft.role === 'leader' ? ticks : Math.min(ticks, this.#options.raft.heartbeatTicks);
-    for (let tick = 0; tick < counted; tick++) this.step({ type: 'tick' });
+    for (let tick = 0; tick < counted && !this.#closed; tick++) this.#raft.step({ type: 'tick' });
+    if (this.#raft.hasEffects) this.#options.wake(); // Most ticks have none: no turn is needed then.
     this.writes.expire(nowMs);
     this.reads.expire(nowMs);
     this.#membership.check();

@@ -158,7 +158,20 @@ function drain(state: RaftState): RaftEffects {
   const committed = state.commit > state.handedOut ? log.range((state.handedOut + 1) as LogIndex, state.commit) : [];
   state.handedOut = state.commit;
   const membership = tellMembership(state);
-  return { ...outbox, membership, persist, committed, changed: outbox.changed ? statusOf(state) : null };
+  // Field by field: a spread costs three times as much, and what reads the result becomes slower, too.
+  return {
+    messages: outbox.messages,
+    afterPersist: outbox.afterPersist,
+    proposals: outbox.proposals,
+    reads: outbox.reads,
+    membershipOutcomes: outbox.membershipOutcomes,
+    sendSnapshots: outbox.sendSnapshots,
+    snapshotChunks: outbox.snapshotChunks,
+    membership,
+    persist,
+    committed,
+    changed: outbox.changed ? statusOf(state) : null,
+  };
 }
 
 /** Null when the driver knows already what is in force. */
