@@ -60,12 +60,13 @@ export class Formation {
     const record = this.#record;
     if (record === null) return [];
     // From before there was a formation: the cluster exists, and the topology is all that is known of it.
-    if (record.formed && record.prepared.length === 0) return this.#options.first.map((id) => ({ id, folder: null }));
-    return record.prepared;
+    if (!record.formed || record.prepared.length > 0) return record.prepared;
+    const { first, folder, self } = this.#options;
+    return first.map((id) => ({ id, folder: id === self ? folder : null }));
   }
 
   onMessage({ from, formed, prepared, replicas }: FormationMessage): void {
-    if (!this.joined) this.#heard.set(from, { formed, prepared, replicas });
+    this.#heard.set(from, { formed, prepared, replicas });
   }
 
   /**
@@ -88,13 +89,35 @@ export class Formation {
   next(): FormationRecord | null {
     const record = this.#record;
     if (record === null) return this.#begin();
-    if (record.formed && record.prepared.length === 0) return { ...record, prepared: this.prepared };
-    if (this.done) return null;
+    if (record.formed) return this.#filled(record);
+    if (this.joined) return null;
     return this.#allPrepared() ? { ...record, formed: true } : null;
   }
 
   onRecorded(record: FormationRecord): void {
     this.#record = record;
+  }
+
+  /**
+   * From before there was a formation: the folders of the others are not known. One that says that it belongs to the
+   * formed cluster tells its name; a disk that was wiped cannot say so.
+   */
+  #filled(record: FormationRecord): FormationRecord | null {
+    const prepared = this.prepared.map((named) => {
+      const said = this.#heard.get(named.id);
+      if (named.folder !== null || said?.formed !== true) return named;
+      return { ...named, folder: this.#ownFolderOf(named.id) };
+    });
+    const changed = prepared.some(({ folder }, at) => folder !== record.prepared[at]?.folder);
+    return changed || record.prepared.length === 0 ? { ...record, prepared } : null;
+  }
+
+  /**
+   * Whether messages of this peer count. Not those of a first replica whose folder is not known, until it has said that
+   * it is formed. `folder` null: it is of an older version, or keeps nothing, and cannot say.
+   */
+  hears(peer: ReplicaId, folder: string | null): boolean {
+    return folder === null || this.prepared.find(({ id }) => id === peer)?.folder !== null;
   }
 
   #begin(): FormationRecord | null {
@@ -141,9 +164,11 @@ export class Formation {
   }
 
   tell(to: ReplicaId): FormationMessage {
+    const { folder, self: from } = this.#options;
     const formed = this.#record?.formed === true;
     const prepared = this.prepared.length > 0;
-    return { from: this.#options.self, to, replicas: prepared ? this.prepared : this.#known(), prepared, formed };
+    if (this.joined) return { from, to, replicas: [{ id: from, folder }], prepared, formed };
+    return { from, to, replicas: prepared ? this.prepared : this.#known(), prepared, formed };
   }
 
   /** Whom this replica waits for. */
@@ -162,11 +187,24 @@ export class Formation {
 
   /** Why this replica will not take part without an operator's help; null: as far as it knows, it will. */
   get trouble(): string | null {
+    if (this.joined) return this.#troubleOfJoined();
     if (this.done) return null;
     for (const peer of this.#foreign) return this.#foreignText(peer);
     for (const [peer, said] of this.#heard) {
       const text = this.#troubleWith(peer, said);
       if (text !== null) return text;
+    }
+    return null;
+  }
+
+  #troubleOfJoined(): string | null {
+    const { self } = this.#options;
+    for (const [peer, { formed, replicas }] of this.#heard) {
+      if (!formed || !replicas.some(({ id }) => id === self)) continue;
+      return (
+        `${peer} has formed the cluster with ${self}, which joins with an empty data folder: the disk of ${self} was ` +
+        `wiped or replaced; ${REMEDY}`
+      );
     }
     return null;
   }

@@ -34,6 +34,12 @@ export class ClusterGate {
   readonly #formation: Formation | null;
   /** What others hold against this replica. */
   readonly #refusals = new Map<ReplicaId, { readonly code: string; readonly text: string }>();
+  /**
+   * Folders that members came with for which the membership names none: learners, until they are promoted, and voters
+   * from before there was a formation. What a leader knows of a member's log is of the disk that it saw, so one that comes
+   * with another disk is refused all the same (raft.md M4, M6).
+   */
+  readonly #seen = new Map<ReplicaId, string>();
   #open: boolean;
   #startedMs = 0;
   #nowMs = 0;
@@ -97,15 +103,16 @@ export class ClusterGate {
   onFormation(message: FormationMessage, nowMs: number): void {
     const formation = this.#formation;
     if (formation === null) return;
-    if (!formation.done) {
-      formation.onMessage(message);
-      this.#advance(nowMs);
-    } else if (!message.formed) this.#options.transport.sendFormation(formation.tell(message.from));
+    formation.onMessage(message);
+    this.#advance(nowMs);
+    const asked = !message.formed && formation.done && !formation.joined;
+    if (asked) this.#options.transport.sendFormation(formation.tell(message.from));
   }
 
   onPeerUp(peer: ReplicaId): void {
     this.#refusals.delete(peer);
-    if (!this.#open && this.#formation !== null) this.#options.transport.sendFormation(this.#formation.tell(peer));
+    // Before anything else on this link: what comes from a replica that is not known to belong to us is not heard.
+    if (this.#formation !== null) this.#options.transport.sendFormation(this.#formation.tell(peer));
   }
 
   onPeerDown(peer: ReplicaId): void {
@@ -121,6 +128,7 @@ export class ClusterGate {
 
   admits(peer: string, folder: string | null): AdmissionRefusal | null {
     const refusal = admission(peer, folder, this.#known);
+    if (refusal === null && folder !== null && this.#isMember(peer)) this.#seen.set(peer as ReplicaId, folder);
     if (this.#open || this.#formation === null) return refusal;
     const met = refusal === 'unknown_replica' || this.#formation.meets(peer as ReplicaId, folder);
     this.#report();
@@ -133,9 +141,20 @@ export class ClusterGate {
     transport.setPeers(peersToDial(self, this.#known));
   }
 
+  /** Whether the groups' messages of this peer are heard. */
+  hears(peer: ReplicaId): boolean {
+    if (!this.#open) return false;
+    return this.#formation?.hears(peer, this.#options.transport.folderOf(peer)) ?? true;
+  }
+
+  #isMember(peer: string): boolean {
+    return this.#options.memberships().some(({ members }) => members.some(({ id }) => id === peer));
+  }
+
   get #known(): KnownPeers {
-    const formed = this.#formation?.prepared ?? [];
-    return { topology: this.#options.topology, formed, memberships: this.#options.memberships() };
+    const seen = [...this.#seen].map(([id, folder]) => ({ id, folder }));
+    const folders = [...(this.#formation?.prepared ?? []), ...seen];
+    return { topology: this.#options.topology, folders, memberships: this.#options.memberships() };
   }
 
   /** Why requests cannot be served: the cluster is not formed, and will not be within a moment. Null otherwise. */
@@ -147,8 +166,9 @@ export class ClusterGate {
 
   checks(): readonly HealthCheck[] {
     const refused = [...this.#refusals.values()].filter(({ code }) => code !== 'unknown_replica');
+    const formed = this.#open && (this.#formation?.trouble ?? null) === null;
     return [
-      { name: 'formation', ok: this.#open, detail: this.#open ? 'formed' : this.#detail() },
+      { name: 'formation', ok: formed, detail: formed ? 'formed' : this.#detail() },
       { name: 'admission', ok: refused.length === 0, detail: refused[0]?.text ?? 'no peer refuses this replica' },
     ];
   }
@@ -156,6 +176,7 @@ export class ClusterGate {
   #detail(): string {
     const { missing = [], trouble = null } = this.#formation ?? {};
     const waits = `waiting for ${missing.join(', ')}`;
+    if (missing.length === 0) return trouble ?? 'nothing is missing';
     return trouble === null ? waits : `${trouble} (${waits})`;
   }
 
@@ -171,7 +192,7 @@ export class ClusterGate {
       changed = true;
     }
     this.#report();
-    if (changed) this.#tellAll(nowMs);
+    if (changed && !this.#open) this.#tellAll(nowMs);
     if (this.#open || !formation.done) return;
     this.#open = true;
     logger.info('cluster_formed', { replicas: formation.prepared, joining: formation.joined });

@@ -8,8 +8,8 @@ import type { AdmissionRefusal, PeerAddress } from '../transport/transport.js';
 /** What a replica knows about who belongs to the cluster. */
 export interface KnownPeers {
   readonly topology: Pick<Topology, 'replicas'>;
-  /** What the cluster was formed with. */
-  readonly formed: readonly FormingFolder[];
+  /** What is known besides the memberships: what the cluster was formed with, and what members came with. */
+  readonly folders: readonly FormingFolder[];
   /** Of all groups: what is in force, and what is committed. */
   readonly memberships: readonly Membership[];
 }
@@ -55,7 +55,7 @@ function isRemoved(id: ReplicaId, { memberships }: KnownPeers): boolean {
   return memberships.some(({ removed }) => removed.includes(id));
 }
 
-function foldersOf(id: ReplicaId, { formed, memberships }: KnownPeers): readonly string[] {
-  const named = [...formed, ...memberships.flatMap(({ members }) => members)];
+function foldersOf(id: ReplicaId, { folders, memberships }: KnownPeers): readonly string[] {
+  const named = [...folders, ...memberships.flatMap(({ members }) => members)];
   return named.flatMap((info) => (info.id === id && info.folder !== null ? [info.folder] : []));
 }

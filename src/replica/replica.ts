@@ -114,6 +114,7 @@ export class Replica {
       wake: () => this.wake(),
       onTime: () => this.#clock.monotonicMs() - this.#lastTickMs < topology.timing.tickMs,
       send: (message) => this.#send(group, message),
+      folderOf: (peer) => this.#options.transport.folderOf(peer),
       onFailed: (error) => this.#fail(toKvorumError(error)),
       onChanged: (status) => this.#options.onChanged(group, status),
       ...(onApplied === undefined ? {} : { onApplied: (entry: Entry) => onApplied(group, entry) }),
@@ -124,10 +125,15 @@ export class Replica {
 
   async start(): Promise<void> {
     await this.#options.transport.start({
-      onMessages: (_from, envelopes) => this.#onMessages(envelopes),
+      onMessages: (from, envelopes) => {
+        if (this.gate.hears(from)) this.#onMessages(envelopes);
+      },
       onFormation: (message) => this.#guarded(() => this.gate.onFormation(message, this.#clock.monotonicMs())),
       admits: (peer, folder) => this.gate.admits(peer, folder),
-      onRefused: (by, code, text) => this.gate.onRefused(by, code, text),
+      onRefused: (by, code, text) => {
+        this.gate.onRefused(by, code, text);
+        if (code === 'removed_replica') for (const member of this.members.values()) member.onRemoved();
+      },
       onPeerUp: (peer) => this.gate.onPeerUp(peer),
       onPeerDown: (peer) => {
         this.gate.onPeerDown(peer);
@@ -173,7 +179,6 @@ export class Replica {
   }
 
   #onMessages(envelopes: readonly Envelope[]): void {
-    if (!this.gate.open) return;
     for (const { group, message } of envelopes) {
       const member = this.members.get(group);
       if (member === undefined) continue; // Of a group that this replica does not hold: the peer's topology is newer.

@@ -100,8 +100,11 @@ export function completeIdentity(
 /** Asserts what a replica may rely on for ever: see FormationRecord. */
 export function checkFormationStep(before: FormationRecord | null, after: FormationRecord): void {
   if (before === null) return;
-  const kept = before.prepared.length === 0 || JSON.stringify(before.prepared) === JSON.stringify(after.prepared);
-  assert(kept, 'what was prepared is never changed');
+  const same = (a: FormingFolder, b: FormingFolder | undefined): boolean =>
+    a.id === b?.id && (a.folder === b.folder || (a.folder === null && before.formed));
+  const kept = before.prepared.every((named, at) => same(named, after.prepared[at]));
+  const whole = before.prepared.length === 0 || before.prepared.length === after.prepared.length;
+  assert(kept && whole, 'what was prepared is never changed; only names that were not known are filled in');
   assert(after.formed || !before.formed, 'what was formed stays formed');
   assert(after.joining === before.joining, 'a replica is among the first, or joins');
 }

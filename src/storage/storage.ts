@@ -135,7 +135,8 @@ export interface FormingFolder {
 export interface FormationRecord {
   /**
    * The first replicas with their folders. Once it is durable it is never changed: others may have formed the cluster
-   * because of it. Empty: not prepared yet, or a folder from before there was a formation.
+   * because of it. Empty: not prepared yet, or a folder from before there was a formation; of those, names of folders
+   * are filled in as they become known.
    */
   readonly prepared: readonly FormingFolder[];
   /** All of `prepared` have made the same list durable: the cluster exists. */

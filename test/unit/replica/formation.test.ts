@@ -78,15 +78,28 @@ t.test('one replica on its own, and one that joins', async (t) => {
   t.strictSame(joins.prepared, []);
 });
 
-t.test('a folder from before there was a formation is formed, with folders that nobody knows', async (t) => {
-  const old = formation(N1, { record: record([], true) });
+t.test('folders from before there was a formation are formed, and tell their names to each other', async (t) => {
+  const [old, other] = [formation(N1, { record: record([], true) }), formation(N2, { record: record([], true) })];
   t.ok(old.done);
   t.equal(settle(old), 1, 'the list is written down, so that a later topology does not change it');
-  t.strictSame(
-    old.prepared,
-    FIRST.map((id) => ({ id, folder: null })),
-  );
+  const unknown = LIST.map(({ id, folder }) => ({ id, folder: id === N1 ? folder : null }));
+  t.strictSame(old.prepared, unknown);
   t.ok(old.meets(N2, 'anything'));
+  t.notOk(old.hears(N2, 'n2-1'), 'nothing counts that comes from a disk that may be another');
+  t.ok(old.hears(N2, null), 'an older version cannot say');
+  settle(other);
+  old.onMessage(other.tell(N1));
+  t.equal(settle(old), 1, 'its name is known from now on, and durable');
+  t.ok(old.hears(N2, 'n2-1'));
+  t.notOk(old.meets(N2, 'n2-2'));
+  for (const wiped of [formation(N3, { folder: 'n3-2' }), formation(N3, { folder: 'n3-2', joining: true })]) {
+    settle(wiped);
+    old.onMessage(wiped.tell(N1));
+    t.equal(settle(old), 0);
+    t.notOk(old.hears(N3, 'n3-2'), 'a wiped disk cannot say that it is formed, whatever its topology says');
+    wiped.onMessage(old.tell(N3));
+    t.match(wiped.trouble, /n1 has formed the cluster with .*n3.* wiped/);
+  }
 });
 
 t.test('a wiped disk is told by the formed replicas that it is one (raft.md M4)', async (t) => {

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { groupId, logIndex, replicaId, term } from '../../../src/base/brand.js';
 import { openStorage, type StorageOptions } from '../../../src/storage/index.js';
+import { SimulatedFileSystem } from '../../../src/storage/memory/simulated-file-system.js';
 import type { Storage } from '../../../src/storage/storage.js';
 import { formedBy } from '../../fixtures/membership.js';
 
@@ -57,6 +58,103 @@ t.test('a log that vanished is refused, not begun anew', async (t) => {
   const storage = await openStorage(wanted);
   t.equal(storage.log.recovered.get(GROUP)?.entries.length, 2);
   await storage.close();
+});
+
+function identityOf(wanted: StorageOptions): Record<string, unknown> {
+  return JSON.parse(readFileSync(join(wanted.dir, 'IDENTITY'), 'utf8')) as Record<string, unknown>;
+}
+
+t.test('a folder has a name that nobody else ever has (raft.md M4)', async (t) => {
+  const wanted = options(t);
+  const first = await openStorage(wanted);
+  const { folder } = first;
+  t.match(folder, /^[0-9a-f]{32}$/);
+  t.equal(first.formation, null);
+  await first.close();
+  const again = await openStorage(wanted);
+  t.equal(again.folder, folder, 'it stays');
+  await again.close();
+  rmSync(wanted.dir, { recursive: true });
+  const wiped = await openStorage({ ...wanted, nameFolder: () => 'ab'.repeat(16) });
+  t.equal(wiped.folder, 'ab'.repeat(16));
+  await wiped.close();
+});
+
+t.test('a formation is durable when it was recorded, and never taken back', async (t) => {
+  const wanted = options(t);
+  const storage = await openStorage(wanted);
+  const prepared = [
+    { id: replicaId('n1'), folder: storage.folder },
+    { id: replicaId('n2'), folder: null },
+  ];
+  storage.recordFormation({ prepared, formed: false, joining: false });
+  t.match(identityOf(wanted), { folder: storage.folder, formation: { prepared, formed: false } });
+  storage.recordFormation({ prepared, formed: true, joining: false });
+  const other = { prepared: prepared.slice(1), formed: true, joining: false };
+  t.throws(() => storage.recordFormation(other), { name: 'InvariantViolation' });
+  t.throws(() => storage.recordFormation({ ...other, prepared, formed: false }), { name: 'InvariantViolation' });
+  t.throws(() => storage.recordFormation({ ...other, prepared, joining: true }), { name: 'InvariantViolation' });
+  await storage.close();
+  const again = await openStorage(wanted);
+  t.strictSame(again.formation, { prepared, formed: true, joining: false });
+  await again.close();
+  for (const formation of [{ formed: true }, 'yes', { prepared: [{ id: 7 }], formed: true, joining: false }]) {
+    writeFileSync(join(wanted.dir, 'IDENTITY'), JSON.stringify({ ...identityOf(wanted), formation }));
+    await t.rejects(openStorage(wanted), { code: 'data_dir_mismatch', message: /how the cluster was formed/ });
+  }
+});
+
+t.test('a formation is recorded whole or not at all, and a disk that refuses it is a storage failure', async (t) => {
+  const dir = '/data/n1';
+  const wanted = { dir, identity: { cluster: 'demo', replica: replicaId('n1') }, segmentBytes: 1_000_000, fsync: true };
+  const openCheckpoint = (): never => t.fail('no group is used') as never;
+  const record = { prepared: [{ id: replicaId('n1'), folder: 'f' }], formed: false, joining: false };
+  const operations = async (fs: SimulatedFileSystem): Promise<[number, number]> => {
+    const storage = await openStorage({ ...wanted, fs, openCheckpoint });
+    const before = fs.operations;
+    storage.recordFormation(record);
+    return [before, fs.operations];
+  };
+  const [first, last] = await operations(new SimulatedFileSystem());
+  const seen = new Set<boolean>();
+  for (let failAt = first + 1; failAt <= last; failAt++) {
+    for (const fault of ['EIO', 'short write', 'crash before', 'crash after'] as const) {
+      for (const survives of [() => true, () => false]) {
+        const fs = new SimulatedFileSystem({ failAt, fault });
+        const storage = await openStorage({ ...wanted, fs, openCheckpoint });
+        t.throws(() => storage.recordFormation(record), { code: 'storage_failed' });
+        t.equal(storage.formation, null, 'not claimed');
+        const after = await openStorage({ ...wanted, fs: fs.crash({ survives }), openCheckpoint });
+        t.equal(after.folder, storage.folder);
+        if (after.formation !== null) t.strictSame(after.formation, record);
+        seen.add(after.formation === null);
+      }
+    }
+  }
+  t.same(seen, new Set([true, false]), 'both happen');
+});
+
+t.test('the folder of an older version gets a name; one that was in use belongs to a formed cluster', async (t) => {
+  for (const used of [false, true]) {
+    const wanted = { ...options(t), dir: join(t.testdir(), String(used)) };
+    await (await withEntries(wanted, used ? 2 : 0)).close();
+    const { folder: _folder, formation: _formation, ...old } = identityOf(wanted);
+    writeFileSync(join(wanted.dir, 'IDENTITY'), JSON.stringify(old));
+    const storage = await openStorage(wanted);
+    t.match(storage.folder, /^[0-9a-f]{32}$/);
+    t.strictSame(storage.formation, used ? { prepared: [], formed: true, joining: false } : null);
+    t.match(identityOf(wanted), { ...old, folder: storage.folder }, 'durable at once');
+    await storage.close();
+  }
+});
+
+t.test('a log in use without an IDENTITY is refused: the others knew us by it', async (t) => {
+  const wanted = options(t);
+  await (await withEntries(wanted, 0)).close();
+  rmSync(join(wanted.dir, 'IDENTITY'));
+  await (await withEntries(wanted, 2)).close(); // As after a crash during the very first start.
+  rmSync(join(wanted.dir, 'IDENTITY'));
+  await t.rejects(openStorage(wanted), { code: 'data_dir_mismatch', message: /no file IDENTITY/ });
 });
 
 t.test('two openings of one folder: the second is refused with the holder, also in one process', async (t) => {
