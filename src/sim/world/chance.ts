@@ -16,7 +16,7 @@ export function happens(prng: Prng, chance: number): boolean {
 export function exponential(prng: Prng): number {
   const word = prng.uint32();
   const zeros = Math.clz32(word);
-  const fraction = zeros === 32 ? 0 : word / 2 ** (31 - zeros) - 1;
+  const fraction = word === 0 ? 0 : word / (0x8000_0000 >>> zeros) - 1;
   return Math.min(TIMES_MAX, LN_2 * (zeros + 1 - fraction));
 }
 

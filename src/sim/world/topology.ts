@@ -6,8 +6,13 @@ import type { Knobs } from './options.js';
 
 const PEER_PORT = 7400;
 
-/** What a replica of the simulated world is configured with: the defaults of the product, and the knobs. */
-export function makeTopology(ids: readonly ReplicaId[], knobs: Knobs): Topology {
+/** Reading a topology takes longer than a second of a simulated cluster: once for each number of replicas. */
+const loaded = new Map<string, Topology>();
+
+function defaultsFor(ids: readonly ReplicaId[]): Topology {
+  const name = ids.join(' ');
+  const known = loaded.get(name);
+  if (known !== undefined) return known;
   const text = JSON.stringify({
     cluster: 'sim',
     dataDir: '/sim',
@@ -16,6 +21,13 @@ export function makeTopology(ids: readonly ReplicaId[], knobs: Knobs): Topology 
     insecureAllowRemote: true,
   });
   const { topology } = loadTopology({ text, workingDir: '/sim' });
+  loaded.set(name, topology);
+  return topology;
+}
+
+/** What a replica of the simulated world is configured with: the defaults of the product, and the knobs. */
+export function makeTopology(ids: readonly ReplicaId[], knobs: Knobs): Topology {
+  const topology = defaultsFor(ids);
   const { tickMs, heartbeatMs, electionTimeoutMs, diskStallMs, requestTimeoutMs } = knobs;
   const { segmentBytes, checkpointBytes, retainBytes, leaseReads } = knobs;
   return {
