@@ -21,7 +21,7 @@ export function followLeader(state: RaftState, from: ReplicaId): void {
 export function onAppendRequest(state: RaftState, message: AppendRequest): void {
   followLeader(state, message.from);
   if (state.installing !== null || state.logLost) return;
-  if (!isContiguous(message) || !isReadable(state, message)) return; // A7: never into the log, and nothing to vouch for.
+  if (!isWellFormed(state, message)) return; // A7: never into the log, and nothing to vouch for.
   if (message.prevIndex < state.commit) {
     // Everything committed equals the leader's; tell it to go on from there.
     respond(state, message, state.commit);
@@ -37,20 +37,17 @@ export function onAppendRequest(state: RaftState, message: AppendRequest): void 
   respond(state, message, matched);
 }
 
-function isContiguous(message: AppendRequest): boolean {
+/** Entries without a gap, terms in order; and a membership that we cannot read we could not follow (M2). */
+function isWellFormed({ options }: RaftState, message: AppendRequest): boolean {
   let index: number = message.prevIndex;
   let term = message.prevTerm;
   for (const entry of message.entries) {
     if (entry.index !== index + 1 || entry.term < term || entry.term > message.term) return false;
+    if (entry.kind === 'membership' && readMembership(options.codec, entry.payload) === null) return false;
     index = entry.index;
     term = entry.term;
   }
   return true;
-}
-
-/** A membership that we cannot read we cannot follow (M2). */
-function isReadable({ options }: RaftState, { entries }: AppendRequest): boolean {
-  return entries.every(({ kind, payload }) => kind !== 'membership' || readMembership(options.codec, payload) !== null);
 }
 
 /** A1: truncates only at a real conflict; what we hold already, and what lies beyond the request, stays. */

@@ -5,7 +5,7 @@ import { advanceCommit } from './commit.js';
 import { requestChange } from './change.js';
 import { onSelfVotePersisted } from './election.js';
 import type { HardState, RaftEffects, RaftEvent, RaftOptions } from './events.js';
-import { checkAlways, checkInvariants, createInvariantMemory } from './invariants.js';
+import { checkAlways, checkInvariants, checkMemberships, createInvariantMemory } from './invariants.js';
 import type { PlacedMembership } from './membership.js';
 import { propose } from './proposals.js';
 import { isVoter } from './quorum.js';
@@ -29,6 +29,7 @@ export function createRaft(options: RaftOptions): Raft {
     drain: () => {
       const effects = drain(state);
       checkAlways(state, memory);
+      if (effects.membership !== null) checkMemberships(state, memory);
       return effects;
     },
     checkInvariants: () => checkInvariants(state, memory),

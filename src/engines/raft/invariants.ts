@@ -115,9 +115,9 @@ function checkProgress(state: RaftState): void {
 /**
  * M1, M2. At most one change is open: among the memberships beyond the commit index there is one, or the two steps of one
  * change. (A leader appends the second when the first is committed, but a follower may learn of that commit later, and a
- * new leader too.) Neighbours are looked at when a new one is in force.
+ * new leader too.) Neighbours are looked at when a new one is in force: in production as well, as that is rare.
  */
-function checkMemberships({ memberships, commit }: RaftState, memory: InvariantMemory): void {
+export function checkMemberships({ memberships, commit }: RaftState, memory: InvariantMemory): void {
   const { placed, latest, committed } = memberships;
   assert(memberships.at(commit) === committed, 'M2: committed is what the commit index covers');
   assert(committed.index >= memory.committedMembership, 'M2: a committed membership is never undone');
