@@ -1,7 +1,7 @@
 import type { Explanation, Witness } from './explain.js';
 import { isOpen, layOut, type Bar, type Layout } from './layout.js';
 import { describe, printable, quote } from './quote.js';
-import { accuse, clientName, stateOf, where } from './text.js';
+import { accuse, clientName, extent, stateOf, where } from './text.js';
 
 const WITNESSES_MAX = 1000;
 const VALUE_CHARS_MAX = 32;
@@ -32,7 +32,7 @@ td.number { text-align: right; } tr.culprit td { color: var(--bad); font-weight:
 
 /** Why a history is not linearizable, as a page of its own: no script, nothing is loaded, everything is escaped. */
 export function renderViolation(explanation: Explanation): string {
-  const { concurrent, key, model, operations, witnesses } = explanation;
+  const { concurrent, key, model } = explanation;
   const layout = layOut(explanation, WITNESSES_MAX, VALUE_CHARS_MAX);
   const title = `Key ${quote(key, 60)} is not linearizable`;
   return `<!DOCTYPE html>
@@ -47,7 +47,7 @@ export function renderViolation(explanation: Explanation): string {
 <body>
 <h1>${escape(title)}</h1>
 <p>${accuse(explanation).map(escape).join('<br>\n')}</p>
-<p class="faint">Model ${escape(model.name)}. ${witnesses.length} of the key’s ${operations} operations are shown; they suffice, the others change nothing.${cutNote(layout)} Time runs from left to right, not to scale. Numbers are the places of an order that explains everything but the red operation. Dashed: still running, or the outcome is unknown.</p>
+<p class="faint">Model ${escape(model.name)}. ${escape(extent(explanation))}${cutNote(layout)} Time runs from left to right, not to scale. Numbers are the places of an order that explains everything but the red operation. Dashed: still running, or the outcome is unknown.</p>
 <div class="scroll">
 ${renderTimeline(layout)}
 </div>

@@ -10,6 +10,7 @@ const CODE = { read: 0, set: 1, deleteOld: 2, deleteNone: 3, swap: 4, mismatch: 
 
 /** No open operation does the same as this one, or none before it. */
 export const NO_TWIN = -1;
+export const ALONE = -1;
 export const NO_STATE = -1;
 export const NO_TOKEN = -1;
 
@@ -28,6 +29,8 @@ export class Machine {
   readonly source: Int32Array;
   /** Of an open operation: the one before it that does exactly the same; see Search. */
   readonly twin: Int32Array;
+  /** Of a settled operation: a number that it shares with those that do exactly the same, ALONE when there are none. */
+  readonly kin: Int32Array;
   /** False when no operation can tell a dead value from none: then an open write that leads there is not worth trying. */
   readonly deadMatters: boolean;
   readonly #states: States;
@@ -52,6 +55,7 @@ export class Machine {
     this.end = new Float64Array(settled.length);
     this.source = new Int32Array(count);
     this.twin = new Int32Array(count).fill(NO_TWIN);
+    this.kin = new Int32Array(settled.length).fill(ALONE);
     this.#code = new Uint8Array(count);
     this.#first = new Int32Array(count);
     this.#second = new Int32Array(count);
@@ -59,14 +63,10 @@ export class Machine {
       this.#compile(at, source, operations[source] as Operation);
       this.end[at] = end;
     }
-    const latest = new Map<string, number>();
     for (const [at, { source }] of open.entries()) {
-      const number = settled.length + at;
-      this.#compile(number, source, operations[source] as Operation);
-      const effect = this.#effectOf(number);
-      this.twin[number] = latest.get(effect) ?? NO_TWIN;
-      latest.set(effect, number);
+      this.#compile(settled.length + at, source, operations[source] as Operation);
     }
+    this.#findTwins();
   }
 
   /** One more than the largest state that anything reads. */
@@ -188,9 +188,21 @@ export class Machine {
     this.#second[at] = second;
   }
 
-  /** A name for what an open operation does. */
-  #effectOf(operation: number): string {
-    return `${this.#code[operation]} ${this.#first[operation]} ${this.#second[operation]}`;
+  /** Marks the operations that do the same as others. */
+  #findTwins(): void {
+    const latest = new Map<string, number>();
+    const first = new Map<string, number>();
+    for (let operation = 0; operation < this.settled + this.open; operation++) {
+      const effect = `${this.#code[operation]} ${this.#first[operation]} ${this.#second[operation]}`;
+      if (operation >= this.settled) {
+        this.twin[operation] = latest.get(effect) ?? NO_TWIN;
+        latest.set(effect, operation);
+      } else if (!this.isReadOnly(operation)) {
+        const kin = first.get(effect);
+        if (kin === undefined) first.set(effect, operation);
+        else this.kin[operation] = this.kin[kin] = kin;
+      }
+    }
   }
 }
 

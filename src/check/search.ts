@@ -1,5 +1,5 @@
 import { Ledger } from './ledger.js';
-import { REFUSED, NO_TWIN, type Machine } from './machine.js';
+import { ALONE, NO_TWIN, REFUSED, type Machine } from './machine.js';
 import { Memo, MemoryBudget, mix } from './memo.js';
 import { DEAD } from './states.js';
 
@@ -29,6 +29,7 @@ const ENDS = 0;
  *   may follow right behind. In every order from there on, it and its readers may be moved to the front: what is left
  *   sees what it saw, or does not look. Only where operations saw merely what the value was not, or that there was one
  *   (`deadMatters`), they may have owed that to the put; there it is no more than what is tried first.
+ * - Of operations that do the same and may both be next, the one that returns first goes first: they may change places.
  * - No value is overwritten that is still to be read and can be written by nobody else (ledger.ts).
  * - Operations that lead to a dead value (states.ts) are tried last, and not at all when a read has to take effect before
  *   anything can overwrite that value.
@@ -184,6 +185,7 @@ export class Search {
       }
       this.#cursor = this.#next[entry] as number;
       if (machine.isReadOnly(operation) !== (pass === PASS.reads)) continue;
+      if (machine.kin[operation] !== ALONE && this.#hasEarlierKin(operation)) continue;
       this.#steps++;
       const stepped = machine.step(operation, state);
       if (stepped === REFUSED) continue;
@@ -223,6 +225,17 @@ export class Search {
       if (this.#remember(operation, following)) return operation;
     }
     return NONE;
+  }
+
+  /** True when another one that may be next does the same, and has to return earlier. */
+  #hasEarlierKin(operation: number): boolean {
+    const { kin } = this.#machine;
+    const end = this.#returnEntry[operation] as number;
+    for (let entry = this.#next[ENDS] as number; ; entry = this.#next[entry] as number) {
+      const other = this.#entryOf[entry] as number;
+      if (other < 0) return false;
+      if (kin[other] === kin[operation] && (this.#returnEntry[other] as number) < end) return true;
+    }
   }
 
   /** True for a put or delete whose readers may all take their places right after it. */

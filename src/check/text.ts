@@ -10,7 +10,7 @@ const CLIENT_CHARS_MAX = 16;
 
 /** Why a history is not linearizable, for a terminal. */
 export function describeViolation(explanation: Explanation): string {
-  const { concurrent, key, model, operations, witnesses } = explanation;
+  const { concurrent, key, model } = explanation;
   const layout = layOut(explanation, WITNESSES_MAX, VALUE_CHARS_MAX);
   const lines = [
     `key ${quote(key, 60)} is not linearizable (model ${model.name})`,
@@ -23,7 +23,7 @@ export function describeViolation(explanation: Explanation): string {
     '  |? ... >  has no known effect yet: still running, or its outcome is unknown',
     '  |X ... |  in no order can this have returned what it did',
     '',
-    `${witnesses.length} of the key's ${operations} operations are shown; they suffice, the others change nothing.`,
+    extent(explanation),
   ];
   if (layout.cut > 0) lines.push(`The first ${layout.cut} of them do not fit here; --html shows more.`);
   if (concurrent.length > 0) {
@@ -31,6 +31,12 @@ export function describeViolation(explanation: Explanation): string {
     lines.push(...concurrent.map((operation) => `  ${where(operation)}: ${describe(operation, VALUE_CHARS_MAX)}`));
   }
   return lines.join('\n');
+}
+
+/** How much of the history is shown. */
+export function extent({ operations, witnesses }: Explanation): string {
+  if (witnesses.length === operations) return `All ${operations} operations of the key are shown.`;
+  return `${witnesses.length} of the key's ${operations} operations are shown; they suffice, the others change nothing.`;
 }
 
 /** The sentences about the culprit. */

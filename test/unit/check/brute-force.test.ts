@@ -65,3 +65,27 @@ for (const name of MODEL_NAMES) {
     t.ok(seen.good > 2000 && seen.bad > 1500, `${seen.good} good and ${seen.bad} bad ones`);
   });
 }
+
+t.test('the search agrees with the definition on longer histories, where sets of operations span words', async (t) => {
+  const prng = createPrng(0xbeef);
+  const seen = { good: 0, bad: 0 };
+  for (let round = 0; round < 1200; round++) {
+    const model = createModel(pick(prng, MODEL_NAMES), pick(prng, MODEL_OPTIONS));
+    const options = {
+      ...drawOptions(prng, model),
+      clients: prng.between(3, 5),
+      operations: prng.between(30, 110),
+      unknown: 0.02,
+      lies: pick(prng, [0, 0.02, 0.06]),
+    };
+    const history = randomHistory(prng, model, options);
+    const expected = isLinearizable(history, model) ? 'ok' : 'violation';
+    seen[expected === 'ok' ? 'good' : 'bad']++;
+    const { verdict } = checkLinearizable(history, model);
+    if (verdict !== expected) {
+      t.equal(verdict, expected, `round ${round} ${model.name} ${JSON.stringify(model.options)}\n${show(history)}`);
+      return;
+    }
+  }
+  t.ok(seen.good > 300 && seen.bad > 300, `${seen.good} good and ${seen.bad} bad ones`);
+});

@@ -35,3 +35,16 @@ export function op([call, end]: readonly [number, number?], part: Part): Operati
     ...part,
   };
 }
+
+/**
+ * Appends of different lengths all at once, and a read that is one too long: no order fits, and to know that, a search has
+ * to try about every set of them. `start` is what the key starts with.
+ */
+export function undecidable(key: string, start = ''): Operation[] {
+  const lengths = Array.from({ length: 40 }, (_, at) => at + 1);
+  const appends = lengths.map((length) =>
+    op([0, 1000], { kind: 'append', client: `w${length}`, key, value: 'a'.repeat(length) }),
+  );
+  const total = lengths.reduce((sum, length) => sum + length, 0);
+  return [...appends, op([2000, 2001], { kind: 'get', client: 'r', key, value: `${start}${'a'.repeat(total + 1)}` })];
+}
