@@ -168,9 +168,14 @@ export class ClusterGate {
     const refused = [...this.#refusals.values()].filter(({ code }) => code !== 'unknown_replica');
     const formed = this.#open && (this.#formation?.trouble ?? null) === null;
     return [
-      { name: 'formation', ok: formed, detail: formed ? 'formed' : this.#detail() },
+      { name: 'formation', ok: formed, detail: formed ? this.#state : this.#detail() },
       { name: 'admission', ok: refused.length === 0, detail: refused[0]?.text ?? 'no peer refuses this replica' },
     ];
+  }
+
+  get #state(): string {
+    if (this.#formation === null) return 'nothing is kept, so nothing is to be agreed';
+    return this.#formation.joined ? 'joins a cluster that exists' : 'formed';
   }
 
   #detail(): string {
