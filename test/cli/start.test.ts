@@ -128,3 +128,16 @@ t.test('configuration errors are exit code 3', async (t) => {
   t.match(await run(['start', 'absent.yaml']), { exit: 3, stderr: /absent\.yaml/ });
   t.match(await run(['start', 'configs/local.yaml', '--timing-heartbeat-ms', 'x']), { exit: 3 });
 });
+
+t.test('--join waits to be added, and forms nothing', { timeout: 60_000 }, async (t) => {
+  const topology = await writeTopology(t.testdir({}));
+  const server = await new Server([topology.file, '--replica', 'n1', '--join']).ready();
+  t.teardown(() => server.kill());
+  const ready = await fetch(`${topology.http[0]}/readyz?verbose`);
+  t.equal(ready.status, 503);
+  const text = await ready.text();
+  t.match(text, /\[\+\]formation ok\n/);
+  t.match(text, /\[-\]group default\/0 failed: waits to be added/);
+  server.signal('SIGTERM');
+  t.equal(await server.ended(), 0);
+});
