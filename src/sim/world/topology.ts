@@ -38,12 +38,14 @@ export function makeTopology(ids: readonly ReplicaId[], knobs: Knobs): Topology 
   };
 }
 
-/** As a replica is started that is to be added to the group: it knows the others, and itself as one that joins. */
-export function withJoining(topology: Topology, id: ReplicaId): Topology {
+/** As a replica is started that is to be added to the group: it knows all `others`, and itself as one that joins. */
+export function withJoining(topology: Topology, others: readonly ReplicaId[], id: ReplicaId): Topology {
   const model = topology.replicas[0] as ReplicaConfig;
-  const address = { host: `${id}.sim`, port: PEER_PORT };
-  const own: ReplicaConfig = { ...model, id, joining: true, peer: { listen: address, advertise: address } };
-  return { ...topology, replicas: [...topology.replicas, own], local: [id] };
+  const replica = (id: ReplicaId): ReplicaConfig => {
+    const address = { host: `${id}.sim`, port: PEER_PORT };
+    return { ...model, id, peer: { listen: address, advertise: address } };
+  };
+  return { ...topology, replicas: [...others.map(replica), { ...replica(id), joining: true }], local: [id] };
 }
 
 /** What the group is told of a replica that is to be added. */

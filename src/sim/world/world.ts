@@ -48,7 +48,7 @@ export class SimulatedWorld implements World {
   }
 
   addProcess(id: ReplicaId): Process {
-    return this.#create(id, withJoining(this.topology, id));
+    return this.#create(id, withJoining(this.topology, [...this.processes.keys()], id));
   }
 
   infoOf(id: ReplicaId): MemberInfo {
