@@ -42,9 +42,12 @@ export function drawPlan(seed: number, options: DrawOptions = DEFAULT_DRAW): Pla
   };
 }
 
+/** A sync that began before the disks were healed takes its time. */
+const SLOW_SYNC_MS = 4000;
+
 /** Elections, a few of them lost, restarts, and the time that requests of before need to end. */
 function livenessMs({ electionTimeoutMs, requestTimeoutMs }: Knobs): number {
-  return 30 * electionTimeoutMs[1] + 2 * requestTimeoutMs;
+  return 30 * electionTimeoutMs[1] + 2 * requestTimeoutMs + SLOW_SYNC_MS;
 }
 
 /** Most worlds know some classes; few know all of them, and few know none. */
@@ -126,8 +129,17 @@ export const HEALED_DISK: DiskFaults = { syncMeanMs: 1, slowTail: 0 };
 
 /** Even a healthy disk takes long enough for a crash to come in between. */
 function drawDisk(prng: Prng, faults: boolean): DiskFaults {
-  const syncMeanMs = pick(prng, faults ? [1, 5, 15, 40] : [0.5, 1, 3]);
-  return { syncMeanMs, slowTail: faults ? pick(prng, [0, 0.01, 0.05]) : 0 };
+  if (!faults) return { syncMeanMs: pick(prng, [0.5, 1, 3]), slowTail: 0 };
+  // A tail is up to a hundred means long: longer ones would outlast the run.
+  const [syncMeanMs, slowTail] = pick(prng, [
+    [1, 0.05],
+    [5, 0],
+    [5, 0.02],
+    [15, 0],
+    [15, 0.004],
+    [40, 0],
+  ] as const);
+  return { syncMeanMs, slowTail };
 }
 
 /** Time for the first election before anything happens to it, in most worlds. */

@@ -27,7 +27,7 @@ export const DISK_NEMESES: readonly Nemesis[] = [
     },
     (stage, { durationMs, syncMs, target }, prng) => {
       for (const process of stage.pick(prng, target)) {
-        stage.slowDisk(process, { syncMeanMs: syncMs, slowTail: 0.02 }, durationMs);
+        stage.slowDisk(process, { syncMeanMs: syncMs, slowTail: 0 }, durationMs);
       }
     },
   ),
