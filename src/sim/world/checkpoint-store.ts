@@ -51,7 +51,9 @@ export class SimCheckpoint implements CheckpointStore {
     fs.makeDirSync(dir);
     const temporary = this.#temporaryPath;
     if (fs.existsSync(temporary)) fs.unlinkSync(temporary);
-    if (fs.existsSync(this.#path)) this.#read();
+    if (!fs.existsSync(this.#path)) return;
+    fs.syncDirSync(dir);
+    this.#read();
   }
 
   get mark(): CheckpointMark | null {

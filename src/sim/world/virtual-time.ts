@@ -10,6 +10,7 @@ const US_PER_MS = 1000;
  * of a seed.
  */
 const SETTLE_ROUNDS = 16;
+const RESOLVED = Promise.resolve();
 const SETTLE_EVENTS = 32;
 
 /** Virtual time in microseconds: whole numbers, so that neither the order nor the hash depends on rounding. */
@@ -105,7 +106,7 @@ export class WorldTime implements VirtualTime {
 
   async #settleNow(): Promise<void> {
     this.#settle = false;
-    for (let round = 0; round < SETTLE_ROUNDS; round++) await null;
+    for (let round = 0; round < SETTLE_ROUNDS; round++) await RESOLVED;
   }
 
   #throwViolation(): void {

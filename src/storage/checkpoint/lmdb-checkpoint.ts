@@ -44,6 +44,7 @@ export class LmdbCheckpoint implements CheckpointStore {
     const found = cleanUp(fs, dir);
     this.#number = found ?? 1;
     if (found === null) this.#create();
+    else fs.syncDirSync(dir); // After kill -9 the name may only be in the page cache, and the log is cut because of it.
     this.#current = openGeneration(this.#path(this.#number));
   }
 

@@ -25,6 +25,8 @@ export interface SegmentSummary {
   readonly lastSeq: number;
   /** Up to the end of the last record. */
   readonly endBytes: number;
+  /** Up to the first record that no later one says was durable: from here on, nobody knows what the disk has. */
+  readonly provenBytes: number;
   /** Of the file, padding included. */
   readonly fileBytes: number;
   readonly salt: number;
@@ -107,10 +109,12 @@ class LogReplay {
     }
     const highest = new Map<GroupId, number>();
     let lastCrc = segment.salt;
+    const proven = new ProvenPrefix();
     const tail = scanSegment(segment, (record) => {
       this.#visitor.record?.(segment.path, record);
       this.#apply(segment, record, highest);
       lastCrc = record.payloadCrc;
+      proven.add(record);
     });
     this.#checkTail(segment, tail, last);
     this.#records += tail.seq - segment.header.firstSeq;
@@ -121,6 +125,7 @@ class LogReplay {
       firstSeq: segment.header.firstSeq,
       lastSeq: tail.seq - 1,
       endBytes: tail.offset,
+      provenBytes: proven.endingAt(tail.offset),
       fileBytes: segment.bytes.length,
       salt: segment.salt,
       lastCrc,
@@ -207,5 +212,20 @@ class LogReplay {
   #missing(reason: string): KvorumError {
     const first = assertDefined(this.#segments[0], 'groups come from segments');
     return corrupt(first.path, 0, first.firstSeq, reason);
+  }
+}
+
+/** The records that a later one vouches for: each says up to which one it knew the log to be durable. */
+class ProvenPrefix {
+  /** Records that nobody has vouched for yet, in order: as many as were written at once, so few. */
+  #open: { readonly seq: number; readonly offset: number }[] = [];
+
+  add({ durableSeq, offset, seq }: ReadRecord): void {
+    this.#open.push({ seq, offset });
+    if ((this.#open[0]?.seq ?? seq) <= durableSeq) this.#open = this.#open.filter((open) => open.seq > durableSeq);
+  }
+
+  endingAt(endOffset: number): number {
+    return this.#open[0]?.offset ?? endOffset;
   }
 }

@@ -42,6 +42,8 @@ interface PendingUnit {
 const IDLE_MARK_MS = 100;
 /** Encoded bytes of one write. What does not fit waits for the next: a stall must not become one giant write. */
 const WRITE_BYTES_MAX = 32 * 1024 * 1024;
+/** In one piece, of what is written again at the start. */
+const REWRITE_BYTES = 1024 * 1024;
 /** Upper bound of what a record adds to an entry's payload, and of a record without one. */
 const RECORD_OVERHEAD_BYTES = 256;
 
@@ -100,6 +102,7 @@ export class SegmentedLog implements Log {
     }
     const file = options.fs.openSync(last.path, 'write');
     // What was read may only be in the page cache (after kill -9): engines may count it as durable only after this.
+    rewrite(file, last.provenBytes, last.endBytes);
     file.syncSync();
     options.fs.syncDirSync(options.dir);
     const writer = new SegmentWriter({
@@ -398,6 +401,19 @@ export class SegmentedLog implements Log {
     const failed = this.#failed;
     queueMicrotask(() => this.#options.onFailed?.(failed));
     this.#idle();
+  }
+}
+
+/**
+ * Writes what is there once more. After a failed fsync the page cache shows what the disk does not have, and calls it
+ * clean: the process that comes after reads it, and no fsync of its own would ever write it (fsyncgate).
+ */
+function rewrite(file: File, from: number, to: number): void {
+  for (let at = from; at < to; at += REWRITE_BYTES) {
+    const bytes = Buffer.allocUnsafe(Math.min(REWRITE_BYTES, to - at));
+    const length = file.readSync(bytes, at);
+    assert(length === bytes.length, 'what was recovered can be read');
+    file.writevSync([bytes], at);
   }
 }
 
