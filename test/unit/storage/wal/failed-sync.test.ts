@@ -1,6 +1,5 @@
 import t from 'tap';
-import type { SimulatedDiskHooks } from '../../../../src/storage/memory/simulated-file-system.js';
-import { SimulatedFileSystem } from '../../../../src/storage/memory/simulated-file-system.js';
+import { SimulatedFileSystem, type SimulatedDiskHooks } from '../../../../src/storage/memory/simulated-file-system.js';
 import { append, entryRecord, indexes, openOn } from './fixture.js';
 
 t.test('what only the page cache has after a failed fsync is written again at the start (fsyncgate)', async (t) => {
@@ -11,13 +10,12 @@ t.test('what only the page cache has after a failed fsync is written again at th
     onDurable: () => undefined,
   };
   const fs = new SimulatedFileSystem({ hooks });
-  const failed = new Promise<void>((resolve) => {
-    const log = openOn(fs, { onFailed: () => resolve() });
-    void append(log, [entryRecord(1)]).then(() => {
-      failing = true;
-      void append(log, [entryRecord(2), entryRecord(3)]);
-    });
-  });
+  let tell: () => void = () => undefined;
+  const failed = new Promise<void>((resolve) => (tell = resolve));
+  const first = openOn(fs, { onFailed: () => tell() });
+  await append(first, [entryRecord(1)]);
+  failing = true;
+  void append(first, [entryRecord(2), entryRecord(3)]);
   await failed;
   failing = false;
   // The process ends, the machine does not: the pages are there, and nobody will ever write them by themselves.
