@@ -5,18 +5,20 @@ import { inspect, parseArgs } from 'node:util';
 import { createPrng } from '../../src/base/prng.js';
 import { Counters } from '../cluster/faults/counters.js';
 import { FaultCluster } from '../cluster/faults/fault-cluster.js';
-import { faultPlan, Nemesis } from '../cluster/faults/nemesis.js';
+import { Nemesis } from '../cluster/faults/nemesis.js';
 import { ProxyNetwork } from '../cluster/faults/network.js';
+import { faultPlan } from '../cluster/faults/plan.js';
 import { checkIncrements } from '../cluster/faults/verify.js';
 import { Workload } from '../cluster/faults/workload.js';
 import { EpochChecker } from './checker.js';
 
 const USAGE = `Runs a cluster of host processes under faults, and checks what its clients saw.
 
-  node <out>/test/soak/main.js [--minutes 30] [--replicas 3] [--clients 12] [--seed 1] [--out DIR]
-      [--keyspace loose]
+  node <out>/test/soak/main.js [--minutes 30] [--replicas 3] [--replicas-max 5] [--clients 12] [--seed 1] [--out DIR]
+      [--keyspace loose] [--steady]
 
-The same seed gives the same faults in the same order. Progress goes to stderr, a summary as JSON to stdout. The keyspace
+Members come and go, between --replicas and --replicas-max of them, unless the run is --steady. The same seed gives the
+same kinds of faults in the same order; without changes of members also the same victims. Progress goes to stderr, a summary as JSON to stdout. The keyspace
 "loose" reads without asking the other replicas: there violations are to be found.
 
 Exit code 9: something was not linearizable, or could not be decided; the epoch's history is in DIR, for kvorum check.
@@ -24,6 +26,8 @@ Exit code 1: the cluster did not recover from a fault, or the program failed.
 `;
 
 const PLAN = { lastsMs: [300, 3000], restMs: [300, 2000] } as const;
+/** Replicas that wait to be added; when they are used up there are new ones, and everybody is told. */
+const SPARE = 6;
 /** An epoch ends with the fault after this many milliseconds, or operations: what a check looks at stays small. */
 const EPOCH_MS = 4000;
 const EPOCH_OPERATIONS_MAX = 20_000;
@@ -34,6 +38,8 @@ const { values } = parseArgs({
   options: {
     minutes: { type: 'string', default: '30' },
     replicas: { type: 'string', default: '3' },
+    'replicas-max': { type: 'string', default: '5' },
+    steady: { type: 'boolean', default: false },
     clients: { type: 'string', default: '12' },
     seed: { type: 'string', default: '1' },
     out: { type: 'string', default: join(tmpdir(), 'kvorum-soak') },
@@ -57,7 +63,7 @@ class IncrementEpochs {
 
   async next(): Promise<void> {
     await this.stop();
-    this.#counters = new Counters(`counter:${this.#epoch++}`, this.#cluster.replicas, REST_MS);
+    this.#counters = new Counters(`counter:${this.#epoch++}`, this.#cluster, REST_MS);
     this.#counters.start();
   }
 
@@ -99,7 +105,8 @@ function progress({ checker, nemesis, startMs, workload }: Run): void {
 async function faultsUntilEnd(run: Run, seed: number): Promise<void> {
   const { checker, cluster, endMs, increments, nemesis, workload } = run;
   let epochMs = performance.now();
-  for (const fault of faultPlan(createPrng(seed).fork('plan'), cluster.ids, PLAN)) {
+  const plan = { ...PLAN, changes: !values.steady };
+  for (const fault of faultPlan(createPrng(seed).fork('plan'), () => cluster.ids, plan)) {
     if (performance.now() >= endMs) return;
     try {
       await nemesis.carryOut(fault);
@@ -117,7 +124,8 @@ async function main(): Promise<number> {
   const seed = Number(values.seed);
   const folder = mkdtempSync(join(tmpdir(), 'kvorum-soak-data-'));
   const prng = createPrng(seed);
-  const network = await ProxyNetwork.create(Number(values.replicas), prng.fork('network'));
+  const sizes = [Number(values.replicas), Math.max(Number(values.replicas), Number(values['replicas-max']))] as const;
+  const network = await ProxyNetwork.create(sizes[0], prng.fork('network'), values.steady ? 0 : SPARE);
   const cluster = FaultCluster.create(folder, network);
   const { keyspace } = values;
   const options = {
@@ -130,7 +138,7 @@ async function main(): Promise<number> {
   const checker = new EpochChecker(values.out);
   const startMs = performance.now();
   const endMs = startMs + Number(values.minutes) * 60_000;
-  const nemesis = new Nemesis(cluster, network);
+  const nemesis = new Nemesis(cluster, network, sizes);
   const run: Run = { cluster, workload, nemesis, checker, increments: new IncrementEpochs(cluster), startMs, endMs };
   const ticker = setInterval(() => progress(run), PROGRESS_MS);
   let recovered = true;
@@ -154,9 +162,10 @@ async function main(): Promise<number> {
   const summary = {
     seed,
     seconds: secondsSince(startMs),
-    replicas: cluster.ids.length,
+    members: cluster.ids,
     operations: workload.tally,
-    faults: run.nemesis.injected,
+    faults: nemesis.injected,
+    changesRepeated: nemesis.operator.failures,
     epochs: { checked, operations, violations, undecided, slowestCheckMs: slowestMs, files },
     increments: { count: run.increments.count, wrong },
     recovered,

@@ -1,4 +1,4 @@
-import type { FaultReplica } from './fault-cluster.js';
+import type { FaultCluster } from './fault-cluster.js';
 import { RedisCaller } from './redis-caller.js';
 
 /** One INCR: null where there was no answer, so that it may count or not. */
@@ -15,21 +15,21 @@ const BACKOFF_MS = 25;
 export class Counters {
   readonly key: string;
   readonly increments: Increment[] = [];
-  readonly #replicas: readonly FaultReplica[];
+  readonly #cluster: FaultCluster;
   readonly #restMs: number;
   #running = true;
   #done: Promise<unknown> = Promise.resolve();
 
   /** Each client rests for `restMs` after an increment: all increments are kept until the end. */
-  constructor(key: string, replicas: readonly FaultReplica[], restMs = 0) {
+  constructor(key: string, cluster: FaultCluster, restMs = 0) {
     this.key = key;
-    this.#replicas = replicas;
+    this.#cluster = cluster;
     this.#restMs = restMs;
   }
 
-  /** One client for each replica. */
+  /** One client for each replica that there is now; when a request fails it goes on to the next one. */
   start(): void {
-    this.#done = Promise.all(this.#replicas.map((_, at) => this.#run(at)));
+    this.#done = Promise.all(this.#cluster.replicas.map((_, at) => this.#run(at)));
     this.#done.catch(() => undefined);
   }
 
@@ -41,7 +41,8 @@ export class Counters {
 
   async #run(home: number): Promise<void> {
     for (let failures = 0; this.#running; failures++) {
-      const replica = this.#replicas[(home + failures) % this.#replicas.length];
+      const { replicas } = this.#cluster;
+      const replica = replicas[(home + failures) % replicas.length];
       if (replica === undefined) return;
       const caller = new RedisCaller(replica, 'default', TIMEOUT_MS);
       while (this.#running && (await this.#increment(caller)));

@@ -1,74 +1,81 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { assert, assertDefined } from '../../../src/base/assert.js';
-import { KvorumClient } from '../../../src/client/client.js';
 import { HostProcess } from './host-process.js';
-import type { FaultNetwork, Place } from './network.js';
+import type { FaultNetwork, GrowingNetwork, Place } from './network.js';
+import { isReady, statusOf, type MembershipStatus, type Status } from './status.js';
+import { dataDir, topologyText } from './topology.js';
 
-/** A client's request is answered, or given up, within so long: shorter than a user would want, so that tests are. */
-const REQUEST_TIMEOUT_MS = 1200;
 /** Between two looks at a replica that is not where it should be yet. */
 const POLL_MS = 20;
+
+/**
+ * Nobody goes back: spare, joining, member, leaving, removed; the first replicas begin as members. Who joins or leaves
+ * runs, but may be ready or not.
+ */
+export type Standing = 'spare' | 'joining' | 'member' | 'leaving' | 'removed';
 
 /** A replica as tests see it. */
 export interface FaultReplica extends Place {
   readonly process: HostProcess;
   /** Base of its HTTP addresses. */
   readonly http: string;
-}
-
-export interface Link {
-  readonly peer: string;
-  readonly address: string;
-  readonly connected: boolean;
-  readonly reconnects: number;
-  readonly closed_by: Readonly<Record<string, number>>;
-}
-
-interface MemberStatus {
-  readonly keyspace: string;
-  readonly role: string;
-  readonly term: number;
-  readonly leader: string | null;
-  readonly commit_index: number;
-}
-
-/** The parts of GET /status that tests look at. */
-export interface Status {
-  readonly id: string;
-  readonly keyspaces: readonly MemberStatus[];
-  readonly links: readonly Link[];
+  /** As the operator sees it; the cluster itself may be behind, or ahead. */
+  standing: Standing;
 }
 
 /** A cluster with a host process for each replica, on a network with faults. */
 export class FaultCluster {
   readonly network: FaultNetwork;
-  readonly replicas: readonly FaultReplica[];
+  readonly #folder: string;
+  readonly #all: FaultReplica[] = [];
 
-  private constructor(network: FaultNetwork, replicas: readonly FaultReplica[]) {
+  private constructor(folder: string, network: FaultNetwork) {
+    this.#folder = folder;
     this.network = network;
-    this.replicas = replicas;
   }
 
   /** Writes a topology file for each replica, in which the others are where the network says. Starts nothing yet. */
   static create(folder: string, network: FaultNetwork): FaultCluster {
     mkdirSync(folder, { recursive: true });
-    const replicas = network.places.map((place): FaultReplica => {
-      const file = join(folder, `${place.id}.yaml`);
-      writeFileSync(file, topologyText(folder, network, place));
-      const process = new HostProcess(file, place.wrapper);
-      return { ...place, process, http: `http://${place.host}:${place.httpPort}` };
-    });
-    return new FaultCluster(network, replicas);
+    const cluster = new FaultCluster(folder, network);
+    cluster.#place();
+    return cluster;
   }
 
+  /** Makes replicas of new places, and tells all where everybody is: from their next start on they know. */
+  #place(): void {
+    for (const place of this.network.places) {
+      const file = join(this.#folder, `${place.id}.yaml`);
+      writeFileSync(file, topologyText(this.#folder, this.network, place));
+      if (this.#all.some(({ id }) => id === place.id)) continue;
+      const process = new HostProcess(file, place.wrapper);
+      const standing = place.joining ? 'spare' : 'member';
+      this.#all.push({ ...place, process, standing, http: `http://${place.host}:${place.httpPort}` });
+    }
+  }
+
+  /** Those that are to run. */
+  get replicas(): readonly FaultReplica[] {
+    return this.#all.filter(({ standing }) => standing !== 'spare' && standing !== 'removed');
+  }
+
+  get members(): readonly FaultReplica[] {
+    return this.standing('member');
+  }
+
+  /** Of the members. */
   get ids(): readonly string[] {
-    return this.replicas.map(({ id }) => id);
+    return this.members.map(({ id }) => id);
+  }
+
+  standing(standing: Standing): readonly FaultReplica[] {
+    return this.#all.filter((it) => it.standing === standing);
   }
 
   replica(id: string): FaultReplica {
     return assertDefined(
-      this.replicas.find((replica) => replica.id === id),
+      this.#all.find((replica) => replica.id === id),
       `${id} is a replica`,
     );
   }
@@ -77,24 +84,30 @@ export class FaultCluster {
   async start(): Promise<void> {
     await this.restart();
     await this.settled();
-    await this.#checkLinks();
+    await this.checkLinks();
   }
 
-  /** A replica that dials another one elsewhere than it was told would be out of reach of every fault. */
-  async #checkLinks(): Promise<void> {
-    for (const { id } of this.replicas) {
-      for (const { address, peer } of (await this.status(id)).links) {
+  /**
+   * A replica that dials another one elsewhere than it was told, as at an address that came with the membership, would
+   * be out of reach of every fault.
+   */
+  async checkLinks(): Promise<void> {
+    for (const { id } of this.members) {
+      const { links } = await this.status(id);
+      for (const { address, peer } of links) {
         assert(address === this.network.dialled(id, peer), `${id} dials ${peer} at ${address}, past the faults`);
       }
+      const dialled = new Set([id, ...links.map(({ peer }) => peer)]);
+      for (const other of this.ids) assert(dialled.has(other), `${id} dials ${other}`);
     }
   }
 
-  /** Starts every process that does not run. */
+  /** Starts every process that is to run and does not. */
   async restart(): Promise<void> {
     await Promise.all(this.replicas.filter((it) => !it.process.running).map((it) => it.process.start()));
   }
 
-  /** Ends all faults: the network is whole, every process runs. Resolves when all are ready. */
+  /** Ends all faults: the network is whole, every process runs. Resolves when all members are ready. */
   async heal(): Promise<void> {
     await this.network.heal();
     for (const { process } of this.replicas) if (process.paused) process.resume();
@@ -102,21 +115,33 @@ export class FaultCluster {
     await this.settled();
   }
 
-  /** Resolves when every replica says that it is ready (/readyz) and all name the same leader. */
+  /** Resolves when every member says that it is ready (/readyz) and all name the same leader. */
   async settled(timeoutMs = 20_000): Promise<void> {
-    await this.until('all replicas are ready', timeoutMs, async () => {
-      const ready = await Promise.all(this.replicas.map(({ http }) => isReady(http)));
+    await this.until('all members are ready', timeoutMs, async () => {
+      const ready = await Promise.all(this.members.map(({ http }) => isReady(http)));
       if (ready.includes(false)) return undefined;
-      const statuses = await Promise.all(this.replicas.map(({ id }) => this.status(id)));
+      const statuses = await Promise.all(this.ids.map((id) => this.status(id)));
       const leaders = statuses.map(({ keyspaces }) => keyspaces.map(({ leader }) => leader).join());
       return new Set(leaders).size === 1 || undefined;
     });
   }
 
+  /** Resolves when every member has it as committed that these, and nobody else, are members of every keyspace. */
+  async agreed(timeoutMs = 20_000): Promise<void> {
+    const expected = [...this.ids].sort().join();
+    await this.until(`the members are ${expected}`, timeoutMs, async () => {
+      const statuses = await Promise.allSettled(this.ids.map((id) => this.status(id)));
+      const agree = statuses.every((answer) => {
+        const keyspaces = answer.status === 'fulfilled' ? answer.value.keyspaces : [];
+        return keyspaces.length > 0 && keyspaces.every(({ membership }) => votersOf(membership) === expected);
+      });
+      return agree || undefined;
+    });
+  }
+
   /** GET /status of one replica; rejects when it does not answer. */
   async status(id: string): Promise<Status> {
-    using client = new KvorumClient({ node: this.replica(id).http, timeoutMs: 1000 });
-    return (await client.status()) as unknown as Status;
+    return statusOf(this.replica(id).http);
   }
 
   /** The replica that leads `keyspace` in the highest term, among those that answer. */
@@ -124,9 +149,9 @@ export class FaultCluster {
     return this.until(`a leader of ${keyspace}`, 15_000, () => this.findLeader(keyspace, except));
   }
 
-  /** The leader, if one of the replicas that answer says that it is. */
+  /** The leader, if one of the members that answer says that it is. */
   async findLeader(keyspace = 'default', except: ReadonlySet<string> = new Set()): Promise<FaultReplica | undefined> {
-    const asked = this.replicas.filter(({ id, process }) => process.running && !process.paused && !except.has(id));
+    const asked = this.members.filter(({ id, process }) => process.running && !process.paused && !except.has(id));
     const answers = await Promise.allSettled(asked.map(({ id }) => this.status(id)));
     let found: { readonly id: string; readonly term: number } | null = null;
     for (const answer of answers) {
@@ -138,15 +163,45 @@ export class FaultCluster {
     return found === null ? undefined : this.replica(found.id);
   }
 
+  /** Takes away what a replica that does not run has on disk. */
+  wipe(id: string): void {
+    assert(!this.replica(id).process.running, 'a disk is wiped while nobody uses it');
+    rmSync(join(dataDir(this.#folder), id), { recursive: true });
+  }
+
+  /**
+   * Further spare replicas instead of those that were removed. Everybody is started again, one after the other: nobody
+   * dials a replica behind a proxy that its topology does not tell.
+   */
+  async restock(network: GrowingNetwork, count: number): Promise<void> {
+    assert(network === this.network, 'the network is that of the cluster');
+    const gone = new Set(
+      this.standing('removed')
+        .filter(({ joining }) => joining)
+        .map(({ id }) => id),
+    );
+    await network.abandon(gone);
+    await network.extend(count);
+    this.#all.splice(0, this.#all.length, ...this.#all.filter(({ id }) => !gone.has(id)));
+    this.#place();
+    for (const { process } of this.replicas) {
+      await process.drain();
+      await process.start();
+      await this.settled();
+    }
+    await this.checkLinks();
+  }
+
   /** Ends every process and the network. */
   async close(): Promise<void> {
-    await Promise.all(this.replicas.map(({ process }) => process.kill()));
+    await Promise.all(this.#all.map(({ process }) => process.kill()));
     await this.network.close();
   }
 
   /** What the processes said, for a test that failed. */
   get stderr(): string {
-    return this.replicas.map(({ id, process }) => `--- ${id}\n${process.stderr.slice(-4000)}`).join('\n');
+    const spoken = this.#all.filter(({ process }) => process.stderr !== '');
+    return spoken.map(({ id, process }) => `--- ${id}\n${process.stderr.slice(-4000)}`).join('\n');
   }
 
   /** Asks until there is an answer other than undefined. Every attempt talks to real processes. */
@@ -161,36 +216,7 @@ export class FaultCluster {
   }
 }
 
-async function isReady(http: string): Promise<boolean> {
-  try {
-    const answer = await fetch(`${http}/readyz`, { signal: AbortSignal.timeout(1000) });
-    await answer.arrayBuffer();
-    return answer.ok;
-  } catch {
-    return false;
-  }
-}
-
-/** JSON is YAML. Small segments and checkpoints, so that a run of seconds has many. */
-function topologyText(folder: string, network: FaultNetwork, own: Place): string {
-  const replicas = network.places.map(({ host, httpPort, id, peerPort, redisPort }) => ({
-    id,
-    peer: id === own.id ? `${host}:${peerPort}` : network.dialled(own.id, id),
-    http: `${host}:${httpPort}`,
-    redis: `${host}:${redisPort}`,
-  }));
-  return JSON.stringify({
-    cluster: 'faults',
-    dataDir: join(folder, 'data'),
-    insecureAllowRemote: network.places.some(({ host }) => !host.startsWith('127.')),
-    local: [own.id],
-    replicas,
-    keyspaces: {
-      default: { engine: 'raft', reads: 'linearizable' },
-      loose: { engine: 'raft', reads: 'stale' },
-    },
-    timing: { requestTimeoutMs: REQUEST_TIMEOUT_MS },
-    storage: { segmentBytes: 1024 * 1024, checkpointBytes: 2 * 1024 * 1024, retainBytes: 256 * 1024 },
-    supervisor: { crashLoopCount: 1000 },
-  });
+/** Null while anything about it is undecided. */
+function votersOf({ committed, joint, learners, voters }: MembershipStatus): string | null {
+  return committed && !joint && learners.length === 0 ? [...voters].sort().join() : null;
 }

@@ -12,11 +12,11 @@ export interface Fixture {
   readonly prng: Prng;
 }
 
-/** A running cluster behind proxies; ended with the test, and its last words are shown when the test has failed. */
-export async function runningCluster(t: Test, replicas: number): Promise<Fixture> {
+/** A running cluster behind proxies, with places for `spare` replicas that may join; ended with the test, and its last words are shown when the test has failed. */
+export async function runningCluster(t: Test, replicas: number, spare = 0): Promise<Fixture> {
   t.comment(`seed ${SEED}`);
   const prng = createPrng(SEED);
-  const network = await ProxyNetwork.create(replicas, prng.fork('network'));
+  const network = await ProxyNetwork.create(replicas, prng.fork('network'), spare);
   const cluster = FaultCluster.create(t.testdir({}), network);
   t.teardown(async () => {
     if (!t.passing()) t.comment(cluster.stderr);

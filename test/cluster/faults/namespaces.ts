@@ -73,6 +73,7 @@ export class NamespaceNetwork implements FaultNetwork {
       peerPort: PEER_PORT,
       httpPort: HTTP_PORT,
       redisPort: REDIS_PORT,
+      joining: false,
       wrapper: ['ip', 'netns', 'exec', `${prefix}${id}`],
     }));
     const network = new NamespaceNetwork(places, prefix);

@@ -11,6 +11,8 @@ export interface Place {
   readonly peerPort: number;
   readonly httpPort: number;
   readonly redisPort: number;
+  /** It is not among the first replicas: every topology says so, and it waits to be added. */
+  readonly joining: boolean;
   /** Goes before the command that starts the replica's host process. */
   readonly wrapper: readonly string[];
 }
@@ -27,9 +29,17 @@ export interface FaultNetwork {
   close(): Promise<void>;
 }
 
+/** A network on which places come and go. */
+export interface GrowingNetwork extends FaultNetwork {
+  /** Further places, for replicas that join. */
+  extend(count: number): Promise<void>;
+  /** Places where nobody will ever live again. */
+  abandon(ids: ReadonlySet<string>): Promise<void>;
+}
+
 /** Names for n replicas. */
-export function replicaIds(count: number): string[] {
-  return Array.from({ length: count }, (_, at) => `n${at + 1}`);
+export function replicaIds(count: number, from = 1): string[] {
+  return Array.from({ length: count }, (_, at) => `n${from + at}`);
 }
 
 function pairKey(from: string, to: string): string {
@@ -37,37 +47,59 @@ function pairKey(from: string, to: string): string {
 }
 
 /** The loopback interface, with a proxy on each directed link: `a` dials `b` through a proxy that only `a` knows. */
-export class ProxyNetwork implements FaultNetwork {
-  readonly places: readonly Place[];
-  readonly #proxies: ReadonlyMap<string, TcpProxy>;
+export class ProxyNetwork implements GrowingNetwork {
+  readonly #proxies = new Map<string, TcpProxy>();
+  readonly #prng: Prng;
+  #places: readonly Place[] = [];
+  #named = 0;
 
-  private constructor(places: readonly Place[], proxies: ReadonlyMap<string, TcpProxy>) {
-    this.places = places;
-    this.#proxies = proxies;
+  private constructor(prng: Prng) {
+    this.#prng = prng;
   }
 
-  static async create(count: number, prng: Prng): Promise<ProxyNetwork> {
-    const ids = replicaIds(count);
-    const ports = await portsBelowEphemeral(count * 3 + count * (count - 1));
+  /** Places for `first` replicas, and `spare` ones for those that come later. */
+  static async create(first: number, prng: Prng, spare = 0): Promise<ProxyNetwork> {
+    const network = new ProxyNetwork(prng);
+    await network.#add(first, false);
+    await network.extend(spare);
+    return network;
+  }
+
+  get places(): readonly Place[] {
+    return this.#places;
+  }
+
+  async extend(count: number): Promise<void> {
+    await this.#add(count, true);
+  }
+
+  async abandon(ids: ReadonlySet<string>): Promise<void> {
+    this.#places = this.#places.filter(({ id }) => !ids.has(id));
+    for (const [key, proxy] of this.#proxies) {
+      const [from = '', to = ''] = key.split('>');
+      if (!ids.has(from) && !ids.has(to)) continue;
+      this.#proxies.delete(key);
+      await proxy.close();
+    }
+  }
+
+  async #add(count: number, joining: boolean): Promise<void> {
+    const links = count * (count - 1) + 2 * count * this.#places.length;
+    const ports = await portsBelowEphemeral(count * 3 + links);
     const next = (): number => assertDefined(ports.pop(), 'enough ports were asked for');
-    const places = ids.map((id): Place => ({
-      id,
-      host: '127.0.0.1',
-      peerPort: next(),
-      httpPort: next(),
-      redisPort: next(),
-      wrapper: [],
-    }));
-    const proxies = new Map<string, TcpProxy>();
-    for (const from of places) {
-      for (const to of places) {
-        if (from === to) continue;
+    const added = replicaIds(count, this.#named + 1).map((id): Place => {
+      return { id, host: '127.0.0.1', peerPort: next(), httpPort: next(), redisPort: next(), joining, wrapper: [] };
+    });
+    this.#named += count;
+    this.#places = [...this.#places, ...added];
+    for (const from of this.#places) {
+      for (const to of this.#places) {
         const key = pairKey(from.id, to.id);
+        if (from === to || this.#proxies.has(key)) continue;
         const target = { host: to.host, port: to.peerPort };
-        proxies.set(key, await TcpProxy.listen({ port: next(), target, prng: prng.fork(key) }));
+        this.#proxies.set(key, await TcpProxy.listen({ port: next(), target, prng: this.#prng.fork(key) }));
       }
     }
-    return new ProxyNetwork(places, proxies);
   }
 
   /** The proxy through which `from` dials `to`. */

@@ -29,7 +29,8 @@ const SESSION_TRIES = 3;
 const KEYS = 5;
 
 /**
- * Clients in closed loops, through both protocols at once, to all replicas. Keys are new for every epoch, which bounds
+ * Clients in closed loops, through both protocols at once, to all replicas
+ * that there are. Keys are new for every epoch, which bounds
  * what a check of linearizability has to look at.
  */
 export class Workload {
@@ -92,11 +93,10 @@ export class Workload {
 
   async #run(protocol: Protocol, prng: Prng, home: number): Promise<void> {
     const { cluster, epochOperationsMax = Infinity, keyspace = 'default', restMs = 0 } = this.#options;
-    const { replicas } = cluster;
-    const callers = replicas.map((replica) => callerFor(protocol, replica, keyspace, TIMEOUT_MS));
+    const callers = new Callers(cluster, protocol, keyspace);
     let client = ++this.#clientIds;
     let seq = 0;
-    let at = home % replicas.length;
+    let at = home;
     const lastSeen = new Map<string, string | null>();
     while (this.#running) {
       if (this.#history.operations.length >= epochOperationsMax) {
@@ -111,15 +111,15 @@ export class Workload {
       if (ending.outcome === 'unknown') [client, seq] = [++this.#clientIds, 0];
       if (intent.kind === 'get' && ending.outcome === 'ok') lastSeen.set(intent.key, ending.value ?? null);
       const failed = ending.outcome === 'unknown' || ending.outcome === 'failed';
-      if (failed) at = (at + prng.between(0, replicas.length - 1)) % replicas.length;
+      if (failed) at = prng.between(0, cluster.replicas.length - 1);
       const waitMs = failed ? BACKOFF_MS : restMs;
       if (waitMs > 0) await new Promise((resolve) => setTimeout(resolve, waitMs));
     }
-    for (const caller of callers) caller.close();
+    callers.close();
   }
 
   async #perform(
-    callers: readonly Caller[],
+    callers: Callers,
     at: number,
     client: number,
     intent: Intent,
@@ -160,17 +160,40 @@ export class Workload {
   }
 }
 
+/** One client's connections, to the replicas that there are. */
+class Callers {
+  readonly #cluster: FaultCluster;
+  readonly #open: (id: string) => Caller;
+  readonly #callers = new Map<string, Caller>();
+
+  constructor(cluster: FaultCluster, protocol: Protocol, keyspace: string) {
+    this.#cluster = cluster;
+    this.#open = (id) => callerFor(protocol, cluster.replica(id), keyspace, TIMEOUT_MS);
+  }
+
+  at(place: number): Caller {
+    const { replicas } = this.#cluster;
+    const { id } = assertDefined(replicas[place % replicas.length], 'there are replicas');
+    const caller = this.#callers.get(id) ?? this.#open(id);
+    this.#callers.set(id, caller);
+    for (const [other, gone] of this.#callers) {
+      if (replicas.some((replica) => replica.id === other)) continue;
+      gone.close();
+      this.#callers.delete(other);
+    }
+    return caller;
+  }
+
+  close(): void {
+    for (const caller of this.#callers.values()) caller.close();
+  }
+}
+
 /** A request without an answer is sent again, to another replica, under the same session: it takes effect once. */
-async function callWithSession(
-  callers: readonly Caller[],
-  at: number,
-  intent: Intent,
-  session: Session | null,
-): Promise<Ending> {
+async function callWithSession(callers: Callers, at: number, intent: Intent, session: Session | null): Promise<Ending> {
   let first: Ending | null = null;
   for (let attempt = 0; attempt < SESSION_TRIES; attempt++) {
-    const caller = assertDefined(callers[(at + attempt) % callers.length], 'there are replicas');
-    const ending = await caller.call(intent, session);
+    const ending = await callers.at(at + attempt).call(intent, session);
     const answered = ending.outcome === 'ok' || ending.outcome === 'mismatch';
     // That a repetition was refused says nothing about the first attempt.
     if (answered || (first === null && ending.outcome === 'failed')) return ending;
