@@ -38,14 +38,13 @@ export class MembershipDriver {
   readonly #options: MembershipDriverOptions;
   readonly #changes: MembershipPath;
   #standing: Standing = 'unknown';
-  #committedAt: LogIndex;
+  #committedAt = 0 as LogIndex;
   /** Others say that this replica was removed: what they decided then does not reach it any more. */
   #toldRemoved = false;
 
   constructor(options: MembershipDriverOptions) {
     this.#options = options;
     this.#changes = new MembershipPath({ ...options, complete: (change) => this.complete(change) });
-    this.#committedAt = options.raft().committedMembership.index;
     this.refresh();
   }
 
@@ -87,13 +86,14 @@ export class MembershipDriver {
     return learner && folder === null && !this.#options.volatile ? 'not_caught_up' : { ...change, folder };
   }
 
-  /** What one drain of the engine told. */
+  /** What one drain of the engine told. In nearly all of them nothing has changed. */
   take({ membership, membershipOutcomes }: RaftEffects): void {
-    this.refresh();
-    const { committed, latest } = this.memberships;
-    if (membership !== null || committed.index !== this.#committedAt) this.#options.onMembership(latest);
-    this.#committedAt = committed.index;
-    this.#changes.onOutcomes(membershipOutcomes);
+    const committedAt = this.#options.raft().committedMembership.index;
+    if (membership !== null || committedAt !== this.#committedAt) {
+      this.refresh();
+      this.#options.onMembership(this.memberships.latest);
+    }
+    if (membershipOutcomes.length > 0) this.#changes.onOutcomes(membershipOutcomes);
     this.check();
   }
 
@@ -112,6 +112,7 @@ export class MembershipDriver {
   refresh(): void {
     const { group, logger, self } = this.#options;
     const { committed, latest } = this.memberships;
+    this.#committedAt = committed.index;
     const inForce = standingOf(self, latest.membership);
     const known = inForce === 'removed' ? standingOf(self, committed.membership) : inForce;
     const standing = this.#toldRemoved ? 'removed' : known;
