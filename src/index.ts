@@ -16,6 +16,16 @@ export {
   type WriteOptions,
   type WriteResult,
 } from './client/client.js';
+export type {
+  KeyspaceMembers,
+  KeyspaceResult,
+  MemberChangeOptions,
+  MemberRole,
+  MembersChanged,
+  MembersView,
+  MemberView,
+  NewMember,
+} from './client/members.js';
 export { ERRORS, type ErrorCode, type ErrorSpec, type RetryHint } from './base/errors/catalogue.js';
 export { KvorumError, isKvorumError } from './base/errors/error.js';
 export { loadTopology, type LoadRequest, type LoadedTopology } from './config/load.js';
