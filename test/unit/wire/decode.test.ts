@@ -79,7 +79,7 @@ t.test('numbers, kinds and terms are checked', async (t) => {
   t.equal(reasonOf(append({ entries: [{ ...entry, term: 5 }, entry] })), 'protocol_violation', 'terms decrease');
   t.equal(reasonOf(append({ prevTerm: 6 })), 'protocol_violation', 'prevTerm newer than its leader');
   t.equal(reasonOf(append({ prevTerm: 0, entries: [{ ...entry, term: 0 }] })), 'protocol_violation', 'no term');
-  const refused = 9 as unknown as kvorum.peer.ForwardProposalResponse.Refusal;
+  const refused = 99 as unknown as kvorum.peer.ForwardProposalResponse.Refusal;
   t.equal(reasonOf(frame({ group: 'g/0', forwardProposalResponse: { term: 1, refused } })), 'unknown_message');
 });
 
