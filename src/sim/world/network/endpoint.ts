@@ -192,7 +192,11 @@ export class Endpoint implements Transport {
       return;
     }
     // Messages of the older connection must not arrive after those of the newer one: it is cut first.
-    this.#inbound.get(dialler.self)?.connection.close();
+    const older = this.#inbound.get(dialler.self)?.connection;
+    if (older?.open === true) {
+      older.close();
+      this.#context.tellDialler(older, 'closed_by_peer'); // It may be the one that the peer uses: Hellos overtake each other.
+    }
     const connection = new Connection(this.#context, dialler, this);
     this.#context.stats.connectionsMade++;
     this.#inbound.set(dialler.self, { connection, hello });

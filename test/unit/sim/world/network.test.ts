@@ -107,3 +107,16 @@ t.test('a reset link comes back by itself', async (t) => {
   await until(world, () => isUp(world, one, two) || null);
   t.ok(isUp(world, two, one), 'the other direction was left alone');
 });
+
+t.test('links come up after Hellos that overtook each other', async (t) => {
+  for (let seed = 40; seed < 50; seed++) {
+    const world = started(seed, { network: { ...CALM, delayMeanMs: 150, slowTail: 0.2 } });
+    await world.time.run(3000);
+    world.network.faults = CALM;
+    const processes = [...world.processes.values()];
+    const missing = (): number =>
+      processes.flatMap((from) => processes.filter((to) => from !== to && !isUp(world, from, to))).length;
+    await until(world, () => missing() === 0 || null, 20_000);
+    t.equal(missing(), 0, `seed ${seed}`);
+  }
+});
