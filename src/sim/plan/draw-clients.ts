@@ -33,7 +33,7 @@ export function drawClients(prng: Prng, { faults, knobs, safetyMs }: ClientDraw)
     mix: pick(prng, MIXES),
     reads: pick(prng, READS),
     thinkMeanMs: pick(prng, [0, 5, 20, 60]),
-    timeoutMs: pick(prng, [100, 300, knobs.requestTimeoutMs + 100]),
+    timeoutMs: pick(prng, [200, 400, knobs.requestTimeoutMs + 100]),
     paddingBytes: pick(prng, [0, 0, 200, 2000]),
     hedge: faults ? pick(prng, [0, 0.05, 0.4]) : 0,
     retry: pick(prng, [0.7, 0.7, 0.95, 0.2]),
@@ -41,7 +41,7 @@ export function drawClients(prng: Prng, { faults, knobs, safetyMs }: ClientDraw)
   };
   const twins = faults && count >= 4 && chance(prng, 0.3);
   // Together they fill the safety phase, with an end in sight for the checker.
-  const operations = Math.min(Math.ceil(safetyMs / 25), Math.ceil(900 / count));
+  const operations = Math.min(Math.ceil(safetyMs / 20), Math.ceil(700 / count));
   return Array.from({ length: count }, (_, at) => ({
     id: twins && at === 1 ? 'c0' : `c${at}`,
     seed: prng.uint32(),

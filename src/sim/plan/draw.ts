@@ -23,7 +23,7 @@ export function drawPlan(seed: number, options: DrawOptions = DEFAULT_DRAW): Pla
   const replicas = drawReplicas(prng.fork('replicas'), options.replicas);
   const knobs = drawKnobs(prng.fork('knobs'), faults);
   const phases = prng.fork('phases');
-  const safetyMs = pick(phases, [3000, 5000, 8000, 12_000]);
+  const { nemeses, safetyMs } = drawNemeses(prng.fork('nemeses'), faults, knobs);
   return {
     version: PLAN_VERSION,
     seed: prng.fork('world').uint32(),
@@ -35,7 +35,7 @@ export function drawPlan(seed: number, options: DrawOptions = DEFAULT_DRAW): Pla
     disk: drawDisk(prng.fork('disk'), faults.includes('disk')),
     clientLinks: drawClientLinks(prng.fork('client links'), faults.includes('clients')),
     clients: drawClients(prng.fork('clients'), { faults: faults.includes('clients'), knobs, safetyMs }),
-    nemeses: drawNemeses(prng.fork('nemeses'), faults, safetyMs),
+    nemeses,
     safetyMs,
     livenessMs: livenessMs(knobs),
     healAll: chance(phases, 0.5),
@@ -70,8 +70,8 @@ function drawReplicas(prng: Prng, wanted: number | undefined): number {
 /** Small on purpose: a segment or a checkpoint is full after some dozen operations in most worlds. */
 function drawKnobs(prng: Prng, faults: readonly FaultClass[]): Knobs {
   const tickMs = pick(prng, [5, 10, 10, 20]);
-  const heartbeatMs = tickMs * pick(prng, [1, 2, 3, 5]);
-  const electionMinMs = heartbeatMs * pick(prng, [3, 5, 8]);
+  const heartbeatMs = tickMs * pick(prng, [1, 2, 3, 4]);
+  const electionMinMs = Math.min(250, heartbeatMs * pick(prng, [3, 5, 8]));
   const checkpointBytes = pick(prng, [4096, 16_384, 65_536, 1_048_576]);
   const engineLimits: Partial<Knobs['engineLimits']> = {
     ...(chance(prng, 0.3) ? { appendEntries: pick(prng, [1, 2, 8]) } : {}),
@@ -142,24 +142,40 @@ function drawDisk(prng: Prng, faults: boolean): DiskFaults {
   return { syncMeanMs, slowTail };
 }
 
-/** Time for the first election before anything happens to it, in most worlds. */
-const QUIET_MS = 400;
-
-function drawNemeses(prng: Prng, faults: readonly FaultClass[], safetyMs: number): NemesisAction[] {
+/**
+ * Bursts of actions with calm between them. Without the calm nothing gets done and nothing is at stake: a group that is
+ * always down breaks no promise. Without the bursts faults never overlap (reliability.md §3.8).
+ */
+function drawNemeses(
+  prng: Prng,
+  faults: readonly FaultClass[],
+  knobs: Knobs,
+): { readonly nemeses: NemesisAction[]; readonly safetyMs: number } {
   const possible = [...NEMESES.values()].filter((each) => each.faults.every((needed) => faults.includes(needed)));
   // A few kinds at a time: their combinations are what differs from seed to seed.
   const kinds = possible.filter(() => chance(prng, 0.6));
   const drawnFrom = kinds.length > 0 ? kinds : possible;
-  if (drawnFrom.length === 0) return [];
-  const everyMs = pick(prng, [250, 600, 1200]);
-  const actions: NemesisAction[] = [];
-  for (let atMs = chance(prng, 0.8) ? QUIET_MS : 0; ;) {
-    atMs += prng.between(1, 2 * everyMs);
-    if (atMs >= safetyMs) return actions;
-    actions.push(drawAction(prng, drawnFrom, atMs));
-    // Two at once, in every fifth place: overlapping faults are handled by code that single ones never reach.
-    if (chance(prng, 0.2)) actions.push(drawAction(prng, drawnFrom, atMs));
+  const bursts = pick(prng, [2, 3, 4, 6]);
+  const perBurst = pick(prng, [1, 2, 3, 5]);
+  const nemeses: NemesisAction[] = [];
+  let atMs = chance(prng, 0.1) ? 0 : calmMs(prng, knobs);
+  for (let burst = 0; burst < bursts; burst++) {
+    const actions = prng.between(1, 2 * perBurst - 1);
+    for (let action = 0; action < actions && drawnFrom.length > 0; action++) {
+      nemeses.push(drawAction(prng, drawnFrom, atMs));
+      // Two at once, now and then.
+      if (chance(prng, 0.7)) atMs += prng.between(1, BURST_STEP_MS);
+    }
+    atMs += calmMs(prng, knobs);
   }
+  return { nemeses, safetyMs: atMs };
+}
+
+const BURST_STEP_MS = 250;
+
+/** Time for an election, mostly, and for some work. */
+function calmMs(prng: Prng, { electionTimeoutMs }: Knobs): number {
+  return Math.ceil(electionTimeoutMs[1] * pick(prng, [1, 2, 2, 3])) + prng.between(100, 700);
 }
 
 function drawAction(prng: Prng, from: readonly Nemesis[], atMs: number): NemesisAction {

@@ -67,6 +67,8 @@ export class Liveness {
   #chooseCore(): SimProcess[] {
     const { prng, stage, view } = this.#options;
     const live = view.live().map(({ membership }) => membership);
+    // A cluster is formed by all of its first replicas (raft.md M5): before that, all of them are needed.
+    if (live.length === 0) return view.members();
     const core: SimProcess[] = [];
     const isEnough = (): boolean =>
       live.every((membership) => decides(membership, (id) => core.some((each) => each.id === id)));
@@ -92,7 +94,7 @@ export class Liveness {
   /** A removal that was under way may still take somebody out of the core. */
   #isMember({ id }: SimProcess): boolean {
     const committed = this.#options.view.committed();
-    return committed !== null && lists(committed.membership, id);
+    return committed === null || lists(committed.membership, id);
   }
 
   #isLost(process: SimProcess): boolean {
@@ -152,10 +154,13 @@ export class Liveness {
     const { counters, registers } = keysOf(plan.clients);
     const finals = new Map<string, number>();
     const context = { time: world.time, wire, timeoutMs: plan.knobs.requestTimeoutMs };
-    const asked = this.#core.filter((process) => this.#isMember(process));
+    const choose = (): SimProcess => {
+      const members = this.#core.filter((process) => this.#isMember(process));
+      return pick(prng, members.length > 0 ? members : this.#core);
+    };
     const probes = [...registers, ...counters].map((key) => {
       const call = history.tick();
-      return new Probe(context, pick(prng, asked), { type: 'read', key, consistency: 'linearizable' }, (answer) => {
+      return new Probe(context, choose, { type: 'read', key, consistency: 'linearizable' }, (answer) => {
         if (answer.type !== 'read') return;
         const { value } = answer;
         if (counters.includes(key)) finals.set(key, Number(value ?? '0'));

@@ -5,28 +5,28 @@ import type { ClientWire, Request } from '../clients/wire.js';
 
 const PAUSE_MS = 25;
 
-/** Asks one replica for one thing, again and again, until it is done. */
+/** Asks for one thing, again and again, until it is done. */
 export class Probe {
   /** The last answer, for the report. */
   last: Answer | null = null;
   done = false;
   readonly #time: VirtualTime;
   readonly #wire: ClientWire;
-  readonly #process: SimProcess;
+  readonly #choose: () => SimProcess;
   readonly #request: Request;
   readonly #timeoutMs: number;
   readonly #onDone: (answer: Answer) => void;
 
   constructor(
     context: { readonly time: VirtualTime; readonly wire: ClientWire; readonly timeoutMs: number },
-    process: SimProcess,
+    choose: () => SimProcess,
     request: Request,
     onDone: (answer: Answer) => void,
   ) {
     this.#time = context.time;
     this.#wire = context.wire;
     this.#timeoutMs = context.timeoutMs;
-    this.#process = process;
+    this.#choose = choose;
     this.#request = request;
     this.#onDone = onDone;
     this.#ask();
@@ -45,7 +45,7 @@ export class Probe {
         this.#onDone(answer);
       } else this.#time.after(PAUSE_MS, () => this.#ask());
     };
-    const stop = this.#wire.send(this.#process, this.#request, end);
+    const stop = this.#wire.send(this.#choose(), this.#request, end);
     const cancel = this.#time.after(this.#timeoutMs, () => end({ type: 'timeout' }));
   }
 }
@@ -64,8 +64,8 @@ export class Service {
     const key = `probe-${process.id}`;
     const value = `written through ${process.id}`;
     const write = commandOf({ kind: 'put', key, value }, { clientId: key, seq: 1 });
-    this.#probe = new Probe(context, process, { type: 'write', command: write }, () => {
-      this.#probe = new Probe(context, process, { type: 'read', key, consistency: 'linearizable' }, (answer) => {
+    this.#probe = new Probe(context, () => process, { type: 'write', command: write }, () => {
+      this.#probe = new Probe(context, () => process, { type: 'read', key, consistency: 'linearizable' }, (answer) => {
         this.#served = true;
         if (answer.type === 'read' && answer.value === value) return;
         throw new Violation('acknowledged-present', `${process.id} acknowledged ${key} and does not show it`);

@@ -1,8 +1,12 @@
+import type { Prng } from '../../../base/prng.js';
+import { pick } from '../dice.js';
 import type { CrashLoss, SimProcess } from '../../world/types.js';
 import { nemesis, type Nemesis, type Stage, type Trigger } from './stage.js';
 
 /** From a supervisor that restarts at once to a machine that boots (reliability.md §3.2). */
-const RESTART_MS = [2, 20, 300, 5000] as const;
+const RESTART_MS = [2, 2, 20, 20, 300, 300, 5000] as const;
+/** Of the others, when several go down at once: a group that is down for seconds does nothing in that time. */
+const OTHERS_RESTART_MS = [2, 20, 300] as const;
 const LOSSES = ['unsynced', 'sectors', 'sectors', 'bytes'] as const;
 const WHEN = ['now', 'elected', 'committed', 'appending'] as const;
 /** How long to wait for the instant; afterwards the moment has passed. */
@@ -13,8 +17,16 @@ function at(stage: Stage, when: 'now' | Trigger, task: (leader: SimProcess | nul
   else stage.once(when, TRIGGER_WITHIN_MS, task);
 }
 
-function crashAll(stage: Stage, processes: readonly SimProcess[], loss: CrashLoss, restartMs: number): void {
-  for (const process of processes) stage.crash(process, loss, restartMs);
+function crashAll(
+  stage: Stage,
+  prng: Prng,
+  processes: readonly SimProcess[],
+  loss: CrashLoss,
+  restartMs: number,
+): void {
+  for (const [at, process] of processes.entries()) {
+    stage.crash(process, loss, at === 0 ? restartMs : pick(prng, OTHERS_RESTART_MS));
+  }
 }
 
 export const CRASH_NEMESES: readonly Nemesis[] = [
@@ -35,7 +47,7 @@ export const CRASH_NEMESES: readonly Nemesis[] = [
     ['crash'],
     4,
     { target: ['follower', 'any', 'minority', 'majority', 'all'], restartMs: RESTART_MS },
-    (stage, { restartMs, target }, prng) => crashAll(stage, stage.pick(prng, target), 'nothing', restartMs),
+    (stage, { restartMs, target }, prng) => crashAll(stage, prng, stage.pick(prng, target), 'nothing', restartMs),
   ),
   // In and out again and again: recovery itself is interrupted.
   nemesis(
@@ -69,7 +81,7 @@ export const CRASH_NEMESES: readonly Nemesis[] = [
     ['power'],
     6,
     { target: ['all', 'all', 'majority', 'minority', 'any'], loss: LOSSES, restartMs: RESTART_MS },
-    (stage, { loss, restartMs, target }, prng) => crashAll(stage, stage.pick(prng, target), loss, restartMs),
+    (stage, { loss, restartMs, target }, prng) => crashAll(stage, prng, stage.pick(prng, target), loss, restartMs),
   ),
   // While entries are on their way to several disks at once, and on none of them yet.
   nemesis(
@@ -85,7 +97,7 @@ export const CRASH_NEMESES: readonly Nemesis[] = [
     },
     (stage, { delayMs, loss, restartMs, target, when }, prng) =>
       stage.once(when, TRIGGER_WITHIN_MS, () => {
-        stage.after(delayMs, () => crashAll(stage, stage.pick(prng, target), loss, restartMs));
+        stage.after(delayMs, () => crashAll(stage, prng, stage.pick(prng, target), loss, restartMs));
       }),
   ),
   // The machine is back before the others have noticed, with less than it had.
@@ -97,7 +109,7 @@ export const CRASH_NEMESES: readonly Nemesis[] = [
     (stage, { everyMs, loss, target, times }, prng) => {
       const victims = stage.pick(prng, target);
       for (let round = 0; round < times; round++) {
-        stage.after(round * everyMs, () => crashAll(stage, victims, loss, 2));
+        stage.after(round * everyMs, () => crashAll(stage, prng, victims, loss, 2));
       }
     },
   ),

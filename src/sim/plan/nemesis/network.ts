@@ -4,7 +4,7 @@ import { nemesis, shuffled, type Nemesis, type Stage, type Target } from './stag
 
 type Link = readonly [from: ReplicaId, to: ReplicaId];
 
-const PARTITION_MS = [100, 400, 1000, 2500, 6000] as const;
+const PARTITION_MS = [100, 400, 1000, 2500] as const;
 const SILENT = [true, false] as const;
 
 function idsOf(stage: Stage): ReplicaId[] {
