@@ -200,6 +200,8 @@ function statusOf(state: RaftState): EngineStatus {
     appliedIndex: state.applied,
     lastIndex: state.log.lastIndex,
     firstIndex: state.log.firstIndex,
-    progress: [...state.progress.values()].map((progress) => progress.status(activeSince)),
+    progress: [...state.progress.values()]
+      .filter(({ leaving }) => leaving === null)
+      .map((progress) => progress.status(activeSince)),
   };
 }

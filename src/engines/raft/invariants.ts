@@ -97,11 +97,12 @@ function checkProgress(state: RaftState): void {
   const { members } = membershipOf(state);
   if (state.role === 'leader') {
     const others = members.filter(({ id }) => id !== state.self);
-    assert(state.progress.size === others.length, 'a leader tracks every other member and nobody else');
     assert(
-      others.every(({ id }) => state.progress.has(id)),
+      others.every(({ id }) => state.progress.get(id)?.leaving === null),
       'a leader tracks every other member',
     );
+    const leaving = [...state.progress.values()].filter((progress) => progress.leaving !== null);
+    assert(state.progress.size === others.length + leaving.length, 'and nobody else but those on their way out');
   }
   for (const progress of state.progress.values()) {
     assert(progress.next > progress.match, 'A3: next stays above match');

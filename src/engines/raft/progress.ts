@@ -3,6 +3,12 @@ import { indexAfter, type LogIndex, type ReplicaId } from '../../base/brand.js';
 import type { PeerProgress } from '../engine.js';
 import { InflightWindow } from './inflight.js';
 
+/** A former member counts nowhere. It is still told of the entry that took it out, once that is committed. */
+export interface Leaving {
+  readonly index: LogIndex;
+  readonly sinceTick: number;
+}
+
 /**
  * What a leader knows of one follower.
  *
@@ -33,6 +39,8 @@ export class Progress {
   ackedRound = 0;
   /** The commit index that the follower has, once everything on its way arrives. */
   commitSent: LogIndex = 0 as LogIndex;
+  /** Set when the membership in force does not list it any more; see Leaving. */
+  leaving: Leaving | null = null;
   /** The follower waits (forwarded proposal, read) for the commit index to reach this. */
   commitWanted: LogIndex = 0 as LogIndex;
 

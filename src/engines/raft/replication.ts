@@ -74,7 +74,7 @@ function sendAppend(state: RaftState, progress: Progress, withEntries: boolean):
 
 /** What the follower needs was cut away. Only the living get a snapshot; the others are probed when they answer (S12). */
 function startSnapshot(state: RaftState, progress: Progress): false {
-  if (recentlyActive(state, progress.peer)) {
+  if (recentlyActive(state, progress.peer) && progress.leaving === null) {
     progress.becomeSnapshot();
     state.outbox.sendSnapshots.push({ to: progress.peer, term: state.term });
   } else {

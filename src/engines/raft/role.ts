@@ -88,12 +88,19 @@ export function becomeLeader(state: RaftState): void {
   appendOwn(state, 'noop', new Uint8Array(0)); // C1: without it nothing of older terms could be committed.
 }
 
-/** Leader: knows of exactly those members that are in force. A new one is sent what follows `next` first. */
+/**
+ * Leader: follows every member that is in force. A new one is sent what follows `next` first; one that is not listed any
+ * more is on its way out.
+ */
 export function trackMembers(state: RaftState, next: LogIndex): void {
   const { progress, self, tick, options } = state;
   const window = { messages: options.limits.inflightMessages, bytes: options.limits.inflightBytes };
   const ids = new Set(membershipOf(state).members.map(({ id }) => id));
-  for (const peer of progress.keys()) if (!ids.has(peer)) progress.delete(peer);
+  for (const [peer, each] of progress) {
+    if (ids.has(peer) || each.leaving !== null) continue;
+    each.leaving = { index: state.memberships.latest.index, sinceTick: tick };
+    each.commitWanted = each.leaving.index;
+  }
   for (const peer of ids) {
     if (peer !== self && !progress.has(peer)) progress.set(peer, new Progress(peer, next, tick, window));
   }
@@ -104,4 +111,17 @@ export function appendOwn(state: RaftState, kind: EntryKind, payload: Uint8Array
   assert(state.role === 'leader', 'only a leader appends of its own');
   state.log.append({ index: indexAfter(state.log.lastIndex), term: state.term, kind, payload });
   state.uncommittedBytes += payload.length;
+}
+
+/** A former member that is not heard of is forgotten after this many election timeouts. */
+const LEAVING_AGE_TIMEOUTS_MAX = 2;
+
+/** Leader: forgets who has been told that it is no member any more (raft.md M5: the handshake keeps it out from now on). */
+export function forgetLeft(state: RaftState): void {
+  for (const [peer, { commitSent, leaving, match }] of state.progress) {
+    if (leaving === null) continue;
+    const told = match >= leaving.index && commitSent >= leaving.index;
+    const expired = state.tick - leaving.sinceTick >= LEAVING_AGE_TIMEOUTS_MAX * state.options.electionTicks[1];
+    if (told || expired) state.progress.delete(peer);
+  }
 }

@@ -3,7 +3,7 @@ import { mayCampaign, preCampaign } from './election.js';
 import { tickForwards } from './forwards.js';
 import { majorityHolds } from './quorum.js';
 import { startRound, tickReads } from './read-index.js';
-import { becomeFollower, setLeader } from './role.js';
+import { becomeFollower, forgetLeft, setLeader } from './role.js';
 import { tickInstalling } from './snapshot.js';
 import { diskStalled, membershipOf, recentlyActive, type RaftState } from './state.js';
 import { tickTransfer } from './transfer.js';
@@ -24,6 +24,7 @@ function tickLeader(state: RaftState): void {
     becomeFollower(state, state.term, null);
     return;
   }
+  forgetLeft(state);
   tickTransfer(state);
   completeChange(state);
   if (!leads(state)) return; // M7: it was not a member any more.

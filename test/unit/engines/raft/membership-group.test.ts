@@ -176,13 +176,26 @@ t.test('E5: a group of one that grew to two, and crashed at once, gets the vote 
   t.end();
 });
 
+t.test('M5: a follower is told that it is removed, and then forgotten', (t) => {
+  const network = new Network(ABC, 70);
+  network.elect('a');
+  t.equal(change(network, 'a', remove('c')), 'accepted');
+  network.run(10);
+  const { committedMembership } = network.raft('c');
+  t.strictSame(committedMembership.membership.removed, ['c']);
+  network.propose('a');
+  network.run(10);
+  t.equal(network.raft('c').lastIndex, committedMembership.index, 'nothing more is sent to it');
+  t.end();
+});
+
 t.test('M7: a removed follower that never learns of it disturbs nobody', (t) => {
   const network = new Network(ABC, 69);
   network.elect('a');
   network.isolate('c');
   network.run(30);
   t.equal(change(network, 'a', remove('c')), 'accepted');
-  network.run(4);
+  network.run(50); // Longer than the leader tries to tell c.
   const { term } = network.raft('a');
   network.heal();
   network.run(200);
