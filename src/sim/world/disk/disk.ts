@@ -11,7 +11,7 @@ import { EVENT } from '../event-kinds.js';
 import type { Machine } from '../machine.js';
 import type { CrashLoss, DiskFaults, SimDisk } from '../types.js';
 import type { WorldTime } from '../virtual-time.js';
-import { LogWatcher } from './log-watcher.js';
+import { LogWatcher, type Damage } from './log-watcher.js';
 
 const SECTOR_BYTES = 512;
 /** How much of what was not synced survives, by crash: hardly anything, half of it, nearly all. */
@@ -40,6 +40,7 @@ export class Disk implements SimDisk {
   #loseSync = false;
   /** Something was done to what was known to be durable: what the next recovery must find cannot be told. */
   #doubtful = false;
+  #flips = 0;
   #opening = false;
   #doubtfulNext = false;
   /** Counts the disks that this one was: a power loss or a wipe makes another one, which knows nothing of the last. */
@@ -73,7 +74,7 @@ export class Disk implements SimDisk {
     for (const { file, bytes } of used) {
       if (at < bytes) {
         file.flipBit(at, prng.between(0, 7));
-        this.#doubtful = true;
+        this.#flips++;
         return true;
       }
       at -= bytes;
@@ -91,10 +92,16 @@ export class Disk implements SimDisk {
 
   /** Returns what recovery got wrong, or null. */
   opened(recovered: ReadonlyMap<GroupId, RecoveredGroup>): string | null {
-    const wrong = this.#watcher.opened(recovered, this.fs.durable, this.#doubtful);
+    const wrong = this.#watcher.opened(recovered, this.fs.durable, this.#damage);
     this.#opening = false;
+    this.#flips = 0;
     this.#doubtful = this.#doubtfulNext;
     return wrong;
+  }
+
+  get #damage(): Damage {
+    if (this.#doubtful || this.#flips > 1) return 'anything';
+    return this.#flips === 1 ? 'one bit' : 'none';
   }
 
   crash(loss: CrashLoss): void {
@@ -106,6 +113,7 @@ export class Disk implements SimDisk {
     this.fs = this.#emptyFileSystem();
     this.#watcher = this.#newWatcher();
     this.#doubtful = false;
+    this.#flips = 0;
     this.#epoch++;
   }
 

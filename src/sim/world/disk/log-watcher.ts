@@ -13,6 +13,14 @@ interface Position {
   salt: number;
 }
 
+/** What was done to the bytes of a log while nobody used it. */
+export type Damage =
+  | 'none'
+  /** What later records vouch for must not be missed silently; the last ones may be taken for a torn write. */
+  | 'one bit'
+  /** Nothing can be said. */
+  | 'anything';
+
 type Files = ReadonlyMap<string, SimulatedInode>;
 
 /**
@@ -22,6 +30,8 @@ type Files = ReadonlyMap<string, SimulatedInode>;
 export class LogWatcher {
   /** The highest record that is durable. */
   durableSeq = 0;
+  /** What durable records themselves say of the ones before them: damage up to here must be noticed (raft.md W1). */
+  #provenSeq = 0;
   readonly #dir: string;
   readonly #onDurable: (records: readonly StoredRecord[]) => void;
   readonly #model = new LogModel();
@@ -49,19 +59,18 @@ export class LogWatcher {
     } else if (this.#positions.has(inode)) this.#read(inode); // By file: it was opened under another name.
   }
 
-  /**
-   * The log was opened. Returns what is wrong with what was recovered, or null. `damaged`: something was done to the
-   * bytes at rest, so that nothing can be said.
-   */
-  opened(recovered: ReadonlyMap<GroupId, RecoveredGroup>, durable: Files, damaged: boolean): string | null {
+  /** The log was opened, after `damage` to the bytes at rest. Returns what is wrong with what was recovered, or null. */
+  opened(recovered: ReadonlyMap<GroupId, RecoveredGroup>, durable: Files, damage: Damage): string | null {
     this.#opening = false;
     const before = this.durableSeq;
+    const proven = this.#provenSeq;
     const segments = [...durable].filter(([path]) => this.#isSegment(path)).toSorted(([a], [b]) => (a < b ? -1 : 1));
     this.#positions = new Map();
+    this.#provenSeq = 0;
     let lastSeq = 0;
     for (const [, file] of segments) {
-      // What recovery has read: after kill -9 more than what was durable before it, and durable since.
-      for (const unit of this.#unread(file, file.content())) {
+      // After kill -9 more than what was known to be durable: recovery must have made it so before it relies on it.
+      for (const unit of this.#unread(file, file.durableBytes)) {
         lastSeq = unit.seq;
         if (unit.seq > before) for (const record of recordsOf(unit.payload)) this.#model.apply(record);
       }
@@ -72,7 +81,9 @@ export class LogWatcher {
         : this.#model.differenceFrom(recovered);
     this.durableSeq = lastSeq;
     this.#model.reset(recovered);
-    return damaged ? null : wrong;
+    if (damage === 'none') return wrong;
+    if (damage === 'anything' || lastSeq >= proven) return null;
+    return `one bit flipped, and the log ends with record ${lastSeq}; later ones say that ${proven} was durable`;
   }
 
   #isSegment(path: string): boolean {
@@ -106,6 +117,7 @@ export class LogWatcher {
       const crc = header.length === 0 ? header.headerCrc : crc32(payload, header.headerCrc);
       if (crc !== header.payloadCrc) return;
       if (offset === 0) position.salt = header.payloadCrc;
+      this.#provenSeq = Math.max(this.#provenSeq, header.durableSeq);
       position.offset = from + header.length;
       yield { seq: header.seq, payload };
     }
