@@ -21,8 +21,9 @@ async function load(mutant: string | null): Promise<Simulator> {
   return { drawPlan, runCaught };
 }
 
-async function work({ mutant, files, faults, seeds }: Task): Promise<void> {
+async function work({ mutant, files, faults, vague, seeds }: Task): Promise<void> {
   const simulator = await load(mutant);
+  const original = await load(null);
   const loaded = (globalThis as { kvorumMutants?: Set<string> }).kvorumMutants;
   const unused = files.find((file) => loaded?.has(`${mutant} ${file}`) !== true);
   if (unused !== undefined) throw new Error(`the simulator does not load ${unused}: ${mutant} changes nothing`);
@@ -30,7 +31,9 @@ async function work({ mutant, files, faults, seeds }: Task): Promise<void> {
     tell({ type: 'seed', seed });
     const plan = simulator.drawPlan(seed, faults === null ? undefined : { faults });
     const { violation } = await simulator.runCaught(plan, false);
-    if (violation === null) continue;
+    if (violation === null || vague.includes(violation.invariant)) continue;
+    // Where the program as it is fails as well, nothing is proved.
+    if (mutant !== null && (await original.runCaught(plan, false)).violation !== null) continue;
     return tell({ type: 'found', seed, invariant: violation.invariant, detail: violation.detail });
   }
   tell({ type: 'nothing' });

@@ -10,7 +10,18 @@ export interface Mutant {
   readonly edits: readonly Edit[];
   /** The classes of faults that its search draws from; absent: all. Fewer make a rare combination common. */
   readonly faults?: readonly FaultClass[];
+  /** Of VAGUE: what this one is known to show itself by. */
+  readonly shows?: readonly string[];
 }
+
+/** What many faults lead to, in the program or in the simulator: not proof enough, but where a mutant says so. */
+export const VAGUE: readonly string[] = [
+  'liveness',
+  'convergence',
+  'simulator',
+  'sound-disk-refused',
+  'checker-failed',
+];
 
 /** `find` occurs exactly once in the compiled file, or loading it fails. */
 export interface Edit {

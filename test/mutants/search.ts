@@ -1,6 +1,6 @@
 import { fork, type ChildProcess } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import type { Finding, Mutant } from './mutant.js';
+import { VAGUE, type Finding, type Mutant } from './mutant.js';
 import type { ChildMessage, Task } from './task.js';
 
 /** Tasks of one child: memory that mutants leave behind goes with it. */
@@ -87,7 +87,9 @@ function runInChild(child: ChildProcess, { mutant, seeds }: Hunt, seedTimeoutMs:
       }
     });
     const files = [...new Set(mutant?.edits.map((edit) => edit.file) ?? [])];
-    const task: Task = { mutant: mutant?.name ?? null, files, faults: mutant?.faults ?? null, seeds };
+    const shows = mutant?.shows ?? [];
+    const vague = mutant === null ? [] : VAGUE.filter((invariant) => !shows.includes(invariant));
+    const task: Task = { mutant: mutant?.name ?? null, files, faults: mutant?.faults ?? null, vague, seeds };
     child.send(task);
   });
 }

@@ -7,6 +7,8 @@ export interface Task {
   /** The compiled files that the mutant must have changed once the simulator is loaded. */
   readonly files: readonly string[];
   readonly faults: readonly FaultClass[] | null;
+  /** Violations that do not count. */
+  readonly vague: readonly string[];
   /** Tried in order until one fails. */
   readonly seeds: readonly number[];
 }

@@ -30,6 +30,7 @@ export const CONSENSUS_MUTANTS: readonly Mutant[] = [
     name: 'longer-log-wins',
     title: 'votes compare the length of logs before their terms',
     rule: 'Raft paper §5.4.1',
+    faults: ['partition', 'crash', 'power'],
     edits: [
       {
         file: 'src/engines/raft/election.js',
@@ -72,6 +73,7 @@ export const CONSENSUS_MUTANTS: readonly Mutant[] = [
     name: 'commit-beyond-match',
     title: 'a follower commits up to its last entry, matched or not',
     rule: 'raft.md C2',
+    faults: ['partition', 'network'],
     edits: [
       {
         file: 'src/engines/raft/follower.js',
@@ -106,6 +108,7 @@ export const CONSENSUS_MUTANTS: readonly Mutant[] = [
     name: 'truncation-without-conflict',
     title: 'a follower truncates what it holds already',
     rule: 'raft.md A1',
+    faults: ['network', 'partition'],
     edits: [
       {
         file: 'src/engines/raft/follower.js',
@@ -130,6 +133,7 @@ export const CONSENSUS_MUTANTS: readonly Mutant[] = [
     name: 'pre-vote-moves-the-term',
     title: 'a pre-vote request changes the term of who hears it',
     rule: 'raft.md E1',
+    shows: ['liveness'],
     edits: [
       {
         file: 'src/engines/raft/receive.js',
@@ -155,20 +159,6 @@ export const CONSENSUS_MUTANTS: readonly Mutant[] = [
                 onVoteResponse(state, message);`,
         replace: `            if ((message.preVote && !message.granted) || (!message.preVote && message.granted))
                 onVoteResponse(state, message);`,
-      },
-    ],
-  },
-  {
-    name: 'leads-before-own-vote-is-durable',
-    title: 'a majority of others makes a leader whose own vote is not on disk',
-    rule: 'raft.md R6',
-    edits: [
-      {
-        file: 'src/engines/raft/election.js',
-        find: `    else if (state.votes.get(state.self) === true)
-        becomeLeader(state);`,
-        replace: `    else
-        becomeLeader(state);`,
       },
     ],
   },

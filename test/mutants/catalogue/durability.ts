@@ -96,6 +96,7 @@ export const DURABILITY_MUTANTS: readonly Mutant[] = [
     name: 'late-completion-vouches',
     title: 'a finished write vouches for entries that were overwritten meanwhile',
     rule: 'raft.md R5',
+    faults: ['disk', 'partition', 'network', 'pause'],
     edits: [
       {
         file: 'src/engines/raft/persistence.js',
@@ -147,6 +148,8 @@ export const DURABILITY_MUTANTS: readonly Mutant[] = [
     name: 'segment-not-synced',
     title: 'a full segment is left before it is synced',
     rule: 'raft.md W4',
+    faults: ['power', 'crash'],
+    shows: ['sound-disk-refused'],
     edits: [
       {
         file: 'src/storage/wal/segmented-log.js',
@@ -159,11 +162,25 @@ export const DURABILITY_MUTANTS: readonly Mutant[] = [
     name: 'recovered-not-synced',
     title: 'what recovery read from the page cache counts as durable',
     rule: 'raft.md W8',
+    faults: ['crash', 'power'],
     edits: [
       {
         file: 'src/storage/wal/segmented-log.js',
-        find: `        // What was read may only be in the page cache (after kill -9): engines may count it as durable only after this.
+        find: `        rewrite(file, last.provenBytes, last.endBytes);
         file.syncSync();`,
+        replace: '',
+      },
+    ],
+  },
+  {
+    name: 'recovered-not-rewritten',
+    title: 'what a failed sync left in the page cache counts as durable after a restart',
+    rule: 'reliability.md §0.5',
+    faults: ['disk', 'power', 'crash'],
+    edits: [
+      {
+        file: 'src/storage/wal/segmented-log.js',
+        find: '        rewrite(file, last.provenBytes, last.endBytes);',
         replace: '',
       },
     ],
@@ -172,6 +189,7 @@ export const DURABILITY_MUTANTS: readonly Mutant[] = [
     name: 'damage-taken-for-torn',
     title: 'damage to synced records is cut like a torn tail',
     rule: 'raft.md W1',
+    faults: ['rot', 'crash'],
     edits: [
       {
         file: 'src/storage/wal/replay.js',
@@ -181,33 +199,10 @@ export const DURABILITY_MUTANTS: readonly Mutant[] = [
     ],
   },
   {
-    name: 'old-damage-ends-the-log',
-    title: 'damage in an older segment silently ends that segment',
-    rule: 'raft.md W1',
-    edits: [
-      {
-        file: 'src/storage/wal/replay.js',
-        find: `        if (!last)
-            throw corrupt(path, tail.offset, tail.seq, \`\${tail.damage}, and newer segments follow\`);`,
-        replace: `        if (!last)
-            return;`,
-      },
-      {
-        file: 'src/storage/wal/replay.js',
-        find: '        if (previous?.lastSeq !== before.lastSeq) {',
-        replace: '        if (previous?.lastSeq === -1) {',
-      },
-      {
-        file: 'src/storage/wal/replay.js',
-        find: '        if (previous.bytes !== before.endBytes || previous.lastCrc !== before.lastCrc) {',
-        replace: '        if (previous?.bytes === -1) {',
-      },
-    ],
-  },
-  {
     name: 'hard-state-not-repeated',
     title: 'a new segment does not repeat term and vote',
     rule: 'raft.md W5',
+    faults: ['crash', 'checkpoint', 'partition'],
     edits: [
       {
         file: 'src/storage/wal/live-groups.js',
@@ -226,6 +221,8 @@ export const DURABILITY_MUTANTS: readonly Mutant[] = [
     name: 'segments-removed-early',
     title: 'segments are removed before the cut that allows it is on disk',
     rule: 'raft.md W4',
+    faults: ['power', 'checkpoint', 'crash'],
+    shows: ['sound-disk-refused'],
     edits: [
       {
         file: 'src/storage/wal/segmented-log.js',

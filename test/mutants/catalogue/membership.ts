@@ -18,6 +18,7 @@ export const MEMBERSHIP_MUTANTS: readonly Mutant[] = [
     name: 'joint-election-by-new-voters',
     title: 'while a change is under way, only the new voters count in elections',
     rule: 'raft.md C5',
+    faults: ['membership', 'partition', 'crash'],
     edits: [
       {
         file: 'src/engines/raft/quorum.js',
@@ -80,6 +81,7 @@ export const MEMBERSHIP_MUTANTS: readonly Mutant[] = [
     name: 'membership-not-undone',
     title: 'a truncated membership stays in force',
     rule: 'raft.md M2',
+    faults: ['membership', 'partition', 'crash'],
     edits: [
       {
         file: 'src/engines/raft/follower.js',
@@ -105,6 +107,7 @@ export const MEMBERSHIP_MUTANTS: readonly Mutant[] = [
     name: 'removed-id-reused',
     title: 'a removed id may be added again',
     rule: 'raft.md M3',
+    faults: ['membership'],
     edits: [
       {
         file: 'src/engines/raft/membership-rules.js',
@@ -134,6 +137,7 @@ export const MEMBERSHIP_MUTANTS: readonly Mutant[] = [
     name: 'wiped-folder-admitted',
     title: 'a replica with another data folder is let in again',
     rule: 'raft.md M4',
+    faults: ['wipe', 'crash', 'disk'],
     edits: [
       {
         file: 'src/replica/peers.js',
@@ -146,6 +150,7 @@ export const MEMBERSHIP_MUTANTS: readonly Mutant[] = [
     name: 'formation-in-one-phase',
     title: 'a replica takes part as soon as it has prepared',
     rule: 'raft.md M4',
+    shows: ['liveness'],
     edits: [
       {
         file: 'src/replica/formation.js',

@@ -9,8 +9,10 @@ export const READ_MUTANTS: readonly Mutant[] = [
     edits: [
       {
         file: 'src/engines/raft/read-index.js',
-        find: '    if (lease && leaseValid(state))',
-        replace: `    if (state.role === 'leader')`,
+        find: `    if (lease && leaseValid(state))
+        answer(state, read, state.commit, true);`,
+        replace: `    if (lease || state.role === 'leader')
+        answer(state, read, state.commit, false);`,
       },
     ],
   },
@@ -35,6 +37,7 @@ export const READ_MUTANTS: readonly Mutant[] = [
     name: 'old-answer-confirms-new-read',
     title: 'any heartbeat response confirms the newest round',
     rule: 'raft.md L2',
+    faults: ['partition', 'network', 'pause'],
     edits: [
       {
         file: 'src/engines/raft/read-index.js',
@@ -71,6 +74,7 @@ export const READ_MUTANTS: readonly Mutant[] = [
     name: 'lease-survives-transfer',
     title: 'the lease goes on while leadership is handed over',
     rule: 'raft.md L5',
+    faults: ['transfer', 'network'],
     edits: [
       {
         file: 'src/engines/raft/read-index.js',
@@ -94,6 +98,7 @@ export const READ_MUTANTS: readonly Mutant[] = [
     name: 'lease-survives-pause',
     title: 'the lease is as good after a pause as before it',
     rule: 'raft.md L6',
+    faults: ['pause', 'partition'],
     edits: [
       {
         file: 'src/engines/raft/read-index.js',
@@ -112,6 +117,7 @@ export const READ_MUTANTS: readonly Mutant[] = [
     name: 'lease-from-answer',
     title: 'the lease runs from the answer of a round instead of its start',
     rule: 'raft.md L4',
+    faults: ['network', 'partition'],
     edits: [
       {
         file: 'src/engines/raft/read-index.js',
@@ -124,6 +130,7 @@ export const READ_MUTANTS: readonly Mutant[] = [
     name: 'lease-too-long',
     title: 'the lease is as long as the longest election timeout',
     rule: 'raft.md L4',
+    faults: ['partition'],
     edits: [
       {
         file: 'src/engines/raft/read-index.js',
@@ -136,6 +143,7 @@ export const READ_MUTANTS: readonly Mutant[] = [
     name: 'votes-despite-living-leader',
     title: 'votes are given while a leader is heard of',
     rule: 'raft.md E4',
+    faults: ['partition', 'network'],
     edits: [
       {
         file: 'src/engines/raft/election.js',
@@ -148,6 +156,7 @@ export const READ_MUTANTS: readonly Mutant[] = [
     name: 'votes-right-after-restart',
     title: 'a restarted replica votes at once, although it may have confirmed a lease',
     rule: 'raft.md E9',
+    faults: ['partition', 'crash'],
     edits: [
       {
         file: 'src/engines/raft/election.js',

@@ -18,6 +18,7 @@ export const STATE_MUTANTS: readonly Mutant[] = [
     name: 'stale-snapshot-installed',
     title: 'a snapshot older than what is applied is installed',
     rule: 'raft.md S5',
+    faults: ['checkpoint', 'partition', 'network', 'crash'],
     edits: [
       {
         file: 'src/engines/raft/snapshot.js',
@@ -69,6 +70,7 @@ export const STATE_MUTANTS: readonly Mutant[] = [
     name: 'answer-by-index',
     title: 'a client gets the result of whatever entry is at its index',
     rule: 'Raft paper §8',
+    faults: ['partition', 'clients', 'crash'],
     edits: [
       {
         file: 'src/replica/write-path.js',
@@ -78,23 +80,10 @@ export const STATE_MUTANTS: readonly Mutant[] = [
     ],
   },
   {
-    name: 'half-a-batch',
-    title: 'operations before the one that failed take effect',
-    rule: 'raft.md X4',
-    edits: [
-      {
-        file: 'src/kv/state-machine.js',
-        find: '                const failed = failedBatch(',
-        replace: `                if (staged.size > 0)
-                    state.commit(staged, sizeDelta);
-                const failed = failedBatch(`,
-      },
-    ],
-  },
-  {
     name: 'conflicting-log-kept',
     title: 'a restart keeps entries that contradict the checkpoint',
     rule: 'raft.md S5',
+    faults: ['partition', 'crash', 'checkpoint'],
     edits: [
       {
         file: 'src/replica/recover.js',
