@@ -43,6 +43,9 @@ export interface RunResult {
   readonly statistics: Statistics;
 }
 
+/** For a first leader in a world in which nothing has happened yet but lost messages and slow disks. */
+const SETTLED_WITHIN_MS = 10_000;
+
 /** Steps of the checker of histories, for each key. Beyond it a key is counted as undecided. */
 const CHECK_STEPS = 400_000;
 
@@ -156,8 +159,10 @@ class Run {
     for (const process of processes.values()) if (process.state === 'new') process.start();
     this.#stage.supervisor.start();
     this.#workload.start();
-    for (const action of this.#plan.nemeses) this.#stage.after(action.atMs, () => this.#strike(action));
-    await this.#runUntil(this.#plan.safetyMs, () => false);
+    const { nemeses, safetyMs, settled } = this.#plan;
+    if (settled) await this.#runUntil(SETTLED_WITHIN_MS, () => this.statistics.elections > 0);
+    for (const action of nemeses) this.#stage.after(action.atMs, () => this.#strike(action));
+    await this.#runUntil(time.nowMs + safetyMs, () => false);
     await this.#liveness.run();
     const finals = await this.#liveness.readBack();
     await this.#liveness.converge();

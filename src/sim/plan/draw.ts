@@ -21,7 +21,9 @@ export function drawPlan(seed: number, options: DrawOptions = DEFAULT_DRAW): Pla
   const prng = createPrng(seed);
   const faults = drawFaults(prng.fork('faults'), options.faults);
   const replicas = drawReplicas(prng.fork('replicas'), options.replicas);
-  const knobs = drawKnobs(prng.fork('knobs'), faults);
+  const network = drawLinks(prng.fork('links'), faults.includes('network'));
+  const disk = drawDisk(prng.fork('disk'), faults.includes('disk'));
+  const knobs = drawKnobs(prng.fork('knobs'), faults, 2 * (network.delayMeanMs + disk.syncMeanMs));
   const phases = prng.fork('phases');
   const { nemeses, safetyMs } = drawNemeses(prng.fork('nemeses'), faults, knobs);
   return {
@@ -31,11 +33,12 @@ export function drawPlan(seed: number, options: DrawOptions = DEFAULT_DRAW): Pla
     replicas,
     faults,
     knobs,
-    network: drawLinks(prng.fork('links'), faults.includes('network')),
-    disk: drawDisk(prng.fork('disk'), faults.includes('disk')),
+    network,
+    disk,
     clientLinks: drawClientLinks(prng.fork('client links'), faults.includes('clients')),
     clients: drawClients(prng.fork('clients'), { faults: faults.includes('clients'), knobs, safetyMs }),
     nemeses,
+    settled: chance(phases, 0.9),
     safetyMs,
     livenessMs: livenessMs(knobs),
     healAll: chance(phases, 0.5),
@@ -67,11 +70,17 @@ function drawReplicas(prng: Prng, wanted: number | undefined): number {
   return wanted ?? drawn;
 }
 
-/** Small on purpose: a segment or a checkpoint is full after some dozen operations in most worlds. */
-function drawKnobs(prng: Prng, faults: readonly FaultClass[]): Knobs {
+/**
+ * Small on purpose: a segment or a checkpoint is full after some dozen operations in most worlds. `roundMs`: what a round
+ * trip and a sync on both ends take; elections that are faster than that never end.
+ */
+function drawKnobs(prng: Prng, faults: readonly FaultClass[], roundMs: number): Knobs {
   const tickMs = pick(prng, [5, 10, 10, 20]);
   const heartbeatMs = tickMs * pick(prng, [1, 2, 3, 4]);
-  const electionMinMs = Math.min(250, heartbeatMs * pick(prng, [3, 5, 8]));
+  const electionMinMs = Math.max(
+    Math.min(250, heartbeatMs * pick(prng, [3, 5, 8])),
+    Math.ceil(roundMs * pick(prng, [1.5, 3, 5])),
+  );
   const checkpointBytes = pick(prng, [4096, 16_384, 65_536, 1_048_576]);
   const engineLimits: Partial<Knobs['engineLimits']> = {
     ...(chance(prng, 0.3) ? { appendEntries: pick(prng, [1, 2, 8]) } : {}),
@@ -158,7 +167,7 @@ function drawNemeses(
   const bursts = pick(prng, [2, 3, 4, 6]);
   const perBurst = pick(prng, [1, 2, 3, 5]);
   const nemeses: NemesisAction[] = [];
-  let atMs = chance(prng, 0.1) ? 0 : calmMs(prng, knobs);
+  let atMs = chance(prng, 0.2) ? 0 : calmMs(prng, knobs);
   for (let burst = 0; burst < bursts; burst++) {
     const actions = prng.between(1, 2 * perBurst - 1);
     for (let action = 0; action < actions && drawnFrom.length > 0; action++) {

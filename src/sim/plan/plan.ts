@@ -22,8 +22,10 @@ export interface Plan {
   readonly disk: DiskFaults;
   readonly clientLinks: ClientLinks;
   readonly clients: readonly ClientPlan[];
-  /** In order of `atMs`. */
+  /** In order of `atMs`, which counts from the start of the safety phase. */
   readonly nemeses: readonly NemesisAction[];
+  /** The first action waits for the first leader: without one there is nothing to break. */
+  readonly settled: boolean;
   /** Length of the safety phase: any fault, no promise of progress. */
   readonly safetyMs: number;
   /** Within this much a healed quorum must serve again. */

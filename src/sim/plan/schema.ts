@@ -91,6 +91,7 @@ export const PLAN_SCHEMA: Schema = exact({
   clientLinks: exact({ requestLoss: CHANCE, replyLoss: CHANCE, delayMinMs: MS, delayMeanMs: MS }),
   clients: { type: 'array', items: CLIENT, maxItems: 64 },
   nemeses: { type: 'array', items: NEMESIS, maxItems: 1000 },
+  settled: { type: 'boolean' },
   safetyMs: MS,
   livenessMs: MS,
   healAll: { type: 'boolean' },

@@ -64,6 +64,12 @@ export class RunOperator implements Operator {
     if (this.#running < CHANGES_MAX && this.#mayRemove(process)) this.#pursue([this.#goalOfRemoving(process)]);
   }
 
+  addAgain(prng: Prng): void {
+    const { view, world } = this.#context;
+    const removed = (view.committed()?.membership.removed ?? []).filter((id) => world.processes.has(id));
+    if (removed.length > 0) this.#ask({ op: 'add', member: world.infoOf(pick(prng, removed)) });
+  }
+
   replace(process: SimProcess): void {
     if (this.#running >= CHANGES_MAX || !this.#mayRemove(process)) return;
     const removing = this.#goalOfRemoving(process);

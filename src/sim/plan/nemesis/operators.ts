@@ -39,6 +39,7 @@ export const OPERATOR_NEMESES: readonly Nemesis[] = [
     const [process] = stage.pick(prng, target);
     if (process !== undefined) stage.operator.replace(process);
   }),
+  nemesis('add-again', ['membership'], 2, {}, (stage, _options, prng) => stage.operator.addAgain(prng)),
   // Raft's membership bugs need a partition while the change is under way (raft.md M1, M2).
   nemesis(
     'cut-change',

@@ -56,6 +56,8 @@ export interface Operator {
   grow(): void;
   /** Removes a replica, for ever. */
   remove(process: SimProcess): void;
+  /** Asks once for somebody who was removed: must be refused (raft.md M3). */
+  addAgain(prng: Prng): void;
   /** Removes one, then adds a new one. */
   replace(process: SimProcess): void;
   transfer(target: SimProcess | null): void;
