@@ -8,6 +8,7 @@ import { NEMESES } from './plan/nemesis/index.js';
 import { drawPlan, type DrawOptions } from './plan/draw.js';
 import type { NemesisAction, Plan } from './plan/plan.js';
 import { Liveness } from './runner/liveness.js';
+import { addedReplica } from './runner/operator.js';
 import { RunStage } from './runner/stage.js';
 import { acknowledged, createStatistics, POOR_RUN_OPERATIONS, type Statistics } from './runner/statistics.js';
 import { Triggers } from './runner/triggers.js';
@@ -87,6 +88,7 @@ class Run {
     this.#world = createWorld({
       prng: this.#prng.fork('world'),
       replicas: plan.replicas,
+      later: Array.from({ length: plan.expected }, (_, at) => addedReplica(at + 1)),
       observers: [...this.#checks.observers, this.#history.observer, forwardTo(late), ...(options.observers ?? [])],
       network: plan.network,
       disk: plan.disk,

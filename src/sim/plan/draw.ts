@@ -14,6 +14,11 @@ export interface DrawOptions {
   readonly replicas?: number | undefined;
 }
 
+/** The classes whose worlds may add replicas. */
+const REPLACING: readonly FaultClass[] = ['membership', 'rot', 'wipe'];
+/** As many as a run is likely to add. */
+const EXPECTED_REPLICAS = 12;
+
 export const DEFAULT_DRAW: DrawOptions = { faults: FAULT_CLASSES };
 
 /** What each seed's world is like. Pure: the same seed and options give the same plan. */
@@ -31,6 +36,7 @@ export function drawPlan(seed: number, options: DrawOptions = DEFAULT_DRAW): Pla
     seed: prng.fork('world').uint32(),
     engine: 'raft',
     replicas,
+    expected: REPLACING.some((each) => faults.includes(each)) ? EXPECTED_REPLICAS : 0,
     faults,
     knobs,
     network,

@@ -13,6 +13,11 @@ export interface Plan {
   readonly engine: 'raft';
   /** The first replicas; more may be added by membership changes. */
   readonly replicas: number;
+  /**
+   * Replicas that may be added (a1, a2, …) which are in everybody's file from the start. One that is not, and is added
+   * while somebody is cut off, cannot be heard by them when it leads.
+   */
+  readonly expected: number;
   /** The classes that this world knows. */
   readonly faults: readonly FaultClass[];
   readonly knobs: Knobs;

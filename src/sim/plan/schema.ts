@@ -84,6 +84,7 @@ export const PLAN_SCHEMA: Schema = exact({
   seed: SEED,
   engine: { const: 'raft' },
   replicas: { type: 'integer', minimum: 1, maximum: 9 },
+  expected: { type: 'integer', minimum: 0, maximum: 100 },
   faults: { type: 'array', items: { enum: FAULT_CLASSES }, uniqueItems: true },
   knobs: KNOBS,
   network: LINKS,

@@ -7,6 +7,11 @@ import type { SimProcess, World } from '../world/types.js';
 import type { Statistics } from './statistics.js';
 import { lists, type View } from './view.js';
 
+/** The id of the first, second, … replica that is added. */
+export function addedReplica(number: number): ReplicaId {
+  return replicaId(`a${number}`);
+}
+
 /** How often an operator looks, and asks again. */
 const ASK_MS = 150;
 const ASK_TIMEOUT_MS = 1000;
@@ -107,7 +112,7 @@ export class RunOperator implements Operator {
   #goalsOfGrowing(): Goal[] {
     const { view, world } = this.#context;
     this.#added++;
-    const process = world.addProcess(replicaId(`a${this.#added}`));
+    const process = world.addProcess(addedReplica(this.#added));
     process.start();
     const committed = (): { voters: readonly ReplicaId[]; learners: readonly ReplicaId[] } =>
       view.committed()?.membership ?? { voters: [], learners: [] };

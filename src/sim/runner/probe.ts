@@ -64,13 +64,23 @@ export class Service {
     const key = `probe-${process.id}`;
     const value = `written through ${process.id}`;
     const write = commandOf({ kind: 'put', key, value }, { clientId: key, seq: 1 });
-    this.#probe = new Probe(context, () => process, { type: 'write', command: write }, () => {
-      this.#probe = new Probe(context, () => process, { type: 'read', key, consistency: 'linearizable' }, (answer) => {
-        this.#served = true;
-        if (answer.type === 'read' && answer.value === value) return;
-        throw new Violation('acknowledged-present', `${process.id} acknowledged ${key} and does not show it`);
-      });
-    });
+    this.#probe = new Probe(
+      context,
+      () => process,
+      { type: 'write', command: write },
+      () => {
+        this.#probe = new Probe(
+          context,
+          () => process,
+          { type: 'read', key, consistency: 'linearizable' },
+          (answer) => {
+            this.#served = true;
+            if (answer.type === 'read' && answer.value === value) return;
+            throw new Violation('acknowledged-present', `${process.id} acknowledged ${key} and does not show it`);
+          },
+        );
+      },
+    );
   }
 
   get served(): boolean {

@@ -1,3 +1,4 @@
+import type { ReplicaId } from '../../base/brand.js';
 import type { Prng } from '../../base/prng.js';
 import type { RaftOptions } from '../../engines/raft/events.js';
 import type { DiskFaults, LinkFaults, Observer } from './types.js';
@@ -7,6 +8,8 @@ export interface WorldOptions {
   readonly prng: Prng;
   /** First replicas: n1, n2, … */
   readonly replicas: number;
+  /** Replicas that may be added, which are in everybody's file from the start. */
+  readonly later?: readonly ReplicaId[];
   readonly observers: readonly Observer[];
   readonly network: LinkFaults;
   readonly disk: DiskFaults;

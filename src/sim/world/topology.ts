@@ -38,14 +38,13 @@ export function makeTopology(ids: readonly ReplicaId[], knobs: Knobs): Topology 
   };
 }
 
-/** As a replica is started that is to be added to the group: it knows all `others`, and itself as one that joins. */
-export function withJoining(topology: Topology, others: readonly ReplicaId[], id: ReplicaId): Topology {
+/** With a replica in the file that came later, or will come. */
+export function withLater(topology: Topology, id: ReplicaId): Topology {
+  if (topology.replicas.some((replica) => replica.id === id)) return topology;
   const model = topology.replicas[0] as ReplicaConfig;
-  const replica = (id: ReplicaId): ReplicaConfig => {
-    const address = { host: `${id}.sim`, port: PEER_PORT };
-    return { ...model, id, peer: { listen: address, advertise: address } };
-  };
-  return { ...topology, replicas: [...others.map(replica), { ...replica(id), joining: true }], local: [id] };
+  const address = { host: `${id}.sim`, port: PEER_PORT };
+  const replica: ReplicaConfig = { ...model, id, joining: true, peer: { listen: address, advertise: address } };
+  return { ...topology, replicas: [...topology.replicas, replica] };
 }
 
 /** What the group is told of a replica that is to be added. */

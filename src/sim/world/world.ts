@@ -7,7 +7,7 @@ import type { LinkTimings } from '../../transport/tcp/timings.js';
 import { Network } from './network/network.js';
 import type { Knobs, WorldOptions } from './options.js';
 import { Process } from './process.js';
-import { infoOf, makeTopology, withJoining } from './topology.js';
+import { infoOf, makeTopology, withLater } from './topology.js';
 import type { World } from './types.js';
 import { WorldTime } from './virtual-time.js';
 import { Witness } from './witness.js';
@@ -33,7 +33,8 @@ export class SimulatedWorld implements World {
     this.#prng = prng.fork('processes');
     this.#witness = new Witness(this.time, observers);
     const ids = Array.from({ length: options.replicas }, (_, at) => replicaId(`n${at + 1}`));
-    this.topology = makeTopology(ids, knobs);
+    const first = makeTopology(ids, knobs);
+    this.topology = (options.later ?? []).reduce(withLater, first);
     this.network = new Network({
       time: this.time,
       prng: prng.fork('network'),
@@ -48,7 +49,8 @@ export class SimulatedWorld implements World {
   }
 
   addProcess(id: ReplicaId): Process {
-    return this.#create(id, withJoining(this.topology, [...this.processes.keys()], id));
+    const topology = [...this.processes.keys(), id].reduce(withLater, this.topology);
+    return this.#create(id, { ...topology, local: [id] });
   }
 
   infoOf(id: ReplicaId): MemberInfo {
