@@ -7,6 +7,9 @@ import { UnitEncoder } from './unit-encoder.js';
 /** Zeros are written ahead of the head in steps of this: see DESIGN.md for what it saves. */
 export const PREALLOCATE_BYTES = 1024 * 1024;
 
+/** What most headers fit into; it grows for more groups. */
+const HEADER_STAGING_BYTES = 4096;
+
 const ZEROS = Buffer.alloc(PREALLOCATE_BYTES);
 
 /**
@@ -99,7 +102,7 @@ export function createSegmentFile(fs: FileSystem, dir: string, header: SegmentHe
   const name = segmentName(header.firstSeq);
   const path = `${dir}/${name}`;
   const temporaryPath = `${path}${TEMPORARY_SUFFIX}`;
-  const encoder = new UnitEncoder();
+  const encoder = new UnitEncoder(HEADER_STAGING_BYTES);
   const salt = encoder.segmentHeader(header.firstSeq, durableSeq, encodableHeader(header));
   const file = fs.openSync(temporaryPath, 'create');
   file.writevSync(encoder.parts(), 0);

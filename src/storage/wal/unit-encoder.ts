@@ -43,11 +43,15 @@ interface External {
  * copy each payload twice.
  */
 export class UnitEncoder {
-  #staging = Buffer.allocUnsafeSlow(INITIAL_BYTES);
+  #staging: Buffer;
   #length = 0;
   #external: External[] = [];
   #externalBytes = 0;
   readonly #groupFields = new Map<string, Buffer>();
+
+  constructor(initialBytes: number = INITIAL_BYTES) {
+    this.#staging = Buffer.allocUnsafeSlow(initialBytes);
+  }
 
   /** Bytes encoded so far. */
   get bytes(): number {
