@@ -1,6 +1,7 @@
 import type { Prng } from '../../../base/prng.js';
 import { pick } from '../dice.js';
 import type { CrashLoss, SimProcess } from '../../world/types.js';
+import { isolate } from './network.js';
 import { nemesis, type Nemesis, type Stage, type Trigger } from './stage.js';
 
 /** From a supervisor that restarts at once to a machine that boots (reliability.md §3.2). */
@@ -61,6 +62,22 @@ export const CRASH_NEMESES: readonly Nemesis[] = [
       for (let round = 0; round < times; round++) {
         stage.after(round * (everyMs + restartMs), () => stage.crash(victim, 'nothing', restartMs));
       }
+    },
+  ),
+  // A leader that went on alone comes back, with more in its log than anybody, and its successor is gone.
+  nemesis(
+    'usurper',
+    ['crash', 'partition'],
+    4,
+    { aloneMs: [400, 1000, 2500], crashAfterMs: [0, 1, 10], restartMs: RESTART_MS },
+    (stage, { aloneMs, crashAfterMs, restartMs }) => {
+      const alone = stage.leader();
+      if (alone === null) return;
+      isolate(stage, [alone.id], 'both', aloneMs, true);
+      stage.after(aloneMs + crashAfterMs, () => {
+        const successor = stage.leader();
+        if (successor !== null && successor !== alone) stage.crash(successor, 'nothing', restartMs);
+      });
     },
   ),
   nemesis(

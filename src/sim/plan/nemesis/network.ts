@@ -135,6 +135,22 @@ export const NETWORK_NEMESES: readonly Nemesis[] = [
       else stage.disturbNetwork({ corrupt: 0.05 }, durationMs);
     },
   ),
+  // What the leader was told before the others left it arrives when they have long had another one (raft.md L2, L4).
+  nemesis(
+    'late-answers',
+    ['partition', 'network'],
+    4,
+    { cutAfterMs: [5, 20, 60], durationMs: [60, 150, 400, 1000], silent: SILENT },
+    (stage, { cutAfterMs, durationMs, silent }) => {
+      const { network, time } = stage.world;
+      const leader = stage.leader()?.id;
+      const others = idsOf(stage).filter((id) => id !== leader);
+      if (leader === undefined) return;
+      for (const id of others) network.clog(id, leader, time.nowMs + durationMs);
+      const out = others.map((id): Link => [leader, id]);
+      stage.after(cutAfterMs, () => cutFor(stage, out, 2 * durationMs, silent));
+    },
+  ),
   nemesis('reset', ['network'], 2, { target: ['leader', 'any', 'all'] }, (stage, { target }, prng) => {
     const picked = pickIds(stage, prng, target);
     const links = linksWhere(idsOf(stage), (from, to) => picked.includes(from) || picked.includes(to));
