@@ -26,11 +26,11 @@ export class Changes {
     const first = this.#cluster.replica(order[0] ?? '');
     switch (kind) {
       case 'addMember':
-        return afterwards(this.#add(first));
+        return afterwards(this.#add(await this.#operator.launch(), first));
       case 'removeMember':
-        return afterwards(this.#remove(first));
+        return afterwards(this.#remove(first, await this.#another()));
       case 'removeLeader':
-        return afterwards(this.#remove(leader));
+        return afterwards(this.#remove(leader, await this.#another()));
       case 'wipe':
         await this.#operator.wipe(first);
         return () => this.#operator.replaceWiped(first);
@@ -42,15 +42,20 @@ export class Changes {
   }
 
   /** Where there are as many as there may be, one goes first. */
-  async #add(other: FaultReplica): Promise<Rest> {
-    const rest = this.#cluster.members.length < this.#sizes[1] ? async () => undefined : await this.#remove(other);
-    await this.#operator.add();
+  async #add(joining: FaultReplica, other: FaultReplica): Promise<Rest> {
+    const full = this.#cluster.members.length >= this.#sizes[1];
+    const rest = full ? await this.#remove(other, null) : async () => undefined;
+    await this.#operator.add(joining);
     return rest;
   }
 
-  /** Where there are as few as there may be, another one comes first. */
-  async #remove(leaving: FaultReplica): Promise<Rest> {
-    if (this.#cluster.members.length <= this.#sizes[0]) await this.#operator.add();
+  /** Where there are as few as there may be, another one comes before one goes. */
+  async #another(): Promise<FaultReplica | null> {
+    return this.#cluster.members.length <= this.#sizes[0] ? this.#operator.launch() : null;
+  }
+
+  async #remove(leaving: FaultReplica, joining: FaultReplica | null): Promise<Rest> {
+    if (joining !== null) await this.#operator.add(joining);
     await this.#operator.remove(leaving);
     return () => this.#operator.retire(leaving);
   }
@@ -59,10 +64,9 @@ export class Changes {
   async #comeBack(other: FaultReplica): Promise<Rest> {
     const removed = this.#cluster.standing('removed').at(-1);
     if (removed === undefined) {
+      const begun = afterwards(this.#remove(other, await this.#another()));
       return async () => {
-        await (
-          await this.#remove(other)
-        )();
+        await begun();
         await this.#operator.turnAway(other);
       };
     }

@@ -40,7 +40,7 @@ export class Counters {
   }
 
   async #run(home: number): Promise<void> {
-    for (let failures = 0; this.#running; failures++) {
+    for (let failures = 0; this.#running && !this.#cluster.closed; failures++) {
       const { replicas } = this.#cluster;
       const replica = replicas[(home + failures) % replicas.length];
       if (replica === undefined) return;

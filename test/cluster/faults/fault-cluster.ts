@@ -27,6 +27,8 @@ export interface FaultReplica extends Place {
 /** A cluster with a host process for each replica, on a network with faults. */
 export class FaultCluster {
   readonly network: FaultNetwork;
+  /** Clients give up then. */
+  closed = false;
   readonly #folder: string;
   readonly #all: FaultReplica[] = [];
 
@@ -49,9 +51,9 @@ export class FaultCluster {
       const file = join(this.#folder, `${place.id}.yaml`);
       writeFileSync(file, topologyText(this.#folder, this.network, place));
       if (this.#all.some(({ id }) => id === place.id)) continue;
-      const process = new HostProcess(file, place.wrapper);
-      const standing = place.joining ? 'spare' : 'member';
-      this.#all.push({ ...place, process, standing, http: `http://${place.host}:${place.httpPort}` });
+      const http = `http://${place.host}:${place.httpPort}`;
+      const process = new HostProcess(file, http, place.wrapper);
+      this.#all.push({ ...place, http, process, standing: place.joining ? 'spare' : 'member' });
     }
   }
 
@@ -194,6 +196,7 @@ export class FaultCluster {
 
   /** Ends every process and the network. */
   async close(): Promise<void> {
+    this.closed = true;
     await Promise.all(this.#all.map(({ process }) => process.kill()));
     await this.network.close();
   }

@@ -1,10 +1,12 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { assert, assertDefined } from '../../../src/base/assert.js';
 
 const EXECUTABLE = fileURLToPath(new URL('../../../src/cli/kvorum.cjs', import.meta.url));
+/** Between two attempts to reach a process that starts, and how long an attempt may take. */
+const POLL_MS = 30;
+const ASK_MS = 1000;
 /** What a host process has said last; enough to see why it ended. */
 const STDERR_CHARS_MAX = 20_000;
 
@@ -27,13 +29,16 @@ for (const [signal, number] of [
 /** One `kvorum start`, with one replica of the cluster. */
 export class HostProcess {
   readonly #topologyFile: string;
+  /** Base of the replica's HTTP addresses. */
+  readonly #http: string;
   /** What the command line stands behind: nothing, or `ip netns exec …`. */
   readonly #wrapper: readonly string[];
   #child: ChildProcess | null = null;
   #paused = false;
   stderr = '';
 
-  constructor(topologyFile: string, wrapper: readonly string[]) {
+  constructor(topologyFile: string, http: string, wrapper: readonly string[]) {
+    this.#http = http;
     this.#topologyFile = topologyFile;
     this.#wrapper = wrapper;
   }
@@ -47,11 +52,14 @@ export class HostProcess {
     return this.#paused;
   }
 
-  /** Resolves when the endpoints were printed: the replica listens. Rejects when the process ends before. */
+  /**
+   * Resolves when the replica listens; it prints its endpoints when it has a leader, and a removed one never has.
+   * Rejects when the process ends before.
+   */
   async start(): Promise<void> {
     assert(!this.running, 'a process is started when the one before has ended');
     const words = [...this.#wrapper, process.execPath, EXECUTABLE, 'start', this.#topologyFile];
-    const child = spawn(assertDefined(words[0], 'a command'), words.slice(1), { stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn(assertDefined(words[0], 'a command'), words.slice(1), { stdio: ['ignore', 'ignore', 'pipe'] });
     this.#child = child;
     this.#paused = false;
     LIVING.add(child);
@@ -59,14 +67,23 @@ export class HostProcess {
     child.stderr.setEncoding('utf8').on('data', (text: string) => {
       this.stderr = (this.stderr + text).slice(-STDERR_CHARS_MAX);
     });
-    const lines = createInterface({ input: child.stdout });
-    await new Promise<void>((resolve, reject) => {
-      lines.on('line', (line) => {
-        if (line.startsWith('ready in')) resolve();
-      });
+    const ended = new Promise<never>((_, reject) => {
       child.once('error', reject);
       child.once('exit', (code, signal) => reject(new Error(`ended with ${code ?? signal}: ${this.stderr}`)));
     });
+    await Promise.race([this.#listening(child), ended]);
+  }
+
+  async #listening(child: ChildProcess): Promise<void> {
+    while (this.#child === child && this.running) {
+      try {
+        const answer = await fetch(`${this.#http}/livez`, { signal: AbortSignal.timeout(ASK_MS) });
+        await answer.arrayBuffer();
+        return;
+      } catch {
+        await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+      }
+    }
   }
 
   /** SIGKILL, also when it is stopped. */

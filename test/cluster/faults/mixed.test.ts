@@ -12,14 +12,14 @@ import { Workload } from './workload.js';
  * Faults of all kinds one after the other, under clients of both protocols. The soak program (test/soak) does the same
  * for as long as one likes.
  */
-const LASTS_MS = Number(process.env['KVORUM_TEST_MIXED_MS'] ?? 8000);
+const LASTS_MS = Number(process.env['KVORUM_TEST_MIXED_MS'] ?? 4500);
 const PLAN = { lastsMs: [200, 900], restMs: [50, 400] } as const;
 
 t.setTimeout(LASTS_MS + 90_000);
 
 t.test('mixed faults, kill -9 among them', { timeout: LASTS_MS + 80_000 }, async (t) => {
   const { cluster, network, prng } = await runningCluster(t, 3);
-  const workload = new Workload({ cluster, prng: prng.fork('clients'), clients: 8, restMs: 2 });
+  const workload = new Workload({ cluster, prng: prng.fork('clients'), clients: 6, restMs: 3 });
   const counters = new Counters('counter', cluster);
   const nemesis = new Nemesis(cluster, network);
   workload.start();

@@ -4,7 +4,7 @@ import { KvorumClient } from '../../../src/client/client.js';
 import type { MembersChanged } from '../../../src/client/members.js';
 import { HttpCaller } from './callers.js';
 import type { FaultCluster, FaultReplica } from './fault-cluster.js';
-import { healthChecks } from './status.js';
+import { healthChecks, type HealthCheck } from './status.js';
 
 /** For one request; another replica is asked afterwards. */
 const ATTEMPT_MS = 2500;
@@ -13,8 +13,9 @@ const CHANGE_MS = 40_000;
 const BACKOFF_MS = 50;
 const KNOWS_MS = 15_000;
 
-/** What a replica says that was removed, or has another disk than the one it became a member with. */
-const REMOVED = /removed from the cluster/;
+/** What a replica says of each of its groups when it was removed. */
+const REMOVED = 'removed from the cluster';
+/** What it says that has another disk than the one it became a member with. */
 const WIPED = /wiped|another (data )?folder/;
 
 /**
@@ -31,17 +32,21 @@ export class Operator {
     this.#cluster = cluster;
   }
 
-  /** A spare replica becomes a voter. */
-  async add(): Promise<FaultReplica> {
-    const [added] = this.#cluster.standing('spare');
-    assert(added !== undefined, 'there is a spare replica');
-    await added.process.start();
-    added.standing = 'joining';
+  /** A spare replica runs, and waits to be added. */
+  async launch(): Promise<FaultReplica> {
+    const [joining] = this.#cluster.standing('spare');
+    assert(joining !== undefined, 'there is a spare replica');
+    await joining.process.start();
+    joining.standing = 'joining';
+    return joining;
+  }
+
+  /** A replica that was launched becomes a voter. */
+  async add(added: FaultReplica): Promise<void> {
     const { host, httpPort, id, peerPort, redisPort } = added;
     const place = { id, peer: `${host}:${peerPort}`, http: `${host}:${httpPort}`, redis: `${host}:${redisPort}` };
     await this.#untilDone(`add ${id}`, (client) => client.addMember(place, { promote: true, timeoutMs: ATTEMPT_MS }));
     added.standing = 'member';
-    return added;
   }
 
   /** Any member may be asked, also the one that goes. It is to be retired when there are no faults. */
@@ -55,7 +60,7 @@ export class Operator {
   /** Who was removed is told by the others, also when it was down; then it is stopped. Not while there are faults. */
   async retire(leaving: FaultReplica): Promise<void> {
     if (!leaving.process.running) await leaving.process.start();
-    await this.#says(leaving, REMOVED);
+    await this.#saysRemoved(leaving);
     await this.#servesNobody(leaving);
     await leaving.process.kill();
     leaving.standing = 'removed';
@@ -72,19 +77,19 @@ export class Operator {
   /** It is refused under its id, and says so; a replica with a new id takes its place. Not while there are faults. */
   async replaceWiped(victim: FaultReplica): Promise<void> {
     if (!victim.process.running) await victim.process.start();
-    await this.#says(victim, WIPED);
+    await this.#saysWiped(victim);
     await this.#servesNobody(victim);
     await this.remove(victim);
     await victim.process.kill();
     victim.standing = 'removed';
-    await this.add();
+    await this.add(await this.launch());
   }
 
   /** A removed replica, with its old disk, stays out. Not while there are faults; it may have run through some. */
   async turnAway(removed: FaultReplica): Promise<void> {
     assert(removed.standing === 'removed', 'it was removed');
     if (!removed.process.running) await removed.process.start();
-    await this.#says(removed, REMOVED);
+    await this.#saysRemoved(removed);
     await this.#servesNobody(removed);
     for (const { id } of this.#cluster.members) {
       for (const { keyspace, membership } of (await this.#cluster.status(id)).keyspaces) {
@@ -94,11 +99,27 @@ export class Operator {
     await removed.process.kill();
   }
 
-  async #says(replica: FaultReplica, text: RegExp): Promise<void> {
-    const { http, id } = replica;
-    await this.#cluster.until(`${id} says ${text.source}`, KNOWS_MS, async () => {
+  async #saysRemoved(replica: FaultReplica): Promise<void> {
+    await this.#says(replica, 'that it was removed', (checks) => {
+      const groups = checks.filter(({ name }) => name.startsWith('group '));
+      return groups.length > 0 && groups.every(({ detail, ok }) => !ok && detail === REMOVED);
+    });
+  }
+
+  async #saysWiped(replica: FaultReplica): Promise<void> {
+    await this.#says(replica, 'that its disk is another one', (checks) =>
+      checks.some(({ detail, ok }) => !ok && WIPED.test(detail)),
+    );
+  }
+
+  async #says(
+    { http, id }: FaultReplica,
+    what: string,
+    said: (checks: readonly HealthCheck[]) => boolean,
+  ): Promise<void> {
+    await this.#cluster.until(`${id} says ${what}`, KNOWS_MS, async () => {
       const checks = await healthChecks(http).catch(() => []);
-      return checks.some(({ detail, ok }) => !ok && text.test(detail)) || undefined;
+      return said(checks) || undefined;
     });
   }
 

@@ -18,6 +18,9 @@ export interface WorkloadOptions {
   readonly epochOperationsMax?: number;
 }
 
+/** Workloads of this process so far: each has keys and sessions of its own, also on the same cluster. */
+let workloads = 0;
+
 export type Tally = Record<string, number>;
 
 /** A request takes no longer; the replicas' own answer (timing.requestTimeoutMs) comes before. */
@@ -37,6 +40,7 @@ export class Workload {
   /** `<protocol>.<outcome>`, and failures by code. */
   readonly tally: Tally = {};
   readonly #options: WorkloadOptions;
+  readonly #name = `w${++workloads}`;
   #history = new History();
   #epoch = 0;
   /** Clients that wait for the next epoch. */
@@ -98,13 +102,14 @@ export class Workload {
     let seq = 0;
     let at = home;
     const lastSeen = new Map<string, string | null>();
-    while (this.#running) {
+    while (this.#running && !cluster.closed) {
       if (this.#history.operations.length >= epochOperationsMax) {
         await new Promise<void>((resolve) => this.#waiting.push(resolve));
         continue;
       }
       const intent = this.#intent(protocol, prng, client, lastSeen);
-      const session = protocol === 'http' && prng.between(0, 1) === 0 ? { clientId: `c${client}`, seq: ++seq } : null;
+      const session =
+        protocol === 'http' && prng.between(0, 1) === 0 ? { clientId: `${this.#name}-c${client}`, seq: ++seq } : null;
       const ending = await this.#perform(callers, at, client, intent, session);
       this.#count(protocol, ending);
       // An unknown one may still take effect: whoever goes on is somebody else (reliability.md §4.2).
@@ -141,7 +146,7 @@ export class Workload {
   }
 
   #intent(protocol: Protocol, prng: Prng, client: number, lastSeen: ReadonlyMap<string, string | null>): Intent {
-    const key = `e${this.#epoch}-k${prng.between(1, this.#options.keys ?? KEYS)}`;
+    const key = `${this.#name}-e${this.#epoch}-k${prng.between(1, this.#options.keys ?? KEYS)}`;
     const value = `${client}.${++this.#values}`;
     const dice = prng.between(0, 99);
     if (dice < 50) return { kind: 'get', key, value: null };
