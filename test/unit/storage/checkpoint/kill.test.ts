@@ -15,7 +15,7 @@ const WRITER = `
   const store = new LmdbCheckpoint(nodeFileSystem, process.argv[1]);
   const keys = Array.from({ length: 20000 }, (_, at) => 'key' + String(at).padStart(6, '0'));
   for (let round = (store.mark?.index ?? 0) + 1; ; round++) {
-    const mark = { index: round, term: 1, membership: { index: 0, membership: { voters: ['n1'] } }, meta: Buffer.from(String(round)) };
+    const mark = { index: round, term: 1, membership: { index: 0, membership: { voters: ['n1'], outgoing: [], learners: [], removed: [], members: [] } }, meta: Buffer.from(String(round)) };
     if (round % 5 === 0) {
       const source = store.openSnapshot();
       const sink = store.openInstall();

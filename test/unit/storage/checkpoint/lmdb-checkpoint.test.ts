@@ -60,7 +60,7 @@ const FULL_DISK = `
   import { LmdbCheckpoint } from ${JSON.stringify(new URL('../../../../src/storage/checkpoint/lmdb-checkpoint.js', import.meta.url).href)};
   import { nodeFileSystem } from ${JSON.stringify(new URL('../../../../src/storage/node-file-system.js', import.meta.url).href)};
   const store = new LmdbCheckpoint(nodeFileSystem, process.argv[1]);
-  const mark = (index) => ({ index, term: 1, membership: { index: 0, membership: { voters: ['n1'] } }, meta: Buffer.alloc(0) });
+  const mark = (index) => ({ index, term: 1, membership: { index: 0, membership: { voters: ['n1'], outgoing: [], learners: [], removed: [], members: [] } }, meta: Buffer.alloc(0) });
   await store.write(mark(1), [['a', Buffer.from('old')]]);
   const changes = function* () { for (let at = 0; at < 40000; at++) yield ['b' + at, Buffer.alloc(200)]; };
   const code = await store.write(mark(2), changes()).then(() => 'written', (error) => error.code + ' ' + error.message);
