@@ -2,7 +2,7 @@ import type { Prng } from '../../../base/prng.js';
 import { pick } from '../dice.js';
 import type { CrashLoss, SimProcess } from '../../world/types.js';
 import { isolate } from './network.js';
-import { nemesis, type Nemesis, type Stage, type Trigger } from './stage.js';
+import { nemesis, shuffled, type Nemesis, type Stage, type Trigger } from './stage.js';
 
 /** From a supervisor that restarts at once to a machine that boots (reliability.md §3.2). */
 const RESTART_MS = [2, 2, 20, 20, 300, 300, 5000] as const;
@@ -77,6 +77,31 @@ export const CRASH_NEMESES: readonly Nemesis[] = [
       stage.after(aloneMs + crashAfterMs, () => {
         const successor = stage.leader();
         if (successor !== null && successor !== alone) stage.crash(successor, 'nothing', restartMs);
+      });
+    },
+  ),
+  // Whoever confirmed the leader's lease restarts, and is asked for a vote by one that has not heard the leader (raft.md E9).
+  nemesis(
+    'forgetful-voters',
+    ['crash', 'partition'],
+    3,
+    { apartMs: [400, 1500], times: [1, 3], everyMs: [20, 100], restartMs: [2, 20] },
+    (stage, { apartMs, everyMs, restartMs, times }, prng) => {
+      const leader = stage.leader();
+      const [apart, ...voters] = shuffled(prng, stage.members()).filter((process) => process !== leader);
+      if (leader === null || apart === undefined) return;
+      const links = [
+        [leader.id, apart.id],
+        [apart.id, leader.id],
+      ] as const;
+      for (const [from, to] of links) stage.cut(from, to, true);
+      for (let round = 0; round < times; round++) {
+        stage.after(apartMs + round * (everyMs + restartMs), () => {
+          for (const voter of voters) stage.crash(voter, 'nothing', restartMs);
+        });
+      }
+      stage.after(2 * apartMs, () => {
+        for (const [from, to] of links) stage.heal(from, to);
       });
     },
   ),

@@ -1,6 +1,6 @@
 import { createPrng } from '../../../base/prng.js';
 import type { SimProcess } from '../../world/types.js';
-import { nemesis, type Nemesis, type Stage } from './stage.js';
+import { nemesis, shuffled, type Nemesis, type Stage } from './stage.js';
 
 const RESTART_MS = [2, 20, 300, 5000] as const;
 
@@ -85,6 +85,26 @@ export const DISK_NEMESES: readonly Nemesis[] = [
       for (const process of stage.pick(prng, target)) {
         damageAtRest(stage, process, restartMs, replace, () => process.wipe());
       }
+    },
+  ),
+  // An entry is on two disks of three; one is wiped, the other one's machine is away: nobody may decide without it (M4).
+  nemesis(
+    'wipe-while-leader-is-away',
+    ['wipe', 'crash', 'partition'],
+    4,
+    { lagMs: [30, 150], restartMs: [2, 20], awayMs: [300, 2000] },
+    (stage, { awayMs, lagMs, restartMs }, prng) => {
+      const leader = stage.leader();
+      const [victim, ...others] = shuffled(prng, stage.members()).filter((process) => process !== leader);
+      if (leader === null || victim === undefined) return;
+      for (const { id } of others) stage.cut(leader.id, id, true);
+      stage.after(lagMs, () => {
+        damageAtRest(stage, victim, restartMs, true, () => victim.wipe());
+        stage.crash(leader, 'nothing', awayMs);
+      });
+      stage.after(lagMs + awayMs, () => {
+        for (const { id } of others) stage.heal(leader.id, id);
+      });
     },
   ),
 ];
