@@ -113,18 +113,18 @@ export class Liveness {
     }
   }
 
-  /** Dead, cut off, or as it is: for ever. */
+  /**
+   * Dead, cut off, deaf or mute: for ever. To all of the core alike: a leader outside of it that reaches a part of it is a
+   * good leader, and the rest can do nothing about that.
+   */
   #abandon(process: SimProcess): void {
-    const { prng, stage, world } = this.#options;
+    const { prng, stage } = this.#options;
     stage.supervisor.hold(process);
-    const fate = pick(prng, ['dead', 'dead', 'cut off', 'as it is'] as const);
+    const fate = pick(prng, ['dead', 'dead', 'cut off', 'deaf', 'mute'] as const);
     if (fate === 'dead' || this.#isLost(process)) stage.crash(process, 'nothing', 0);
-    else if (fate === 'cut off') {
-      for (const other of world.processes.values()) {
-        if (other === process) continue;
-        stage.cut(process.id, other.id, true);
-        stage.cut(other.id, process.id, true);
-      }
+    for (const { id } of this.#core) {
+      if (fate !== 'deaf') stage.cut(process.id, id, true);
+      if (fate !== 'mute') stage.cut(id, process.id, true);
     }
   }
 
