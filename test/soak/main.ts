@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { inspect, parseArgs } from 'node:util';
+import { assert } from '../../src/base/assert.js';
 import { createPrng } from '../../src/base/prng.js';
 import { Counters } from '../cluster/faults/counters.js';
 import { FaultCluster } from '../cluster/faults/fault-cluster.js';
@@ -17,9 +18,10 @@ const USAGE = `Runs a cluster of host processes under faults, and checks what it
   node <out>/test/soak/main.js [--minutes 30] [--replicas 3] [--replicas-max 5] [--clients 12] [--seed 1] [--out DIR]
       [--keyspace loose] [--steady]
 
-Members come and go, between --replicas and --replicas-max of them, unless the run is --steady. The same seed gives the
-same kinds of faults in the same order; without changes of members also the same victims. Progress goes to stderr, a summary as JSON to stdout. The keyspace
-"loose" reads without asking the other replicas: there violations are to be found.
+Members come and go, between --replicas (3 or more) and --replicas-max of them, unless the run is --steady. The same seed
+gives the same kinds of faults in the same order; without changes of members also the same victims. Progress goes to
+stderr, a summary as JSON to stdout. The keyspace "loose" reads without asking the other replicas: there violations are
+to be found.
 
 Exit code 9: something was not linearizable, or could not be decided; the epoch's history is in DIR, for kvorum check.
 Exit code 1: the cluster did not recover from a fault, or the program failed.
@@ -122,6 +124,7 @@ async function faultsUntilEnd(run: Run, seed: number): Promise<void> {
 
 async function main(): Promise<number> {
   const seed = Number(values.seed);
+  assert(Number(values.replicas) >= 3, 'faults between two replicas leave a third one');
   const folder = mkdtempSync(join(tmpdir(), 'kvorum-soak-data-'));
   const prng = createPrng(seed);
   const sizes = [Number(values.replicas), Math.max(Number(values.replicas), Number(values['replicas-max']))] as const;
