@@ -30,7 +30,7 @@ export const CONSENSUS_MUTANTS: readonly Mutant[] = [
     name: 'longer-log-wins',
     title: 'votes compare the length of logs before their terms',
     rule: 'Raft paper §5.4.1',
-    faults: ['partition', 'crash', 'power'],
+    faults: ['partition', 'crash'],
     edits: [
       {
         file: 'src/engines/raft/election.js',
@@ -66,19 +66,6 @@ export const CONSENSUS_MUTANTS: readonly Mutant[] = [
         file: 'src/engines/raft/follower.js',
         find: '    if (state.log.termOf(message.prevIndex) !== message.prevTerm) {',
         replace: '    if (state.log.termOf(message.prevIndex) === null) {',
-      },
-    ],
-  },
-  {
-    name: 'commit-beyond-match',
-    title: 'a follower commits up to its last entry, matched or not',
-    rule: 'raft.md C2',
-    faults: ['partition', 'network'],
-    edits: [
-      {
-        file: 'src/engines/raft/follower.js',
-        find: '    commitTo(state, Math.min(message.commit, matched));',
-        replace: '    commitTo(state, Math.min(message.commit, state.log.lastIndex));',
       },
     ],
   },

@@ -221,8 +221,8 @@ export const DURABILITY_MUTANTS: readonly Mutant[] = [
     name: 'segments-removed-early',
     title: 'segments are removed before the cut that allows it is on disk',
     rule: 'raft.md W4',
-    faults: ['power', 'checkpoint', 'crash'],
     shows: ['sound-disk-refused'],
+    faults: ['power', 'checkpoint'],
     edits: [
       {
         file: 'src/storage/wal/segmented-log.js',

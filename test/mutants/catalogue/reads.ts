@@ -37,7 +37,7 @@ export const READ_MUTANTS: readonly Mutant[] = [
     name: 'old-answer-confirms-new-read',
     title: 'any heartbeat response confirms the newest round',
     rule: 'raft.md L2',
-    faults: ['partition', 'network', 'pause'],
+    faults: ['partition', 'network'],
     edits: [
       {
         file: 'src/engines/raft/read-index.js',
@@ -117,7 +117,7 @@ export const READ_MUTANTS: readonly Mutant[] = [
     name: 'lease-from-answer',
     title: 'the lease runs from the answer of a round instead of its start',
     rule: 'raft.md L4',
-    faults: ['network', 'partition'],
+    faults: ['partition', 'network'],
     edits: [
       {
         file: 'src/engines/raft/read-index.js',

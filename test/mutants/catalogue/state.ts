@@ -18,7 +18,7 @@ export const STATE_MUTANTS: readonly Mutant[] = [
     name: 'stale-snapshot-installed',
     title: 'a snapshot older than what is applied is installed',
     rule: 'raft.md S5',
-    faults: ['checkpoint', 'partition', 'network', 'crash'],
+    faults: ['checkpoint', 'partition', 'network'],
     edits: [
       {
         file: 'src/engines/raft/snapshot.js',
@@ -70,7 +70,7 @@ export const STATE_MUTANTS: readonly Mutant[] = [
     name: 'answer-by-index',
     title: 'a client gets the result of whatever entry is at its index',
     rule: 'Raft paper §8',
-    faults: ['partition', 'clients', 'crash'],
+    faults: ['partition', 'crash'],
     edits: [
       {
         file: 'src/replica/write-path.js',
