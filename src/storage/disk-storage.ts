@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
-import { assert } from '../base/assert.js';
+import { assert, InvariantViolation } from '../base/assert.js';
 import type { GroupId } from '../base/brand.js';
 import type { Clock } from '../base/clock.js';
 import { isKvorumError, KvorumError } from '../base/errors/error.js';
@@ -203,7 +203,7 @@ class DiskStorage implements Storage {
     const open = this.#checkpoints.get(group);
     if (open !== undefined) return open;
     // A group id holds a slash; a file name cannot.
-    const store = this.#opened.openCheckpoint(join(this.#opened.dir, FOLDER.checkpoint, encodeURIComponent(group)));
+    const store = this.#openCheckpoint(join(this.#opened.dir, FOLDER.checkpoint, encodeURIComponent(group)));
     this.#checkpoints.set(group, store);
     if (store.mark !== null && isAhead(store.mark, this.log.recovered.get(group))) {
       // A crash came between an installed snapshot and its record in the log: entries after it would leave a gap.
@@ -211,6 +211,16 @@ class DiskStorage implements Storage {
       this.log.append([{ kind: 'checkpoint', group, index, term }], true, () => undefined);
     }
     return store;
+  }
+
+  #openCheckpoint(path: string): CheckpointStore {
+    try {
+      return this.#opened.openCheckpoint(path);
+    } catch (error) {
+      if (isKvorumError(error) || error instanceof InvariantViolation) throw error;
+      const reason = error instanceof Error ? error.message : String(error);
+      throw new KvorumError('storage_failed', `${path} cannot be opened: ${reason}`, { cause: error });
+    }
   }
 
   onFailed(listener: (error: Error) => void): void {

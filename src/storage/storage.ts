@@ -156,7 +156,7 @@ export interface Storage {
   readonly formation: FormationRecord | null;
   /** Durable when it returns. Throws storage_failed; what is on disk is then not known, and the replica must stop. */
   recordFormation(record: FormationRecord): void;
-  /** Opens (or creates) the checkpoint store of a group. */
+  /** Opens (or creates) the checkpoint store of a group. Throws checkpoint_corrupt, or storage_failed. */
   checkpoint(group: GroupId): CheckpointStore;
   /** Called once when the storage fails; the replica must stop. */
   onFailed(listener: (error: Error) => void): void;

@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
+import { KvorumError } from '../../../src/base/errors/error.js';
 import { groupId, logIndex, replicaId, term } from '../../../src/base/brand.js';
 import { openStorage, type StorageOptions } from '../../../src/storage/index.js';
 import { SimulatedFileSystem } from '../../../src/storage/memory/simulated-file-system.js';
@@ -103,6 +104,42 @@ t.test('a formation is durable when it was recorded, and never taken back', asyn
     await t.rejects(openStorage(wanted), { code: 'data_dir_mismatch', message: /how the cluster was formed/ });
   }
 });
+
+t.test(
+  'a checkpoint that cannot be opened is a storage failure that names its path (reliability.md §2.3)',
+  async (t) => {
+    const wanted = options(t);
+    const full = Object.assign(new Error('ENOSPC: no space left on device'), { code: 'ENOSPC' });
+    const refusing = (error: Error) => ({
+      ...wanted,
+      openCheckpoint: () => {
+        throw error;
+      },
+    });
+    const storage = await openStorage(refusing(full));
+    t.throws(() => storage.checkpoint(GROUP), {
+      code: 'storage_failed',
+      message: /checkpoint.default%2F0 cannot be opened: ENOSPC/,
+      cause: full,
+    });
+    await storage.close();
+    const damaged = await openStorage(refusing(new KvorumError('checkpoint_corrupt', 'damaged')));
+    t.throws(
+      () => damaged.checkpoint(GROUP),
+      { code: 'checkpoint_corrupt', message: 'damaged' },
+      'that is known already',
+    );
+    await damaged.close();
+    // For real: a file is where the folder of the checkpoints belongs.
+    writeFileSync(join(wanted.dir, 'checkpoint'), '');
+    const real = await openStorage(wanted);
+    t.throws(() => real.checkpoint(GROUP), {
+      code: 'storage_failed',
+      message: /checkpoint.default%2F0 cannot be opened/,
+    });
+    await real.close();
+  },
+);
 
 t.test('a formation is recorded whole or not at all, and a disk that refuses it is a storage failure', async (t) => {
   const dir = '/data/n1';
