@@ -15,7 +15,9 @@ export interface FormationOptions {
   readonly record: FormationRecord | null;
 }
 
-type Said = Pick<FormationMessage, 'replicas' | 'prepared' | 'formed'>;
+/** Whom a replica vouches for has no part in forming: that is the gate's business. */
+export type FormationWord = Omit<FormationMessage, 'members'>;
+type Said = Pick<FormationWord, 'replicas' | 'prepared' | 'formed'>;
 
 const REMEDY =
   'remove it with `kvorum member remove` and add a replica under a new id; or, if the cluster has never served ' +
@@ -65,7 +67,7 @@ export class Formation {
     return first.map((id) => ({ id, folder: id === self ? folder : null }));
   }
 
-  onMessage({ from, formed, prepared, replicas }: FormationMessage): void {
+  onMessage({ from, formed, prepared, replicas }: FormationWord): void {
     this.#heard.set(from, { formed, prepared, replicas });
   }
 
@@ -163,7 +165,7 @@ export class Formation {
     return formed || list.every(({ id }) => id === self || same(this.#heard.get(id)));
   }
 
-  tell(to: ReplicaId): FormationMessage {
+  tell(to: ReplicaId): FormationWord {
     const { folder, self: from } = this.#options;
     const formed = this.#record?.formed === true;
     const prepared = this.prepared.length > 0;

@@ -4,10 +4,11 @@ import type { Logger } from '../base/logger.js';
 import type { Topology } from '../config/topology.js';
 import { UNKNOWN_MEMBERSHIP, votersOnly, type Membership } from '../engines/raft/membership.js';
 import type { FormingFolder, Storage } from '../storage/storage.js';
-import type { AdmissionRefusal, FormationMessage, Transport } from '../transport/transport.js';
+import type { AdmissionRefusal, FormationMessage, Transport, VouchedMember } from '../transport/transport.js';
 import { Formation } from './formation.js';
-import { admission, peersToDial, type KnownPeers } from './peers.js';
+import { admission, isRemoved, peersToDial, type KnownPeers } from './peers.js';
 import type { HealthCheck } from './router.js';
+import { sameMembers, vouchedMembers, Vouches } from './vouching.js';
 
 export interface GateOptions {
   readonly topology: Topology;
@@ -17,8 +18,12 @@ export interface GateOptions {
   readonly logger: Logger;
   /** Of all groups: what is in force, and what is committed. */
   memberships(): readonly Membership[];
+  /** Of all groups: what is committed. */
+  committed(): readonly Membership[];
   /** The cluster is formed: the groups begin with this membership. Called at most once, and not when it was before. */
   onFormed(membership: Membership): void;
+  /** Others are vouched for: `onMembership` is to be called, when nothing else is under way. */
+  onVouched(): void;
 }
 
 /** Requests that come while the first replicas find each other wait; after this long they are told what is missing. */
@@ -40,6 +45,11 @@ export class ClusterGate {
    * with another disk is refused all the same (raft.md M4, M6).
    */
   readonly #seen = new Map<ReplicaId, string>();
+  /** What others say about ids that this replica knows nothing of. */
+  readonly #vouches = new Vouches();
+  /** Whom this replica vouches for, as it was told last, and peers that have not been told of it yet. */
+  #told: readonly VouchedMember[] = [];
+  readonly #untold = new Set<ReplicaId>();
   #open: boolean;
   #startedMs = 0;
   #nowMs = 0;
@@ -97,6 +107,7 @@ export class ClusterGate {
   onTick(nowMs: number): void {
     this.#nowMs = nowMs;
     if (!this.#open && nowMs - this.#saidAtMs >= this.#options.topology.timing.heartbeatMs) this.#tellAll(nowMs);
+    if (this.#open) this.#tellUntold();
   }
 
   /** Throws storage_failed. */
@@ -105,14 +116,17 @@ export class ClusterGate {
     if (formation === null) return;
     formation.onMessage(message);
     this.#advance(nowMs);
+    // Afterwards, since the same word may have formed the cluster here: nobody is vouched for before it is (raft.md M4).
+    const { from: by, members } = message;
+    if (this.hears(by) && this.#vouches.hear({ by, members })) this.#options.onVouched();
     const asked = !message.formed && formation.done && !formation.joined;
-    if (asked) this.#options.transport.sendFormation(formation.tell(message.from));
+    if (asked) this.#tell(formation, by);
   }
 
   onPeerUp(peer: ReplicaId): void {
     this.#refusals.delete(peer);
     // Before anything else on this link: what comes from a replica that is not known to belong to us is not heard.
-    if (this.#formation !== null) this.#options.transport.sendFormation(this.#formation.tell(peer));
+    if (this.#formation !== null && !this.#tell(this.#formation, peer)) this.#untold.add(peer);
   }
 
   onPeerDown(peer: ReplicaId): void {
@@ -135,10 +149,18 @@ export class ClusterGate {
     return refusal ?? (met ? null : 'foreign_folder');
   }
 
-  /** Another membership is in force in some group. */
+  /** Another membership is in force or committed in some group, or others are vouched for. */
   onMembership(): void {
     const { self, transport } = this.#options;
-    transport.setPeers(peersToDial(self, this.#known));
+    const known = this.#known;
+    this.#vouches.forget((by) => isRemoved(by, known));
+    const peers = peersToDial(self, known);
+    transport.setPeers(peers);
+    const members = this.#vouchedFor;
+    if (!this.#open || sameMembers(members, this.#told)) return;
+    this.#told = members;
+    for (const { id } of peers) this.#untold.add(id);
+    this.#tellUntold();
   }
 
   /** Whether the groups' messages of this peer are heard. */
@@ -154,7 +176,8 @@ export class ClusterGate {
   get #known(): KnownPeers {
     const seen = [...this.#seen].map(([id, folder]) => ({ id, folder }));
     const folders = [...(this.#formation?.prepared ?? []), ...seen];
-    return { topology: this.#options.topology, folders, memberships: this.#options.memberships() };
+    const memberships = this.#options.memberships();
+    return { topology: this.#options.topology, folders, memberships, vouches: this.#vouches.list };
   }
 
   /** Why requests cannot be served: the cluster is not formed, and will not be within a moment. Null otherwise. */
@@ -208,8 +231,27 @@ export class ClusterGate {
     const formation = this.#formation;
     if (formation === null || formation.joined) return;
     this.#saidAtMs = nowMs;
-    const { self, topology, transport } = this.#options;
-    for (const { id } of topology.replicas) if (id !== self) transport.sendFormation(formation.tell(id));
+    const { self, topology } = this.#options;
+    for (const { id } of topology.replicas) if (id !== self) this.#tell(formation, id);
+  }
+
+  /** Peers that are not connected are told when they are; where the queue is full, it is tried again. */
+  #tellUntold(): void {
+    const formation = this.#formation;
+    for (const peer of this.#untold) {
+      const over = formation === null || !this.#options.transport.isUp(peer);
+      if (over || this.#tell(formation, peer)) this.#untold.delete(peer);
+    }
+  }
+
+  #tell(formation: Formation, to: ReplicaId): boolean {
+    const members = this.#open ? this.#vouchedFor : [];
+    return this.#options.transport.sendFormation({ ...formation.tell(to), members });
+  }
+
+  /** Whom this replica vouches for. */
+  get #vouchedFor(): readonly VouchedMember[] {
+    return vouchedMembers(this.#options.committed(), this.#options.topology);
   }
 
   /** Logs why the cluster is not formed, once for every reason. */

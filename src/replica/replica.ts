@@ -89,9 +89,11 @@ export class Replica {
       transport,
       logger,
       memberships: () => [...members.values()].flatMap(membershipsOf),
+      committed: () => [...members.values()].map(({ memberships }) => memberships.committed.membership),
       onFormed: (membership) => {
         for (const member of members.values()) member.form(membership);
       },
+      onVouched: () => this.#checkPeers(),
     });
     for (const { group } of groupsOf(topology)) members.set(group, this.#createMember(group));
     options.storage.onFailed((error) => this.#fail(new KvorumError('storage_failed', error.message, { cause: error })));
@@ -118,9 +120,13 @@ export class Replica {
       onFailed: (error) => this.#fail(toKvorumError(error)),
       onChanged: (status) => this.#options.onChanged(group, status),
       ...(onApplied === undefined ? {} : { onApplied: (entry: Entry) => onApplied(group, entry) }),
-      // Not within a member's own turn: links that are cut tell the members.
-      onMembership: () => this.#scheduler.nextTurn(() => this.#guarded(() => this.gate.onMembership())),
+      onMembership: () => this.#checkPeers(),
     });
+  }
+
+  /** Not within a member's own turn, nor a link's: links that are cut tell the members. */
+  #checkPeers(): void {
+    this.#scheduler.nextTurn(() => this.#guarded(() => this.gate.onMembership()));
   }
 
   async start(): Promise<void> {

@@ -8,7 +8,16 @@ export interface Envelope {
   readonly message: RaftMessage;
 }
 
-/** Between the first replicas of a cluster, until it is formed: see Formation in peer.proto. */
+/** A member as another one knows it: see VouchedMember in peer.proto. */
+export interface VouchedMember {
+  readonly id: ReplicaId;
+  /** Null: it is bound to none yet. */
+  readonly folder: string | null;
+  /** `host:port`. Null: not known. */
+  readonly peer: string | null;
+}
+
+/** The first word on every link, about what exists: see Formation in peer.proto. */
 export interface FormationMessage {
   readonly from: ReplicaId;
   readonly to: ReplicaId;
@@ -16,6 +25,8 @@ export interface FormationMessage {
   readonly replicas: readonly { readonly id: ReplicaId; readonly folder: string | null }[];
   readonly prepared: boolean;
   readonly formed: boolean;
+  /** Whom the sender vouches for. */
+  readonly members: readonly VouchedMember[];
 }
 
 /** Why a replica that says who it is must not take part. */

@@ -22,6 +22,10 @@ export const GROUP_ID_BYTES_MAX = 512;
 export const FOLDER_CHARS_MAX = 64;
 /** In one Formation: as many as a topology may list. */
 export const FORMING_REPLICAS_MAX = 64;
+/** In one Formation: as many members as a topology may list. */
+export const VOUCHED_MEMBERS_MAX = 64;
+/** `host:port`: a host name has at most 253 characters. */
+export const PEER_ADDRESS_BYTES_MAX = 259;
 /** Entries in all messages of one frame: without it a 10 MB frame of empty entries would become 4 million objects. */
 export const FRAME_ENTRIES_MAX = 16 * LIMITS.appendEntries;
 /** The sender begins another frame here, so that one frame is never long to check and decode. */

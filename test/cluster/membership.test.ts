@@ -1,5 +1,6 @@
 import t from 'tap';
 import { assertDefined } from '../../src/base/assert.js';
+import { replicaId } from '../../src/base/brand.js';
 import type { ReplicaNode } from '../../src/host/node.js';
 import { Caller } from '../fixtures/replica/caller.js';
 import { Appenders } from './appenders.js';
@@ -157,4 +158,42 @@ t.test('a dead voter is replaced, whoever dies meanwhile', { timeout: 60_000 }, 
     t.match(await caller.read(leader.router.defaultKeyspace, key), { ok: true, value }, `${key} as it was promised`);
   }
   t.comment(`${writers.acknowledged} appends, ${writers.retries} repeated`);
+});
+
+t.test('a replica that was away follows a leader that it has never heard of', { timeout: 30_000 }, async (t) => {
+  const cluster = await GrowingCluster.create(t.testdir({}), 4);
+  t.teardown(() => cluster.close());
+  const grow = async (id: string, others: readonly string[]): Promise<void> => {
+    await cluster.start(id, others, true);
+    const { peer, http } = cluster.place(id);
+    await cluster.client('n1').addMember({ id, peer, http }, { promote: true });
+  };
+  await cluster.start('n1', [], false);
+  await leaderOf(cluster);
+  await grow('n2', ['n1']);
+  await grow('n3', ['n1', 'n2']);
+  await agreed(cluster, 'n1', 'n2', 'n3');
+  await cluster.kill('n3');
+  await grow('n4', ['n1', 'n2', 'n3']);
+  await eventually('n4 leads', 5000, async () => {
+    const leader = await leaderOf(cluster);
+    if (leader.id === 'n4') return true;
+    await leader.router.defaultKeyspace.transferLeader(replicaId('n4')).catch(() => undefined);
+    return undefined;
+  });
+  const leader = cluster.node('n4').router.defaultKeyspace;
+  const { term } = leader.status().engine;
+
+  // Its topology, and its log, are of the time before n4: n1 and n2, which are no leaders, vouch for n4.
+  const n3 = await cluster.start('n3', ['n1', 'n2'], true);
+  await eventually(
+    'n3 knows its leader',
+    5000,
+    async () => n3.router.defaultKeyspace.leader()?.id === 'n4' || undefined,
+  );
+  await eventually('n3 is ready', 5000, async () => n3.router.readiness().every(({ ok }) => ok) || undefined);
+  await agreed(cluster, 'n1', 'n2', 'n3', 'n4');
+  t.ok(leads(cluster.node('n4')), 'nobody had to stand aside');
+  t.equal(leader.status().engine.term, term, 'and nobody was elected');
+  t.match(await new Caller().put(n3.router.defaultKeyspace, 'k', 'v'), { ok: true }, 'n3 reaches it as well');
 });

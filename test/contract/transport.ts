@@ -279,11 +279,12 @@ export function transportContract(name: string, open: () => Promise<TransportHar
       { id: N1, folder: 'A' },
       { id: N2, folder: null },
     ];
-    const message = { from: N1, to: N2, replicas, prepared: true, formed: false };
+    const members = [{ id: N3, folder: 'C', peer: '127.0.0.1:7103' }];
+    const message = { from: N1, to: N2, replicas, prepared: true, formed: false, members };
     t.ok(a.transport.sendFormation(message));
     t.ok(a.transport.sendFormation({ ...message, replicas: [], formed: true }));
     await b.recorder.until(() => b.recorder.formations.length === 2);
-    t.match(b.recorder.formations, [message, { ...message, replicas: [], formed: true }]);
+    t.strictSame(b.recorder.formations, [message, { ...message, replicas: [], formed: true }]);
     t.strictSame(b.recorder.frames, []);
     t.notOk(a.transport.sendFormation({ ...message, to: N3 }), 'lost: nobody is there');
   });

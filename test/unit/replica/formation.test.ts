@@ -1,9 +1,8 @@
 import t from 'tap';
 import { replicaId, type ReplicaId } from '../../../src/base/brand.js';
 import { createPrng } from '../../../src/base/prng.js';
-import { Formation } from '../../../src/replica/formation.js';
+import { Formation, type FormationWord } from '../../../src/replica/formation.js';
 import type { FormationRecord, FormingFolder } from '../../../src/storage/storage.js';
-import type { FormationMessage } from '../../../src/transport/transport.js';
 
 const [N1, N2, N3, N4] = ['n1', 'n2', 'n3', 'n4'].map(replicaId) as [ReplicaId, ReplicaId, ReplicaId, ReplicaId];
 const FIRST = [N1, N2, N3];
@@ -185,7 +184,7 @@ interface Node {
 
 interface World {
   readonly nodes: Map<ReplicaId, Node>;
-  readonly wire: FormationMessage[];
+  readonly wire: FormationWord[];
   /** By folder: what was ever durable there. */
   readonly prepared: Map<string, string>;
   readonly formed: { readonly folder: string; readonly list: readonly FormingFolder[] }[];

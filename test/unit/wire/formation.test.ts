@@ -28,10 +28,17 @@ t.test('a formation comes back as it was sent, and as the generated code underst
     [true, true],
   ] as const) {
     for (const sent of [list, list.slice(0, 3), []]) {
-      const body = encodeFormation({ replicas: sent, prepared, formed }).subarray(12);
-      t.strictSame(decode(body), { replicas: sent, prepared, formed });
-      const generated = kvorum.peer.PeerFrame.decode(body).formation;
-      t.equal(generated?.replicas?.length ?? 0, sent.length);
+      const members = sent.map((info, at) => ({
+        ...info,
+        peer: at === 1 ? null : `${'h'.repeat(253)}:${10_000 + at}`,
+      }));
+      for (const vouched of [members, members.slice(1), []]) {
+        const body = encodeFormation({ replicas: sent, prepared, formed, members: vouched }).subarray(12);
+        t.strictSame(decode(body), { replicas: sent, prepared, formed, members: vouched });
+        const generated = kvorum.peer.PeerFrame.decode(body).formation;
+        t.equal(generated?.replicas?.length ?? 0, sent.length);
+        t.equal(generated?.members?.length ?? 0, vouched.length);
+      }
     }
   }
   t.equal(decode(kvorum.peer.PeerFrame.encode({ ping: { sequence: 1 } }).finish()), null);
@@ -44,7 +51,24 @@ t.test('what no replica says about a formation (reliability.md §6.5)', async (t
   t.equal(reasonOf({ replicas: [{ id: 'n1', folder: 'f'.repeat(65) }] }), 'out_of_range');
   t.equal(reasonOf({ replicas: [{ id: '', folder: 'f' }] }), 'protocol_violation');
   t.equal(reasonOf({ replicas: [replicas[0] ?? {}, replicas[0] ?? {}] }), 'protocol_violation', 'twice');
+  const members = replicas.map((info) => ({ ...info, peer: '127.0.0.1:7101' }));
+  t.equal(reasonOf({ members }), 'accepted');
+  t.equal(reasonOf({ members: [...members, { id: 'n64' }] }), 'too_many_elements');
+  t.equal(reasonOf({ members: [{ id: 'n1', peer: 'h'.repeat(260) }] }), 'out_of_range');
+  t.equal(reasonOf({ members: [{ id: 'n1', folder: 'f'.repeat(65) }] }), 'out_of_range');
+  t.equal(reasonOf({ members: [{ id: '', peer: 'h:1' }] }), 'protocol_violation');
+  t.equal(reasonOf({ members: [{ id: 'n1' }, { id: 'n1', folder: 'f' }] }), 'protocol_violation', 'twice');
   const cut = kvorum.peer.PeerFrame.encode({ formation: { replicas: [{ id: 'n1', folder: 'f1' }] } }).finish();
   cut[5] = 60; // The length of the id.
   t.throws(() => decode(cut), { name: 'WireError', reason: 'malformed' });
+});
+
+t.test('versions: without members nobody is vouched for, and fields that are not known are passed over', async (t) => {
+  const older = kvorum.peer.PeerFrame.encode({ formation: { replicas: [{ id: 'n1' }], formed: true } }).finish();
+  t.strictSame(decode(older)?.members, []);
+  // A FormingReplica with a field 3 of 300 bytes: of a later version, not an address.
+  const later = kvorum.peer.Formation.encode({ members: [{ id: 'n1', peer: 'h'.repeat(300) }] }).finish();
+  later[0] = (1 << 3) | 2;
+  const frame = Buffer.concat([Buffer.from([(4 << 3) | 2, 0x80 | (later.length & 0x7f), later.length >> 7]), later]);
+  t.strictSame(decode(frame)?.replicas, [{ id: 'n1', folder: null }]);
 });

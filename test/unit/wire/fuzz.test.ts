@@ -20,15 +20,18 @@ Error.stackTraceLimit = 0;
 const nonce = new Uint8Array(16);
 const formation = (count: number) =>
   Array.from({ length: count }, (_, at) => ({ id: replicaId(`n${at}`), folder: at % 3 === 0 ? null : `folder${at}` }));
+const vouched = (count: number) =>
+  formation(count).map((info, at) => ({ ...info, peer: at % 4 === 0 ? null : `127.0.0.1:${7100 + at}` }));
 const versions = { min: 1, max: 1 };
 const corpus: Buffer[] = [
   ...fc.sample(anyEnvelopes, { numRuns: 200, seed: SEED }).map((list) => Buffer.concat(encodeFrames(list).buffers)),
   Buffer.concat(encodeFrames([heartbeat(1), heartbeat(2)]).buffers),
   Buffer.concat(encodeFrames([appendOf([{ payload: Buffer.from('x') }, { payload: Buffer.from('yy') }])]).buffers),
   encodePing(1),
-  encodeFormation({ replicas: [], prepared: false, formed: false }),
-  encodeFormation({ replicas: formation(3), prepared: true, formed: false }),
-  encodeFormation({ replicas: formation(12), prepared: true, formed: true }),
+  encodeFormation({ replicas: [], prepared: false, formed: false, members: [] }),
+  encodeFormation({ replicas: formation(3), prepared: true, formed: false, members: [] }),
+  encodeFormation({ replicas: formation(12), prepared: true, formed: true, members: [] }),
+  encodeFormation({ replicas: formation(3), prepared: true, formed: true, members: vouched(5) }),
   encodeHello({ versions, cluster: 'demo', from: 'n1', to: 'n2', incarnation: 1, nonce, folder: 'f1' }),
   encodeAnswer({ outcome: 'accepted', version: 1, cluster: 'demo', from: 'n2', incarnation: 1, folder: 'f2' }, nonce),
   encodeAnswer({ outcome: 'refused', code: 'wrong_cluster', text: 'no', from: 'n2', cluster: 'x', versions }, nonce),
