@@ -131,7 +131,7 @@ export const NETWORK_NEMESES: readonly Nemesis[] = [
       if (kind === 'loss') stage.disturbNetwork({ loss: 0.4 }, durationMs);
       else if (kind === 'duplicates') stage.disturbNetwork({ duplicate: 0.6, reorder: 0.3 }, durationMs);
       else if (kind === 'reordering') stage.disturbNetwork({ reorder: 0.7 }, durationMs);
-      else if (kind === 'delay') stage.disturbNetwork({ delayMeanMs: 60, slowTail: 0.1 }, durationMs);
+      else if (kind === 'delay') stage.disturbNetwork({ delayMeanMs: 40 }, durationMs);
       else stage.disturbNetwork({ corrupt: 0.05 }, durationMs);
     },
   ),
@@ -140,7 +140,7 @@ export const NETWORK_NEMESES: readonly Nemesis[] = [
     'late-answers',
     ['partition', 'network'],
     4,
-    { cutAfterMs: [5, 20, 60], durationMs: [60, 150, 400, 1000], silent: SILENT },
+    { cutAfterMs: [10, 30, 100], durationMs: [60, 150, 250, 400, 1000], silent: SILENT },
     (stage, { cutAfterMs, durationMs, silent }) => {
       const { network, time } = stage.world;
       const leader = stage.leader()?.id;
