@@ -1,7 +1,6 @@
 import type { Prng } from '../../../base/prng.js';
 import { pick } from '../dice.js';
 import type { CrashLoss, SimProcess } from '../../world/types.js';
-import { isolate } from './network.js';
 import { nemesis, shuffled, type Nemesis, type Stage, type Trigger } from './stage.js';
 
 /** From a supervisor that restarts at once to a machine that boots (reliability.md §3.2). */
@@ -64,20 +63,36 @@ export const CRASH_NEMESES: readonly Nemesis[] = [
       }
     },
   ),
-  // A leader that went on alone comes back, with more in its log than anybody, and its successor is gone.
+  // A leader that went on alone comes back, with more in its log than anybody, just when its successor has begun and is gone.
   nemesis(
     'usurper',
     ['crash', 'partition'],
     4,
-    { aloneMs: [400, 1000, 2500], crashAfterMs: [0, 1, 10], restartMs: RESTART_MS },
-    (stage, { aloneMs, crashAfterMs, restartMs }) => {
+    { afterMs: [2, 10, 50, 200], restartMs: [300, 5000], silent: [true, false] },
+    (stage, { afterMs, restartMs, silent }) => {
       const alone = stage.leader();
       if (alone === null) return;
-      isolate(stage, [alone.id], 'both', aloneMs, true);
-      stage.after(aloneMs + crashAfterMs, () => {
-        const successor = stage.leader();
-        if (successor !== null && successor !== alone) stage.crash(successor, 'nothing', restartMs);
+      const links = stage.members().flatMap(({ id }) =>
+        id === alone.id
+          ? []
+          : ([
+              [alone.id, id],
+              [id, alone.id],
+            ] as const),
+      );
+      let isAlone = true;
+      const heal = (): void => {
+        if (isAlone) for (const [from, to] of links) stage.heal(from, to);
+        isAlone = false;
+      };
+      for (const [from, to] of links) stage.cut(from, to, silent);
+      stage.once('elected', TRIGGER_WITHIN_MS, (successor) => {
+        stage.after(afterMs, () => {
+          heal();
+          if (successor !== alone) stage.crash(successor, 'nothing', restartMs);
+        });
       });
+      stage.after(2 * TRIGGER_WITHIN_MS, heal);
     },
   ),
   // Whoever confirmed the leader's lease restarts, and is asked for a vote by one that has not heard the leader (raft.md E9).

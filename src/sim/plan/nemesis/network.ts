@@ -131,7 +131,7 @@ export const NETWORK_NEMESES: readonly Nemesis[] = [
       if (kind === 'loss') stage.disturbNetwork({ loss: 0.4 }, durationMs);
       else if (kind === 'duplicates') stage.disturbNetwork({ duplicate: 0.6, reorder: 0.3 }, durationMs);
       else if (kind === 'reordering') stage.disturbNetwork({ reorder: 0.7 }, durationMs);
-      else if (kind === 'delay') stage.disturbNetwork({ delayMeanMs: 40 }, durationMs);
+      else if (kind === 'delay') stage.disturbNetwork({ delayMeanMs: 40, slowTail: 0 }, durationMs);
       else stage.disturbNetwork({ corrupt: 0.05 }, durationMs);
     },
   ),
