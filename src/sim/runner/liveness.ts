@@ -88,7 +88,13 @@ export class Liveness {
       if (this.#core.includes(process) || (plan.healAll && !this.#isLost(process))) this.#revive(process);
       else this.#abandon(process);
     }
-    for (const from of this.#core) for (const to of this.#core) if (from !== to) world.network.heal(from.id, to.id);
+    for (const from of this.#core) {
+      for (const to of this.#core) {
+        if (from === to) continue;
+        world.network.heal(from.id, to.id);
+        world.network.reset(from.id, to.id); // A frame that is late by a long tail would hold up all that follow it.
+      }
+    }
   }
 
   /** A removal that was under way may still take somebody out of the core. */
@@ -138,13 +144,12 @@ export class Liveness {
       stage.crash(process, 'nothing', 0);
     }
     await this.#options.run(world.time.nowMs + plan.livenessMs, () => {
-      const leader = view.leader();
-      const committed = view.committed();
-      if (leader === null || committed === null) return false;
-      const applied = leader.member?.appliedIndex;
+      const led = view.leader()?.member ?? null;
+      if (led === null || led.raft.commitIndex < led.raft.lastIndex) return false;
+      const { membership } = led.raft.committedMembership;
       return [...world.processes.values()]
-        .filter(({ id, state }) => lists(committed.membership, id) && state !== 'down' && state !== 'refused')
-        .every(({ member }) => member?.appliedIndex === applied && member?.raft.commitIndex === applied);
+        .filter(({ id, state }) => lists(membership, id) && state !== 'down' && state !== 'refused')
+        .every(({ member }) => member?.appliedIndex === led.appliedIndex && led.appliedIndex === led.raft.commitIndex);
     });
   }
 
