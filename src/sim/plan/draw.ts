@@ -17,7 +17,7 @@ export interface DrawOptions {
 /** The classes whose worlds may add replicas. */
 const REPLACING: readonly FaultClass[] = ['membership', 'rot', 'wipe'];
 /** As many as a run is likely to add. */
-const EXPECTED_REPLICAS = 12;
+const EXPECTED_REPLICAS = 8;
 
 export const DEFAULT_DRAW: DrawOptions = { faults: FAULT_CLASSES };
 
@@ -36,7 +36,7 @@ export function drawPlan(seed: number, options: DrawOptions = DEFAULT_DRAW): Pla
     seed: prng.fork('world').uint32(),
     engine: 'raft',
     replicas,
-    expected: REPLACING.some((each) => faults.includes(each)) ? EXPECTED_REPLICAS : 0,
+    expected: REPLACING.some((each) => faults.includes(each)) ? pick(phases, [0, EXPECTED_REPLICAS]) : 0,
     faults,
     knobs,
     network,

@@ -14,8 +14,8 @@ export interface Plan {
   /** The first replicas; more may be added by membership changes. */
   readonly replicas: number;
   /**
-   * Replicas that may be added (a1, a2, …) which are in everybody's file from the start. One that is not, and is added
-   * while somebody is cut off, cannot be heard by them when it leads.
+   * Replicas that may be added (a1, a2, …) which are in everybody's file from the start. The others are known to those who
+   * hear of them; one that was cut off meanwhile has to be told.
    */
   readonly expected: number;
   /** The classes that this world knows. */
