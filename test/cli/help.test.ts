@@ -4,7 +4,21 @@ import { fileURLToPath } from 'node:url';
 import t from 'tap';
 import { run } from './program.js';
 
-const COMMANDS = ['start', 'config', 'wal', 'check', 'put', 'get', 'del', 'cas', 'scan', 'member', 'leader', 'status'];
+const COMMANDS = [
+  'start',
+  'config',
+  'wal',
+  'check',
+  'sim',
+  'put',
+  'get',
+  'del',
+  'cas',
+  'scan',
+  'member',
+  'leader',
+  'status',
+];
 
 t.test('help lists every command and the exit codes, on stdout', async (t) => {
   for (const args of [['help'], ['--help'], ['-h']]) {
@@ -18,7 +32,7 @@ t.test('help lists every command and the exit codes, on stdout', async (t) => {
 });
 
 t.test('every command has examples and names the global options', async (t) => {
-  for (const command of ['start', 'check', 'put', 'get', 'del', 'cas', 'scan', 'member', 'leader', 'status']) {
+  for (const command of ['start', 'check', 'sim', 'put', 'get', 'del', 'cas', 'scan', 'member', 'leader', 'status']) {
     const { exit, stdout } = await run([command, '--help']);
     t.equal(exit, 0);
     t.match(stdout, new RegExp(`^Usage: kvorum ${command} `));

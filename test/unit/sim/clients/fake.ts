@@ -27,7 +27,8 @@ export class FakeTime implements VirtualTime {
   }
 
   async run(untilMs: number, stop?: () => boolean): Promise<void> {
-    while (stop?.() !== true) {
+    for (;;) {
+      if (stop?.() === true) return;
       this.#tasks.sort((a, b) => a.atMs - b.atMs || a.order - b.order);
       const next = this.#tasks[0];
       if (next === undefined || next.atMs > untilMs) return;
