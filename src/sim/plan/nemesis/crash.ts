@@ -100,8 +100,9 @@ export const CRASH_NEMESES: readonly Nemesis[] = [
     'forgetful-voters',
     ['crash', 'partition'],
     3,
-    { apartMs: [400, 1500], times: [1, 3], everyMs: [20, 100], restartMs: [2, 20] },
-    (stage, { apartMs, everyMs, restartMs, times }, prng) => {
+    { elections: [1.1, 1.6, 2.5], times: [3, 8], everyMs: [20, 60], restartMs: [2, 20] },
+    (stage, { elections, everyMs, restartMs, times }, prng) => {
+      const apartMs = elections * stage.world.topology.timing.electionTimeoutMs[0];
       const leader = stage.leader();
       const [apart, ...voters] = shuffled(prng, stage.members()).filter((process) => process !== leader);
       if (leader === null || apart === undefined) return;
@@ -115,7 +116,7 @@ export const CRASH_NEMESES: readonly Nemesis[] = [
           for (const voter of voters) stage.crash(voter, 'nothing', restartMs);
         });
       }
-      stage.after(2 * apartMs, () => {
+      stage.after(apartMs + (times + 2) * (everyMs + restartMs), () => {
         for (const [from, to] of links) stage.heal(from, to);
       });
     },

@@ -140,9 +140,10 @@ export const NETWORK_NEMESES: readonly Nemesis[] = [
     'late-answers',
     ['partition', 'network'],
     4,
-    { cutAfterMs: [10, 30, 100], durationMs: [60, 150, 250, 400, 1000], silent: SILENT },
-    (stage, { cutAfterMs, durationMs, silent }) => {
-      const { network, time } = stage.world;
+    { cutAfterMs: [10, 30, 100], elections: [1.2, 1.5, 1.8, 2.2, 2.7], silent: SILENT },
+    (stage, { cutAfterMs, elections, silent }) => {
+      const { network, time, topology } = stage.world;
+      const durationMs = elections * topology.timing.electionTimeoutMs[0];
       const leader = stage.leader()?.id;
       const others = idsOf(stage).filter((id) => id !== leader);
       if (leader === undefined) return;
