@@ -51,12 +51,15 @@ export function drawPlan(seed: number, options: DrawOptions = DEFAULT_DRAW): Pla
   };
 }
 
-/** A sync that began before the disks were healed takes its time. */
-const SLOW_SYNC_MS = 4000;
+/**
+ * What was under way when the faults ended takes its time: a slow sync, or a snapshot of which a piece was lost, which is
+ * noticed after ten seconds (replica/snapshot-sender.ts).
+ */
+const UNDER_WAY_MS = 14_000;
 
 /** Elections, a few of them lost, restarts, and the time that requests of before need to end. */
 function livenessMs({ electionTimeoutMs, requestTimeoutMs }: Knobs): number {
-  return 30 * electionTimeoutMs[1] + 2 * requestTimeoutMs + SLOW_SYNC_MS;
+  return 30 * electionTimeoutMs[1] + 2 * requestTimeoutMs + UNDER_WAY_MS;
 }
 
 /** Most worlds know some classes; few know all of them, and few know none. */
