@@ -134,6 +134,7 @@ export const CONSENSUS_MUTANTS: readonly Mutant[] = [
     name: 'votes-of-older-terms-count',
     title: 'late answers to an earlier candidacy are counted',
     rule: 'raft.md E7',
+    faults: ['network', 'partition'],
     edits: [
       {
         file: 'src/engines/raft/election.js',

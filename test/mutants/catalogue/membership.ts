@@ -137,7 +137,7 @@ export const MEMBERSHIP_MUTANTS: readonly Mutant[] = [
     name: 'wiped-folder-admitted',
     title: 'a replica with another data folder is let in again',
     rule: 'raft.md M4',
-    faults: ['wipe', 'crash', 'partition'],
+    faults: ['wipe', 'membership', 'crash'],
     edits: [
       {
         file: 'src/replica/peers.js',
