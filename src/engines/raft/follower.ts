@@ -60,6 +60,7 @@ function appendEntries(state: RaftState, entries: readonly Entry[]): void {
     if (term !== entry.term) {
       assert(entry.index > state.commit, `a committed entry (${entry.index}) conflicts with the leader's`);
       log.truncateFrom(entry.index);
+      withdrawAcknowledgements(state, entry.index);
       persistence.onTruncated(entry.index);
       if (memberships.truncateFrom(entry.index)) persistence.markMemberships(); // M2: in force is the one before.
       break;
@@ -70,6 +71,18 @@ function appendEntries(state: RaftState, entries: readonly Entry[]): void {
     log.append(entry);
     if (entry.kind === 'membership') placeMembership(state, entry);
   }
+}
+
+/**
+ * What we were about to tell the leader of an older term is not true any more: the entries at and after `index` will never
+ * reach our disk (R1). Harmless, because whoever overwrites them was elected without us; but an answer that leaves is true.
+ */
+function withdrawAcknowledgements(state: RaftState, index: LogIndex): void {
+  const { outbox, term } = state;
+  outbox.afterPersist = outbox.afterPersist.filter(
+    (message) =>
+      message.type !== 'appendResponse' || message.rejected || message.term === term || message.index < index,
+  );
 }
 
 function respond(state: RaftState, { from }: AppendRequest, index: LogIndex): void {

@@ -1,5 +1,6 @@
 import t from 'tap';
-import { Solo } from './solo.js';
+import type { RaftMessage } from '../../../../src/engines/raft/messages.js';
+import { entriesOf, Solo } from './solo.js';
 
 t.test('R1: an acknowledgement waits for the disk', (t) => {
   const solo = new Solo();
@@ -17,6 +18,22 @@ t.test('R1: a copy of an append is not acknowledged before the first is durable'
   t.equal(solo.last?.persist, null, 'nothing new to write');
   t.equal(solo.sent('appendResponse').length, 0);
   t.equal(solo.persist().length, 2, 'both are released by the first write');
+  t.end();
+});
+
+t.test('R1: what is overwritten before it reached the disk is not acknowledged', (t) => {
+  const solo = new Solo({ terms: [1] });
+  const append = (from: string, term: number): void => {
+    const entries = entriesOf([term], 1);
+    const position = { prevIndex: 1, prevTerm: 1, commit: 0 };
+    const message = { type: 'appendRequest', from, to: 'a', term, ...position, entries } as unknown as RaftMessage;
+    solo.raft.step({ type: 'message', message });
+  };
+  // One turn: after a pause, for example, both are in the sockets.
+  append('b', 1);
+  append('c', 2);
+  solo.drain();
+  t.match(solo.persist(), [{ to: 'c', term: 2, rejected: false, index: 2 }], 'b is told nothing of its entry');
   t.end();
 });
 
