@@ -82,6 +82,7 @@ export class Liveness {
 
   #heal(): void {
     const { plan, world } = this.#options;
+    for (const process of this.#core) if (this.#isStranded(process)) this.#inform(process);
     world.network.faults = HEALED_LINKS;
     if (plan.healAll) world.network.healAll();
     for (const process of world.processes.values()) {
@@ -101,6 +102,18 @@ export class Liveness {
   #isMember({ id }: SimProcess): boolean {
     const committed = this.#options.view.committed();
     return committed === null || lists(committed.membership, id);
+  }
+
+  /** Whom it knew of has left while it was away: nobody is left to vouch for the others (docs/protocol.md, Vouching). */
+  #isStranded({ id, listed, member }: SimProcess): boolean {
+    const known = [...listed, ...(member?.raft.membership.membership.members ?? []).map((info) => info.id)];
+    return this.#core.length > 1 && !this.#core.some((other) => other.id !== id && known.includes(other.id));
+  }
+
+  /** What operators then do (docs/operations.md): a newer topology file, and a restart. */
+  #inform(process: SimProcess): void {
+    process.inform(this.#core.map(({ id }) => id));
+    if (process.state === 'running' || process.state === 'paused') this.#options.stage.crash(process, 'nothing', 0);
   }
 
   #isLost(process: SimProcess): boolean {

@@ -15,6 +15,7 @@ import type { Knobs } from './options.js';
 import { Violation, type CrashLoss, type DiskFaults, type ProcessState, type SimProcess } from './types.js';
 import type { WorldTime } from './virtual-time.js';
 import type { Witness } from './witness.js';
+import { withLater } from './topology.js';
 
 /** From the start of a program until it opens its folder. */
 const START_MIN_MS = 0.2;
@@ -45,12 +46,14 @@ export class Process implements SimProcess {
   ran = false;
   readonly #options: ProcessOptions;
   readonly #dir: string;
+  #topology: Topology;
   #life: Life | null = null;
 
   constructor(options: ProcessOptions) {
     this.#options = options;
     const { id, ordinal, prng, time, witness } = options;
     this.id = id;
+    this.#topology = options.topology;
     this.#dir = `/sim/${id}`;
     this.machine = new Machine(time, ordinal, prng.fork('machine'));
     this.machine.onRan = () => options.onRan(this);
@@ -78,6 +81,14 @@ export class Process implements SimProcess {
     return this.#life;
   }
 
+  get listed(): readonly ReplicaId[] {
+    return this.#topology.replicas.map(({ id }) => id);
+  }
+
+  inform(ids: readonly ReplicaId[]): void {
+    this.#topology = ids.reduce(withLater, this.#topology);
+  }
+
   start(): void {
     assert(['new', 'down', 'refused'].includes(this.state), `${this.id} is ${this.state}: it cannot be started`);
     this.state = 'starting';
@@ -102,7 +113,8 @@ export class Process implements SimProcess {
   }
 
   #begin(life: number): Promise<Life> {
-    const { id, topology, knobs, prng, network, witness } = this.#options;
+    const { id, knobs, prng, network, witness } = this.#options;
+    const topology = this.#topology;
     const alive = (): boolean => this.machine.life === life;
     return beginLife({
       topology,

@@ -95,6 +95,10 @@ export interface SimProcess {
   readonly member: Member | null;
   readonly keyspace: Keyspace | null;
   readonly disk: SimDisk;
+  /** The replicas of its topology file. */
+  readonly listed: readonly ReplicaId[];
+  /** Its operator writes these into its topology file: counts from the next start. */
+  inform(ids: readonly ReplicaId[]): void;
   /** Starts recovery from what the disk holds. */
   start(): void;
   /** kill -9, or power loss of this machine (`loss`). With 'nothing' the page cache survives, as after kill -9. */
