@@ -10,6 +10,8 @@ export interface Mutant {
   readonly edits: readonly Edit[];
   /** The classes of faults that its search draws from; absent: all. Fewer make a rare combination common. */
   readonly faults?: readonly FaultClass[];
+  /** No plan that was ever drawn has shown it: the test that holds the rule instead. A hole in the simulator. */
+  readonly unseen?: string;
   /** Of VAGUE: what this one is known to show itself by. */
   readonly shows?: readonly string[];
 }

@@ -15,12 +15,20 @@ export function withTable(document: string, mutants: readonly Mutant[], findings
 
 function table(mutants: readonly Mutant[], findings: Findings): string {
   const head = ['mutant', 'what goes wrong', 'rule', 'noticed by', 'seed'];
-  const rows = mutants.map(({ name, title, rule }) => {
+  const seen = mutants.filter(({ unseen }) => unseen === undefined);
+  const rows = seen.map(({ name, title, rule }) => {
     const found = findings[name];
     return [`\`${name}\``, title, rule, found?.invariant ?? 'not found', String(found?.seed ?? '')];
   });
   const widths = head.map((title, at) => Math.max(title.length, ...rows.map((row) => row[at]?.length ?? 0)));
   const line = (cells: readonly string[]): string =>
     `| ${cells.map((cell, at) => cell.padEnd(widths[at] ?? 0)).join(' | ')} |`;
-  return [line(head), line(widths.map((width) => '-'.repeat(width))), ...rows.map(line)].join('\n');
+  const lines = [line(head), line(widths.map((width) => '-'.repeat(width))), ...rows.map(line)];
+  return [...lines, '', 'Holes: no plan has shown these so far; only unit tests do.', '', ...holes(mutants)].join('\n');
+}
+
+function holes(mutants: readonly Mutant[]): string[] {
+  return mutants.flatMap(({ name, title, rule, unseen }) =>
+    unseen === undefined ? [] : [`- \`${name}\`: ${title} (${rule}), \`${unseen}\``],
+  );
 }

@@ -138,6 +138,7 @@ export const MEMBERSHIP_MUTANTS: readonly Mutant[] = [
     title: 'a replica with another data folder is let in again',
     rule: 'raft.md M4',
     faults: ['wipe', 'membership', 'crash'],
+    unseen: 'test/unit/replica/peers.test.ts',
     edits: [
       {
         file: 'src/replica/peers.js',

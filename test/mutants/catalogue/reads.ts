@@ -157,6 +157,7 @@ export const READ_MUTANTS: readonly Mutant[] = [
     title: 'a restarted replica votes at once, although it may have confirmed a lease',
     rule: 'raft.md E9',
     faults: ['partition', 'crash'],
+    unseen: 'test/unit/engines/raft/election.test.ts',
     edits: [
       {
         file: 'src/engines/raft/election.js',

@@ -84,6 +84,7 @@ export const STATE_MUTANTS: readonly Mutant[] = [
     title: 'a restart keeps entries that contradict the checkpoint',
     rule: 'raft.md S5',
     faults: ['partition', 'crash', 'checkpoint'],
+    unseen: 'test/unit/replica/recover.test.ts',
     edits: [
       {
         file: 'src/replica/recover.js',
