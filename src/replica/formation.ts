@@ -35,11 +35,14 @@ export class Formation {
   readonly #heard = new Map<ReplicaId, Said>();
   /** Peers that came with another folder than the one that was prepared with. */
   readonly #foreign = new Set<ReplicaId>();
+  /** What a member said when it turned this folder away. */
+  #refused: string | null;
 
   constructor(options: FormationOptions) {
     this.#options = options;
     const { folder, joining, record, self } = options;
     this.#record = record;
+    this.#refused = record?.refused ?? null;
     const own = record?.prepared.find(({ id }) => id === self);
     const named = own === undefined ? (record?.prepared.length ?? 0) === 0 : [folder, null].includes(own.folder);
     assert(named, 'a replica prepares only lists that name its own folder');
@@ -87,13 +90,27 @@ export class Formation {
     return known === null || known === folder;
   }
 
+  /**
+   * A member refuses this folder for good. Whoever has not taken part yet never will: were all first replicas wiped and
+   * replaced one after the other, and left running, they would find each other and form a second cluster.
+   */
+  onRefused(text: string): void {
+    if (!this.done) this.#refused ??= text;
+  }
+
   /** What must be made durable now; null: nothing. To be followed by `onRecorded`, or by a restart. */
   next(): FormationRecord | null {
     const record = this.#record;
+    if (!this.done && this.#refused !== null) return this.#turnedAway(this.#refused);
     if (record === null) return this.#begin();
     if (record.formed) return this.#filled(record);
     if (this.joined) return null;
     return this.#allPrepared() ? { ...record, formed: true } : null;
+  }
+
+  #turnedAway(refused: string): FormationRecord | null {
+    const record = this.#record ?? { prepared: [], formed: false, joining: false };
+    return record.refused === undefined ? { ...record, refused } : null;
   }
 
   onRecorded(record: FormationRecord): void {
@@ -191,6 +208,7 @@ export class Formation {
   get trouble(): string | null {
     if (this.joined) return this.#troubleOfJoined();
     if (this.done) return null;
+    if (this.#refused !== null) return `${this.#refused}; ${REMEDY}`;
     for (const peer of this.#foreign) return this.#foreignText(peer);
     for (const [peer, said] of this.#heard) {
       const text = this.#troubleWith(peer, said);

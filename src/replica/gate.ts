@@ -133,11 +133,15 @@ export class ClusterGate {
     this.#formation?.onPeerDown(peer);
   }
 
+  /** Throws storage_failed. */
   onRefused(by: ReplicaId, code: string, text: string): void {
     if (this.#refusals.get(by)?.text === text) return;
     this.#refusals.set(by, { code, text });
     if (code === 'unknown_replica') return; // It waits to be added, perhaps.
     this.#options.logger.error('refused_by_peer', { peer: by, code, detail: text });
+    if (code !== 'foreign_folder' && code !== 'removed_replica') return;
+    this.#formation?.onRefused(text);
+    this.#advance(this.#nowMs);
   }
 
   admits(peer: string, folder: string | null): AdmissionRefusal | null {

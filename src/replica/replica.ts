@@ -137,7 +137,7 @@ export class Replica {
       onFormation: (message) => this.#guarded(() => this.gate.onFormation(message, this.#clock.monotonicMs())),
       admits: (peer, folder) => this.gate.admits(peer, folder),
       onRefused: (by, code, text) => {
-        this.gate.onRefused(by, code, text);
+        this.#guarded(() => this.gate.onRefused(by, code, text));
         if (code === 'removed_replica') for (const member of this.members.values()) member.onRemoved();
       },
       onPeerUp: (peer) => this.gate.onPeerUp(peer),

@@ -45,7 +45,7 @@ export function readIdentity(fs: FileSystem, dir: string): IdentityFile | null {
 /** Undefined: not readable. */
 function readFormation(value: unknown): FormationRecord | null | undefined {
   if (value === null) return null;
-  const { prepared, formed, joining } = recordOf(value);
+  const { prepared, formed, joining, refused } = recordOf(value);
   if (!Array.isArray(prepared) || typeof formed !== 'boolean' || typeof joining !== 'boolean') return undefined;
   const folders: FormingFolder[] = [];
   for (const item of prepared) {
@@ -53,7 +53,8 @@ function readFormation(value: unknown): FormationRecord | null | undefined {
     if (typeof id !== 'string' || id === '' || (typeof folder !== 'string' && folder !== null)) return undefined;
     folders.push({ id: replicaId(id), folder });
   }
-  return { prepared: folders, formed, joining };
+  if (refused !== undefined && typeof refused !== 'string') return undefined;
+  return { prepared: folders, formed, joining, ...(refused === undefined ? {} : { refused }) };
 }
 
 /** Throws data_dir_mismatch or data_dir_newer unless the folder is ours (reliability.md §2.4). */
@@ -107,6 +108,7 @@ export function checkFormationStep(before: FormationRecord | null, after: Format
   assert(kept && whole, 'what was prepared is never changed; only names that were not known are filled in');
   assert(after.formed || !before.formed, 'what was formed stays formed');
   assert(after.joining === before.joining, 'a replica is among the first, or joins');
+  assert(before.refused === undefined || after.refused !== undefined, 'what was refused for good stays so');
 }
 
 function parse(text: string): Readonly<Record<string, unknown>> {

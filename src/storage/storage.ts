@@ -143,6 +143,11 @@ export interface FormationRecord {
   readonly formed: boolean;
   /** The replica was not among the first: it waits to be added, or has been. */
   readonly joining: boolean;
+  /**
+   * Set when a member of the cluster has refused this folder for good before it took part in anything: the disk was wiped, or the
+   * replica removed. It never forms a cluster: with others of its kind it would form a second one.
+   */
+  readonly refused?: string;
 }
 
 export interface Storage {

@@ -1,4 +1,5 @@
 import t from 'tap';
+import { assertDefined } from '../../../src/base/assert.js';
 import { replicaId, type ReplicaId } from '../../../src/base/brand.js';
 import { createPrng } from '../../../src/base/prng.js';
 import { Formation, type FormationWord } from '../../../src/replica/formation.js';
@@ -99,6 +100,24 @@ t.test('folders from before there was a formation are formed, and tell their nam
     wiped.onMessage(old.tell(N3));
     t.match(wiped.trouble, /n1 has formed the cluster with .*n3.* wiped/);
   }
+});
+
+t.test('folders that a member has refused never form a cluster of their own (raft.md M4)', async (t) => {
+  // All first replicas were wiped and replaced, one after the other, and their processes still run.
+  const wiped = FIRST.map((id) => formation(id, { folder: `${id}-2` }));
+  const [first] = wiped;
+  first?.onRefused('n2 knows n1 by another data folder');
+  t.equal(settle(assertDefined(first, 'n1')), 1, 'and remembers it');
+  exchange(...wiped);
+  for (const each of wiped) settle(each);
+  exchange(...wiped);
+  for (const each of wiped) t.notOk(each.done);
+  t.match(first?.trouble, /n2 knows n1 by another data folder.*member remove/);
+  const refused = 'n2 knows n1 by another data folder';
+  const again = formation(N1, { folder: 'n1-2', record: { ...record([], false), refused } });
+  exchange(again, ...wiped.slice(1));
+  t.equal(settle(again), 0);
+  t.notOk(again.done, 'nor after a restart');
 });
 
 t.test('a wiped disk is told by the formed replicas that it is one (raft.md M4)', async (t) => {
