@@ -1,5 +1,6 @@
 #!/usr/bin/env node
-// Searches the first seed that notices each mutant, and writes test/mutants/found.json and the table in docs/testing.md.
+// Searches the first seed that notices each mutant, or runs the plan that was written for it, and writes
+// test/mutants/found.json and the table in docs/testing.md.
 // `node scripts/mutants.mjs [--seeds N] [--out dist] [--children N] [name …]`, after a build.
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
@@ -17,7 +18,7 @@ const { values, positionals } = parseArgs({
 });
 const module = (name) => import(pathToFileURL(join(resolve(root, values.out), 'test/mutants', name)).href);
 const { MUTANTS } = await module('catalogue.js');
-const { search, seedsFrom } = await module('search.js');
+const { search, seedsFrom, triedAs } = await module('search.js');
 const { withTable } = await module('table.js');
 
 const foundFile = join(root, 'test/mutants/found.json');
@@ -42,7 +43,7 @@ await search(
   { children: Number(values.children), seedTimeoutMs: 30_000 },
   ({ hunt, finding }) => {
     const seconds = Math.round((performance.now() - startMs) / 1000);
-    const what = finding === null ? 'NOT FOUND' : `seed ${finding.seed}: ${finding.invariant}: ${finding.detail}`;
+    const what = finding === null ? 'NOT FOUND' : `${triedAs(finding.seed)}: ${finding.invariant}: ${finding.detail}`;
     process.stdout.write(`${seconds} s  ${hunt.mutant.name}  ${what}\n`);
     if (finding === null) delete found[hunt.mutant.name];
     else found[hunt.mutant.name] = { seed: finding.seed, invariant: finding.invariant };

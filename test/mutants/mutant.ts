@@ -10,7 +10,9 @@ export interface Mutant {
   readonly edits: readonly Edit[];
   /** The classes of faults that its search draws from; absent: all. Fewer make a rare combination common. */
   readonly faults?: readonly FaultClass[];
-  /** No plan that was ever drawn has shown it: the test that holds the rule instead. A hole in the simulator. */
+  /** The file of a plan that was written to show it, because no seed does: it is run instead of seeds. */
+  readonly plan?: string;
+  /** No plan has shown it: the test that holds the rule instead. A hole in the simulator. */
   readonly unseen?: string;
   /** Of VAGUE: what this one is known to show itself by. */
   readonly shows?: readonly string[];
@@ -33,8 +35,8 @@ export interface Edit {
   readonly replace: string;
 }
 
-/** What a search found: the first seed that failed, and what was broken then. */
+/** What a search found: the first seed that failed (null: the mutant's own plan), and what was broken then. */
 export interface Finding {
-  readonly seed: number;
+  readonly seed: number | null;
   readonly invariant: string;
 }

@@ -1,9 +1,10 @@
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { projectRoot } from '../fixtures/project-root.js';
 import { MUTANTS } from './catalogue.js';
-import { search, seedsFrom, type Hunt, type Outcome } from './search.js';
+import type { Finding } from './mutant.js';
+import { search, seedsFrom, triedAs, type Hunt, type Outcome } from './search.js';
 import { withTable, type Findings } from './table.js';
 
 /**
@@ -13,6 +14,10 @@ import { withTable, type Findings } from './table.js';
 const SEEDS = 40;
 const CLEAN_SEEDS = 4;
 const CHILDREN = 2;
+
+function described({ invariant, seed }: Finding): string {
+  return `${invariant} in ${triedAs(seed)}`;
+}
 
 const SEEN = MUTANTS.filter(({ unseen }) => unseen === undefined);
 
@@ -28,6 +33,13 @@ t.test('every mutant has been found, and what was found is in docs/testing.md', 
   t.equal(docs, withTable(docs, MUTANTS, findings), 'node scripts/mutants.mjs writes the table');
 });
 
+t.test('every plan was written for a mutant', async (t) => {
+  const folder = 'test/mutants/plans';
+  const plans = readdirSync(join(projectRoot(), folder)).map((name) => `${folder}/${name}`);
+  const named = MUTANTS.flatMap(({ plan }) => (plan === undefined ? [] : [plan]));
+  t.same(plans.sort(), named.sort());
+});
+
 t.test('reliability.md §3.8: the simulator notices known bugs, and nothing where there is none', async (t) => {
   const hunts: Hunt[] = SEEN.map((mutant) => {
     const recorded = findings[mutant.name]?.seed ?? 1;
@@ -41,7 +53,7 @@ t.test('reliability.md §3.8: the simulator notices known bugs, and nothing wher
   );
   for (const { hunt, finding } of outcomes) {
     if (hunt.mutant === null) t.equal(finding, null, `the program as it is: ${finding?.invariant} ${finding?.detail}`);
-    else t.ok(finding, `${hunt.mutant.name}: ${finding?.invariant ?? 'nothing noticed'} in seed ${finding?.seed}`);
+    else t.ok(finding, `${hunt.mutant.name}: ${finding === null ? 'nothing noticed' : described(finding)}`);
   }
   t.equal(outcomes.length, hunts.length + 1);
 });

@@ -1,5 +1,7 @@
 import { fork, type ChildProcess } from 'node:child_process';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { projectRoot } from '../fixtures/project-root.js';
 import { VAGUE, type Finding, type Mutant } from './mutant.js';
 import type { ChildMessage, Task } from './task.js';
 
@@ -16,6 +18,7 @@ export interface SearchOptions {
 export interface Hunt {
   /** Null: the program as it is, which must pass. */
   readonly mutant: Mutant | null;
+  /** Not tried for a mutant that has a plan. */
   readonly seeds: readonly number[];
 }
 
@@ -60,7 +63,8 @@ function startChild(): ChildProcess {
 
 function runInChild(child: ChildProcess, { mutant, seeds }: Hunt, seedTimeoutMs: number): Promise<Outcome['finding']> {
   return new Promise((resolve, reject) => {
-    let seed = seeds[0] ?? 0;
+    const plan = mutant?.plan === undefined ? null : join(projectRoot(), mutant.plan);
+    let seed = plan === null ? (seeds[0] ?? 0) : null;
     const end = (act: () => void): void => {
       clearTimeout(timer);
       child.removeAllListeners();
@@ -71,7 +75,7 @@ function runInChild(child: ChildProcess, { mutant, seeds }: Hunt, seedTimeoutMs:
       end(() => resolve({ seed, invariant: 'progress', detail: `nothing more happened within ${seedTimeoutMs} ms` }));
     }, seedTimeoutMs);
     child.on('exit', (code, signal) => {
-      end(() => reject(new Error(`${mutant?.name}: the child ended with ${code ?? signal} in seed ${seed}`)));
+      end(() => reject(new Error(`${mutant?.name}: the child ended with ${code ?? signal} in ${triedAs(seed)}`)));
     });
     child.on('message', (message: ChildMessage) => {
       if (message.type === 'seed') {
@@ -89,9 +93,14 @@ function runInChild(child: ChildProcess, { mutant, seeds }: Hunt, seedTimeoutMs:
     const files = [...new Set(mutant?.edits.map((edit) => edit.file) ?? [])];
     const shows = mutant?.shows ?? [];
     const vague = mutant === null ? [] : VAGUE.filter((invariant) => !shows.includes(invariant));
-    const task: Task = { mutant: mutant?.name ?? null, files, faults: mutant?.faults ?? null, vague, seeds };
+    const task: Task = { mutant: mutant?.name ?? null, files, faults: mutant?.faults ?? null, plan, vague, seeds };
     child.send(task);
   });
+}
+
+/** What a finding was found with. */
+export function triedAs(seed: number | null): string {
+  return seed === null ? 'its plan' : `seed ${seed}`;
 }
 
 export function seedsFrom(first: number, count: number): number[] {

@@ -18,17 +18,24 @@ function table(mutants: readonly Mutant[], findings: Findings): string {
   const seen = mutants.filter(({ unseen }) => unseen === undefined);
   const rows = seen.map(({ name, title, rule }) => {
     const found = findings[name];
-    return [`\`${name}\``, title, rule, found?.invariant ?? 'not found', String(found?.seed ?? '')];
+    return [
+      `\`${name}\``,
+      title,
+      rule,
+      found?.invariant ?? 'not found',
+      found === undefined ? '' : String(found.seed ?? 'plan'),
+    ];
   });
   const widths = head.map((title, at) => Math.max(title.length, ...rows.map((row) => row[at]?.length ?? 0)));
   const line = (cells: readonly string[]): string =>
     `| ${cells.map((cell, at) => cell.padEnd(widths[at] ?? 0)).join(' | ')} |`;
   const lines = [line(head), line(widths.map((width) => '-'.repeat(width))), ...rows.map(line)];
-  return [...lines, '', 'Holes: no plan has shown these so far; only unit tests do.', '', ...holes(mutants)].join('\n');
+  return [...lines, ...holes(mutants)].join('\n');
 }
 
 function holes(mutants: readonly Mutant[]): string[] {
-  return mutants.flatMap(({ name, title, rule, unseen }) =>
+  const list = mutants.flatMap(({ name, title, rule, unseen }) =>
     unseen === undefined ? [] : [`- \`${name}\`: ${title} (${rule}), \`${unseen}\``],
   );
+  return list.length === 0 ? [] : ['', 'Holes: no plan has shown these so far; only unit tests do.', '', ...list];
 }

@@ -7,6 +7,8 @@ export interface Task {
   /** The compiled files that the mutant must have changed once the simulator is loaded. */
   readonly files: readonly string[];
   readonly faults: readonly FaultClass[] | null;
+  /** The path of a plan that is run instead of seeds; null: seeds. */
+  readonly plan: string | null;
   /** Violations that do not count. */
   readonly vague: readonly string[];
   /** Tried in order until one fails. */
@@ -15,7 +17,7 @@ export interface Task {
 
 export type ChildMessage =
   | { readonly type: 'seed'; readonly seed: number }
-  | { readonly type: 'found'; readonly seed: number; readonly invariant: string; readonly detail: string }
+  | { readonly type: 'found'; readonly seed: number | null; readonly invariant: string; readonly detail: string }
   | { readonly type: 'nothing' }
   /** The search itself went wrong. */
   | { readonly type: 'failed'; readonly detail: string };

@@ -170,7 +170,9 @@ function drawNemeses(
   faults: readonly FaultClass[],
   knobs: Knobs,
 ): { readonly nemeses: NemesisAction[]; readonly safetyMs: number } {
-  const possible = [...NEMESES.values()].filter((each) => each.faults.every((needed) => faults.includes(needed)));
+  const possible = [...NEMESES.values()].filter(
+    (each) => each.weight > 0 && each.faults.every((needed) => faults.includes(needed)),
+  );
   // A few kinds at a time: their combinations are what differs from seed to seed.
   const kinds = possible.filter(() => chance(prng, 0.6));
   const drawnFrom = kinds.length > 0 ? kinds : possible;

@@ -46,9 +46,11 @@ export class Triggers {
         this.#statistics.messages++;
         if (message.type === 'appendRequest' && message.entries.length > 0) this.#fire('appending', process);
       },
-      onCheckpoint: (_process, _group, _mark, installed) => {
-        if (installed) this.#statistics.snapshotsInstalled++;
-        else this.#statistics.checkpoints++;
+      onCheckpoint: (process, _group, _mark, installed) => {
+        if (installed) {
+          this.#statistics.snapshotsInstalled++;
+          this.#fire('installed', process);
+        } else this.#statistics.checkpoints++;
       },
     };
   }

@@ -137,8 +137,7 @@ export const MEMBERSHIP_MUTANTS: readonly Mutant[] = [
     name: 'wiped-folder-admitted',
     title: 'a replica with another data folder is let in again',
     rule: 'raft.md M4',
-    faults: ['wipe', 'membership', 'crash'],
-    unseen: 'test/unit/replica/peers.test.ts',
+    plan: 'test/mutants/plans/wiped-folder-admitted.json',
     edits: [
       {
         file: 'src/replica/peers.js',

@@ -156,8 +156,7 @@ export const READ_MUTANTS: readonly Mutant[] = [
     name: 'votes-right-after-restart',
     title: 'a restarted replica votes at once, although it may have confirmed a lease',
     rule: 'raft.md E9',
-    faults: ['partition', 'crash'],
-    unseen: 'test/unit/engines/raft/election.test.ts',
+    plan: 'test/mutants/plans/votes-right-after-restart.json',
     edits: [
       {
         file: 'src/engines/raft/election.js',

@@ -83,8 +83,7 @@ export const STATE_MUTANTS: readonly Mutant[] = [
     name: 'conflicting-log-kept',
     title: 'a restart keeps entries that contradict the checkpoint',
     rule: 'raft.md S5',
-    faults: ['partition', 'crash', 'checkpoint'],
-    unseen: 'test/unit/replica/recover.test.ts',
+    plan: 'test/mutants/plans/conflicting-log-kept.json',
     edits: [
       {
         file: 'src/replica/recover.js',

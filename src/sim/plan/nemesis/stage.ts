@@ -14,7 +14,9 @@ export type Trigger =
   /** The leader's commit index has just grown. */
   | 'committed'
   /** The leader has just sent entries, which are not on its own disk yet (raft.md R2). */
-  | 'appending';
+  | 'appending'
+  /** A snapshot has just become the checkpoint; the log does not say so yet (raft.md S5). */
+  | 'installed';
 
 /** What nemeses work with: the running world, and the bookkeeping that keeps overlapping faults apart. */
 export interface Stage {
@@ -74,7 +76,7 @@ export interface Nemesis {
   readonly name: string;
   /** All of them must be in the plan's world. */
   readonly faults: readonly FaultClass[];
-  /** How often it is drawn beside the others. */
+  /** How often it is drawn beside the others. 0: never, it is only in plans that somebody wrote. */
   readonly weight: number;
   readonly choices: Choices;
   strike(stage: Stage, options: Readonly<Record<string, Scalar>>, prng: Prng): void;
