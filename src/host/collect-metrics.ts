@@ -1,5 +1,5 @@
 import type { Metrics, MetricSink } from '../observe/metrics.js';
-import type { Member } from '../replica/member.js';
+import type { Member } from '../replica/raft/member.js';
 import type { Replica } from '../replica/replica.js';
 import type { HealthCheck } from '../replica/router.js';
 import type { Storage } from '../storage/storage.js';

@@ -16,7 +16,7 @@ import type { LogRecord, Storage } from '../storage/storage.js';
 import type { Envelope, Transport } from '../transport/transport.js';
 import { membershipCodec } from '../wire/membership-codec.js';
 import { ClusterGate } from './gate.js';
-import { Member } from './member.js';
+import { Member } from './raft/member.js';
 import { Outbox } from './outbox.js';
 import { createReplicaStats } from './stats.js';
 

@@ -1,7 +1,7 @@
 import type { ReplicaId } from '../../base/brand.js';
 import type { EngineStatus } from '../../engines/engine.js';
 import type { MemberInfo } from '../../engines/raft/membership.js';
-import { standingOf } from '../../replica/membership-effect.js';
+import { standingOf } from '../../replica/raft/membership-effect.js';
 import type { Keyspace, Router } from '../../replica/router.js';
 
 export type MemberRole = 'leader' | 'voter' | 'leaving' | 'learner' | 'removed';

@@ -1,7 +1,7 @@
 import type { LogIndex, ReplicaId, Term } from '../../base/brand.js';
 import type { EngineStatus } from '../../engines/engine.js';
 import type { PlacedMembership } from '../../engines/raft/membership.js';
-import type { Member } from '../../replica/member.js';
+import type { Member } from '../../replica/raft/member.js';
 import type { CheckpointMark } from '../../storage/storage.js';
 import type { StoredRecord } from '../../storage/wal/unit-encoder.js';
 import type { Observer, SimProcess } from '../world/types.js';

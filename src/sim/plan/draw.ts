@@ -1,10 +1,12 @@
 import { createPrng, type Prng } from '../../base/prng.js';
 import type { Knobs } from '../world/options.js';
 import type { DiskFaults, LinkFaults } from '../world/types.js';
+import { drawAction } from './draw-action.js';
 import { drawClients, drawClientLinks } from './draw-clients.js';
+import { LIES, withLies } from './draw-lies.js';
 import { FAULT_CLASSES, type FaultClass } from './faults.js';
 import { NEMESES, type Nemesis } from './nemesis/index.js';
-import { PLAN_VERSION, type NemesisAction, type Plan, type Scalar } from './plan.js';
+import { PLAN_VERSION, type NemesisAction, type Plan } from './plan.js';
 import { chance, pick, weighted } from './dice.js';
 
 export interface DrawOptions {
@@ -23,6 +25,10 @@ export const DEFAULT_DRAW: DrawOptions = { faults: FAULT_CLASSES };
 
 /** What each seed's world is like. Pure: the same seed and options give the same plan. */
 export function drawPlan(seed: number, options: DrawOptions = DEFAULT_DRAW): Plan {
+  return withLies(drawUsual(seed, options), seed, options.faults);
+}
+
+function drawUsual(seed: number, options: DrawOptions): Plan {
   const prng = createPrng(seed);
   const faults = drawFaults(prng.fork('faults'), options.faults);
   const replicas = drawReplicas(prng.fork('replicas'), options.replicas);
@@ -65,7 +71,7 @@ function livenessMs({ electionTimeoutMs, requestTimeoutMs }: Knobs): number {
 /** Most worlds know some classes; few know all of them, and few know none. */
 function drawFaults(prng: Prng, allowed: readonly FaultClass[]): FaultClass[] {
   const share = pick(prng, [0.25, 0.4, 0.4, 0.6, 0.8, 1]);
-  return FAULT_CLASSES.filter((each) => chance(prng, share) && allowed.includes(each));
+  return FAULT_CLASSES.filter((each) => each !== LIES && chance(prng, share) && allowed.includes(each));
 }
 
 function drawReplicas(prng: Prng, wanted: number | undefined): number {
@@ -183,7 +189,7 @@ function drawNemeses(
   for (let burst = 0; burst < bursts; burst++) {
     const actions = prng.between(1, 2 * perBurst - 1);
     for (let action = 0; action < actions && drawnFrom.length > 0; action++) {
-      nemeses.push(drawAction(prng, drawnFrom, atMs));
+      nemeses.push(drawAction(prng, weightedNemesis(prng, drawnFrom), atMs));
       // Two at once, now and then.
       if (chance(prng, 0.7)) atMs += prng.between(1, BURST_STEP_MS);
     }
@@ -199,12 +205,9 @@ function calmMs(prng: Prng, { electionTimeoutMs }: Knobs): number {
   return Math.ceil(electionTimeoutMs[1] * pick(prng, [1, 2, 2, 3])) + prng.between(100, 700);
 }
 
-function drawAction(prng: Prng, from: readonly Nemesis[], atMs: number): NemesisAction {
-  const drawn = weighted(
+function weightedNemesis(prng: Prng, from: readonly Nemesis[]): Nemesis {
+  return weighted(
     prng,
     from.map((each) => [each, each.weight] as const),
   );
-  const options: Record<string, Scalar> = {};
-  for (const [name, choices] of Object.entries(drawn.choices)) options[name] = pick(prng, choices);
-  return { atMs, nemesis: drawn.name, seed: prng.uint32(), options };
 }

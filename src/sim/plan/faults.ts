@@ -31,6 +31,8 @@ export const FAULT_CLASSES = [
   'checkpoint',
   /** Clients behind bad links, with duplicates, hedged requests and shared ids. */
   'clients',
+  /** Disks that say yes to a sync, and lose with the power what they have vouched for. Rare (draw-lies.ts). */
+  'lost-sync',
 ] as const;
 
 export type FaultClass = (typeof FAULT_CLASSES)[number];

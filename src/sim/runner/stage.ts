@@ -2,6 +2,7 @@ import { unreachable } from '../../base/assert.js';
 import type { ReplicaId } from '../../base/brand.js';
 import type { Prng } from '../../base/prng.js';
 import type { Plan } from '../plan/plan.js';
+import { REPLACE_AFTER_MS } from '../plan/nemesis/machine.js';
 import { shuffled, type Atlas, type Stage, type Target, type Trigger } from '../plan/nemesis/stage.js';
 import type { CrashLoss, DiskFaults, LinkFaults, SimProcess, World } from '../world/types.js';
 import { RunOperator } from './operator.js';
@@ -53,6 +54,7 @@ export class RunStage implements Stage {
     this.#ended = true;
     this.operator.stop();
     this.#options.triggers.stop();
+    for (const { disk } of this.world.processes.values()) disk.loseNoSync();
   }
 
   after(delayMs: number, task: () => void): void {
@@ -96,6 +98,24 @@ export class RunStage implements Stage {
 
   crash(process: SimProcess, loss: CrashLoss, restartMs: number): void {
     this.supervisor.crash(process, loss, restartMs);
+    if (process.disk.broken && !this.#damaged.has(process.id)) this.#replaceDisk(process, restartMs);
+  }
+
+  /**
+   * Raft trusts that what was synced stays (raft.md R1): with less than it has vouched for, a replica may vote for one that
+   * lacks what is committed, and nothing on its disk need show that. So whoever operates it takes the disk away when it has
+   * lost power while it lied, whatever its log says, and the replica goes the way of one with a wiped disk.
+   */
+  #replaceDisk(process: SimProcess, restartMs: number): void {
+    const { statistics } = this.#options;
+    this.#damaged.add(process.id);
+    statistics.damagedDisks++;
+    statistics.lyingDisks++;
+    process.examine((refusal) => {
+      if (refusal !== null) statistics.liesNoticed++;
+      process.wipe();
+    });
+    this.after(restartMs + REPLACE_AFTER_MS, () => this.operator.replace(process));
   }
 
   cut(from: ReplicaId, to: ReplicaId, silent: boolean): void {
@@ -143,14 +163,30 @@ export class RunStage implements Stage {
     });
   }
 
+  loseSync(process: SimProcess, told: () => void): void {
+    if (!this.#mayDamage(process)) return;
+    process.disk.loseNextSync(() => {
+      this.#options.statistics.lostSyncs++;
+      told();
+    });
+  }
+
   #claim(process: SimProcess): boolean {
-    if (this.#damaged.has(process.id) || this.operator.changing) return false;
-    const live = this.#options.view.live();
-    const isMember = live.some(({ membership }) => lists(membership, process.id));
-    if (live.length === 0 || (isMember && !this.#survives(null, process.id))) return false;
+    if (!this.#mayDamage(process)) return false;
     this.#damaged.add(process.id);
     this.#options.statistics.damagedDisks++;
     return true;
+  }
+
+  #mayDamage(process: SimProcess): boolean {
+    if (!this.#isSound(process.id) || this.operator.changing) return false;
+    const live = this.#options.view.live();
+    const isMember = live.some(({ membership }) => lists(membership, process.id));
+    return live.length > 0 && (!isMember || this.#survives(null, process.id));
+  }
+
+  #isSound(id: ReplicaId): boolean {
+    return !this.#damaged.has(id) && this.world.processes.get(id)?.disk.lies !== true;
   }
 
   /** Would intact disks decide in every live membership if one replica were removed, and another one damaged? */
@@ -160,7 +196,7 @@ export class RunStage implements Stage {
       const { outgoing, voters } = membership;
       return decides(
         { ...membership, voters: without(voters), outgoing: without(outgoing) },
-        (id) => id !== damaged && !this.#damaged.has(id),
+        (id) => id !== damaged && this.#isSound(id),
       );
     });
   }

@@ -24,6 +24,10 @@ export interface Statistics {
   selfStops: number;
   refusedStarts: number;
   damagedDisks: number;
+  /** Syncs that a disk lied about; the power losses that found it out; and of those, what recovery itself refused. */
+  lostSyncs: number;
+  lyingDisks: number;
+  liesNoticed: number;
   /** Histories of keys that were too hard to decide. */
   undecidedKeys: number;
   /** Runs with fewer than POOR_RUN_OPERATIONS acknowledged operations. */
@@ -53,6 +57,9 @@ export function createStatistics(): Statistics {
     selfStops: 0,
     refusedStarts: 0,
     damagedDisks: 0,
+    lostSyncs: 0,
+    lyingDisks: 0,
+    liesNoticed: 0,
     undecidedKeys: 0,
     poorRuns: 0,
   };

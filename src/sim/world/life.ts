@@ -5,8 +5,8 @@ import { silentLogger } from '../../base/logger.js';
 import type { Prng } from '../../base/prng.js';
 import type { Topology } from '../../config/topology.js';
 import type { Entry, RaftMessage } from '../../engines/raft/messages.js';
-import type { Member } from '../../replica/member.js';
-import { RaftKeyspace } from '../../replica/keyspace.js';
+import type { Member } from '../../replica/raft/member.js';
+import { RaftKeyspace } from '../../replica/raft/keyspace.js';
 import { Replica } from '../../replica/replica.js';
 import { openStorage } from '../../storage/disk-storage.js';
 import type { FileSystem } from '../../storage/file-system.js';
@@ -25,21 +25,24 @@ const PREALLOCATE_BYTES = 2048;
 const SNAPSHOT_PIECE_BYTES = 1024;
 const FOLDER_NAME_WORDS = 4;
 
-export interface LifeOptions {
+export interface FolderOptions {
   readonly topology: Topology;
-  readonly knobs: Knobs;
   readonly machine: Machine;
   readonly life: number;
   readonly prng: Prng;
-  readonly network: Network;
   readonly fs: FileSystem;
   readonly dir: string;
   readonly self: Replica['self'];
+  onCheckpoint(group: GroupId, mark: CheckpointMark, installed: boolean, digest: number): void;
+}
+
+export interface LifeOptions extends FolderOptions {
+  readonly knobs: Knobs;
+  readonly network: Network;
   onRecovered(recovered: ReadonlyMap<GroupId, RecoveredGroup>): void;
   onFailed(error: KvorumError): void;
   onMessage(group: GroupId, message: RaftMessage): void;
   onApplied(group: GroupId, entry: Entry): void;
-  onCheckpoint(group: GroupId, mark: CheckpointMark, installed: boolean, digest: number): void;
 }
 
 /** One life of a process: what src/host puts together, on a simulated machine. */
@@ -53,7 +56,7 @@ export interface Life {
 /** Opens the folder, recovers and starts. Rejects as openStorage does. */
 export async function beginLife(options: LifeOptions): Promise<Life> {
   const { topology, machine, life, prng, network, self } = options;
-  const storage = await open(options);
+  const storage = await openFolder(options);
   options.onRecovered(new Map(storage.log.recovered));
   const { folder } = storage;
   const endpoint = network.endpoint({
@@ -97,7 +100,8 @@ export async function beginLife(options: LifeOptions): Promise<Life> {
   return { replica, endpoint, member, keyspace };
 }
 
-function open(options: LifeOptions): Promise<Storage> {
+/** Recovers what the folder holds; nothing runs in it yet. */
+export function openFolder(options: FolderOptions): Promise<Storage> {
   const { topology, machine, life, fs, dir, prng, self } = options;
   const scheduler = machine.schedulerOf(life);
   return openStorage({

@@ -3,16 +3,23 @@ import type { ReplicaId } from '../../base/brand.js';
 import { toKvorumError, type KvorumError } from '../../base/errors/error.js';
 import type { Prng } from '../../base/prng.js';
 import type { Topology } from '../../config/topology.js';
-import type { Member } from '../../replica/member.js';
+import type { Member } from '../../replica/raft/member.js';
 import type { Keyspace } from '../../replica/router.js';
 import { FOLDER } from '../../storage/disk-storage.js';
 import { Disk } from './disk/disk.js';
 import { EVENT } from './event-kinds.js';
-import { beginLife, type Life } from './life.js';
+import { beginLife, openFolder, type FolderOptions, type Life } from './life.js';
 import { Machine } from './machine.js';
 import type { Network } from './network/network.js';
 import type { Knobs } from './options.js';
-import { Violation, type CrashLoss, type DiskFaults, type ProcessState, type SimProcess } from './types.js';
+import {
+  Violation,
+  type CrashLoss,
+  type DiskFaults,
+  type Failure,
+  type ProcessState,
+  type SimProcess,
+} from './types.js';
 import type { WorldTime } from './virtual-time.js';
 import type { Witness } from './witness.js';
 import { withLater } from './topology.js';
@@ -20,6 +27,8 @@ import { withLater } from './topology.js';
 /** From the start of a program until it opens its folder. */
 const START_MIN_MS = 0.2;
 const START_JITTER_MS = 3;
+/** From a machine that is back until somebody has its log read. */
+const EXAMINE_MS = 1;
 
 export interface ProcessOptions {
   readonly id: ReplicaId;
@@ -41,7 +50,7 @@ export class Process implements SimProcess {
   readonly machine: Machine;
   readonly disk: Disk;
   state: ProcessState = 'new';
-  failure: SimProcess['failure'] = null;
+  failure: Failure | null = null;
   /** Noted by the world: it ran in the event at hand. */
   ran = false;
   readonly #options: ProcessOptions;
@@ -113,19 +122,12 @@ export class Process implements SimProcess {
   }
 
   #begin(life: number): Promise<Life> {
-    const { id, knobs, prng, network, witness } = this.#options;
-    const topology = this.#topology;
+    const { knobs, network, witness } = this.#options;
     const alive = (): boolean => this.machine.life === life;
     return beginLife({
-      topology,
+      ...this.#folder(life),
       knobs,
-      machine: this.machine,
-      life,
-      prng: prng.fork(`life ${life}`),
       network,
-      fs: this.disk.beginOpen(),
-      dir: this.#dir,
-      self: id,
       onRecovered: (recovered) => {
         const wrong = this.disk.opened(recovered);
         if (wrong !== null) this.#violate('durable-log-lost', wrong);
@@ -136,10 +138,45 @@ export class Process implements SimProcess {
       },
       onMessage: (group, message) => witness.onMessage(this, group, message),
       onApplied: (group, entry) => witness.onApplied(this, group, entry),
-      onCheckpoint: (group, mark, installed, digest) => {
-        if (alive()) witness.onCheckpoint(this, group, mark, installed, digest);
-      },
     });
+  }
+
+  #folder(life: number): FolderOptions {
+    const { id, prng, witness } = this.#options;
+    return {
+      topology: this.#topology,
+      machine: this.machine,
+      life,
+      prng: prng.fork(`life ${life}`),
+      fs: this.disk.beginOpen(),
+      dir: this.#dir,
+      self: id,
+      onCheckpoint: (group, mark, installed, digest) => {
+        if (this.machine.life === life) witness.onCheckpoint(this, group, mark, installed, digest);
+      },
+    };
+  }
+
+  examine(done: (refusal: Failure | null) => void): void {
+    assert(this.state === 'down', `${this.id} is ${this.state}: its disk is in use`);
+    this.state = 'examined';
+    const life = this.machine.begin();
+    this.machine.later(life, EXAMINE_MS, EVENT.start, () => {
+      this.#options.time.settle();
+      void this.#examine(life).then(done);
+    });
+  }
+
+  async #examine(life: number): Promise<Failure | null> {
+    let refusal: Failure | null = null;
+    try {
+      await openFolder(this.#folder(life));
+    } catch (error) {
+      refusal = this.#failureOf(toKvorumError(error));
+    }
+    this.#end('nothing');
+    this.state = 'down';
+    return refusal;
   }
 
   crash(loss: CrashLoss): void {
@@ -196,11 +233,16 @@ export class Process implements SimProcess {
   /** It ended by itself: a start that was refused, or a replica that gave up. */
   #stopped(error: KvorumError, starting: boolean): void {
     const refused = starting && error.code !== 'storage_failed';
-    if (error.code === 'internal') this.#violate('internal-error', stackOf(error.cause ?? error));
+    const failure = this.#failureOf(error);
     this.#end('nothing');
     this.state = refused ? 'refused' : 'down';
-    this.failure = { code: error.code, detail: error.message };
+    this.failure = failure;
     this.#options.witness.onCrashed(this);
+  }
+
+  #failureOf(error: KvorumError): Failure {
+    if (error.code === 'internal') this.#violate('internal-error', stackOf(error.cause ?? error));
+    return { code: error.code, detail: error.message };
   }
 
   #onThrown(error: unknown): void {

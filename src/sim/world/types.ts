@@ -3,7 +3,7 @@ import type { Prng } from '../../base/prng.js';
 import type { Topology } from '../../config/topology.js';
 import type { MemberInfo } from '../../engines/raft/membership.js';
 import type { Entry, RaftMessage } from '../../engines/raft/messages.js';
-import type { Member } from '../../replica/member.js';
+import type { Member } from '../../replica/raft/member.js';
 import type { Keyspace } from '../../replica/router.js';
 import type { CheckpointMark, RecoveredGroup } from '../../storage/storage.js';
 import type { StoredRecord } from '../../storage/wal/unit-encoder.js';
@@ -83,14 +83,21 @@ export interface DiskFaults {
   readonly slowTail: number;
 }
 
-export type ProcessState = 'new' | 'starting' | 'running' | 'paused' | 'down' | 'refused';
+/** `examined`: somebody reads its log while nothing of it runs. */
+export type ProcessState = 'new' | 'starting' | 'running' | 'paused' | 'down' | 'refused' | 'examined';
+
+/** Why a process could not start, or stopped by itself: code and text. */
+export interface Failure {
+  readonly code: string;
+  readonly detail: string;
+}
 
 /** One replica's process and its machine: clock, disk. It outlives crashes; a wiped one is a new folder, same id. */
 export interface SimProcess {
   readonly id: ReplicaId;
   readonly state: ProcessState;
-  /** Why it could not start, or stopped by itself: code and text. Null while all is well. */
-  readonly failure: { readonly code: string; readonly detail: string } | null;
+  /** Null while all is well. */
+  readonly failure: Failure | null;
   /** Set while running or paused. */
   readonly member: Member | null;
   readonly keyspace: Keyspace | null;
@@ -110,6 +117,8 @@ export interface SimProcess {
   slow(turnMs: number): void;
   /** Its clock runs at `rate` (1 is right) from now on, and jumps by `jumpMs` (the wall clock only). */
   setClock(rate: number, jumpMs: number): void;
+  /** Recovery reads its disk, as for a start, and nothing starts. Only while it is down; `done` hears what it refuses. */
+  examine(done: (refusal: Failure | null) => void): void;
   /** Its disk is replaced by an empty one. Only while it is down. */
   wipe(): void;
   /** Writes a checkpoint now. */
@@ -125,8 +134,17 @@ export interface SimDisk {
   faults: DiskFaults;
   /** The `count`-th operation from now that changes something fails; the replica must stop, and lose nothing. */
   failNext(count: number, fault: 'EIO' | 'ENOSPC' | 'short write'): void;
-  /** The next sync says yes and makes nothing durable (a lying drive). The outcome may be a refusal, never a wrong answer. */
-  loseNextSync(): void;
+  /**
+   * The next sync of a file says yes and makes nothing durable (a lying drive); `told` hears of it. A later sync of that
+   * file makes up for it.
+   */
+  loseNextSync(told: () => void): void;
+  /** What has not been lost by now will not be. */
+  loseNoSync(): void;
+  /** A sync will be lost, or was and nothing has made up for it: the next loss of power may take what was vouched for. */
+  readonly lies: boolean;
+  /** The power went while it lied: nobody can tell what it lacks. */
+  readonly broken: boolean;
   /** Flips one bit of what is at rest in the log. Only while the process is down. Returns false when there is nothing. */
   rot(prng: Prng): boolean;
 }

@@ -113,7 +113,7 @@ export const DURABILITY_MUTANTS: readonly Mutant[] = [
     rule: 'raft.md S7',
     edits: [
       {
-        file: 'src/replica/checkpointer.js',
+        file: 'src/replica/raft/checkpointer.js',
         find: '            await this.#append([]);',
         replace: '',
       },

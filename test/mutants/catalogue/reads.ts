@@ -52,7 +52,7 @@ export const READ_MUTANTS: readonly Mutant[] = [
     rule: 'raft.md L3',
     edits: [
       {
-        file: 'src/replica/read-path.js',
+        file: 'src/replica/raft/read-path.js',
         find: '        if (outcome.index <= appliedIndex)',
         replace: '        if (outcome.index >= 0)',
       },
@@ -107,7 +107,7 @@ export const READ_MUTANTS: readonly Mutant[] = [
         replace: '    state.reads.rounds = state.reads.rounds ?? ',
       },
       {
-        file: 'src/replica/member.js',
+        file: 'src/replica/raft/member.js',
         find: '        return this.#options.onTime() && this.#raft.leaseValid();',
         replace: '        return this.#raft.leaseValid();',
       },

@@ -26,12 +26,12 @@ export const STATE_MUTANTS: readonly Mutant[] = [
         replace: '    if (message.index < 0) {',
       },
       {
-        file: 'src/replica/snapshot-receiver.js',
+        file: 'src/replica/raft/snapshot-receiver.js',
         find: '        if (chunk.index <= this.#options.appliedIndex() || !this.#options.tryLock())',
         replace: '        if (!this.#options.tryLock())',
       },
       {
-        file: 'src/replica/member.js',
+        file: 'src/replica/raft/member.js',
         find: '        if (mark.index <= this.#appliedIndex) {',
         replace: '        if (mark.index < 0) {',
       },
@@ -60,7 +60,7 @@ export const STATE_MUTANTS: readonly Mutant[] = [
     rule: 'raft.md X7',
     edits: [
       {
-        file: 'src/replica/write-path.js',
+        file: 'src/replica/raft/write-path.js',
         find: `            this.#unknown(batch, 'No majority confirmed it in time');`,
         replace: `            this.#refuse(batch, new KvorumError('no_leader'));`,
       },
@@ -73,7 +73,7 @@ export const STATE_MUTANTS: readonly Mutant[] = [
     faults: ['partition', 'crash'],
     edits: [
       {
-        file: 'src/replica/write-path.js',
+        file: 'src/replica/raft/write-path.js',
         find: '        const mine = waiting.find(({ term }) => term === entry.term);',
         replace: `        const mine = entry.kind === 'commands' ? waiting[0] : undefined;`,
       },
@@ -86,7 +86,7 @@ export const STATE_MUTANTS: readonly Mutant[] = [
     plan: 'test/mutants/plans/conflicting-log-kept.json',
     edits: [
       {
-        file: 'src/replica/recover.js',
+        file: 'src/replica/raft/recover.js',
         find: '    if (mark !== null && termAt(log, markIndex) !== mark.term) {',
         replace: '    if (mark !== null && termAt(log, markIndex) === null) {',
       },

@@ -6,7 +6,7 @@ import { silentLogger } from '../../../src/base/logger.js';
 import { createPrng } from '../../../src/base/prng.js';
 import type { Entry } from '../../../src/engines/raft/messages.js';
 import { BatchBuilder } from '../../../src/kv/index.js';
-import { Member } from '../../../src/replica/member.js';
+import { Member } from '../../../src/replica/raft/member.js';
 import type { CheckpointStore, Log } from '../../../src/storage/storage.js';
 import { votersOnly } from '../../../src/engines/raft/membership.js';
 import { membershipCodec } from '../../../src/wire/membership-codec.js';

@@ -5,7 +5,7 @@ import { nemesis, shuffled, type Nemesis, type Stage } from './stage.js';
 const RESTART_MS = [2, 20, 300, 5000] as const;
 
 /** How long a replica may need until it has replaced what it lost, before the operator gives up on it. */
-const REPLACE_AFTER_MS = 500;
+export const REPLACE_AFTER_MS = 500;
 
 /** Runs `damage` while the process is down, and starts it again: it may refuse, and is then replaced. */
 function damageAtRest(stage: Stage, victim: SimProcess, restartMs: number, replace: boolean, damage: () => void): void {
@@ -71,6 +71,28 @@ export const DISK_NEMESES: readonly Nemesis[] = [
         const dice = createPrng(prng.uint32());
         damageAtRest(stage, process, restartMs, replace, () => {
           for (let bit = 0; bit < bits; bit++) process.disk.rot(dice);
+        });
+      }
+    },
+  ),
+  // The disk has vouched for what it does not have. What was told because of that must be kept by the others; the replica
+  // itself must not go on with what is left (raft.md R1). With the machine still there, nothing may come of it.
+  nemesis(
+    'lost-sync',
+    ['lost-sync'],
+    0,
+    {
+      target: ['leader', 'follower', 'any'],
+      then: ['power', 'power', 'power', 'kill', 'nothing'],
+      afterMs: [0, 1, 5, 20, 100],
+      loss: ['unsynced', 'sectors', 'bytes'],
+      restartMs: RESTART_MS,
+    },
+    (stage, { afterMs, loss, restartMs, target, then }, prng) => {
+      for (const process of stage.pick(prng, target)) {
+        stage.loseSync(process, () => {
+          if (then === 'nothing') return;
+          stage.after(afterMs, () => stage.crash(process, then === 'power' ? loss : 'nothing', restartMs));
         });
       }
     },

@@ -40,6 +40,11 @@ export interface Stage {
   /** For so long; then as the plan says. */
   disturbNetwork(faults: Partial<LinkFaults>, durationMs: number): void;
   slowDisk(process: SimProcess, faults: DiskFaults, durationMs: number): void;
+  /**
+   * Its disk lies about its next sync; `told` hears of it. It counts among the damaged ones until a later sync has made up
+   * for that; when the power goes before, it is damaged, and the operator replaces it. Ignored where too many would be.
+   */
+  loseSync(process: SimProcess, told: () => void): void;
   /** What may be destroyed: see atlas.ts. */
   readonly atlas: Atlas;
   readonly operator: Operator;
@@ -76,7 +81,7 @@ export interface Nemesis {
   readonly name: string;
   /** All of them must be in the plan's world. */
   readonly faults: readonly FaultClass[];
-  /** How often it is drawn beside the others. 0: never, it is only in plans that somebody wrote. */
+  /** How often it is drawn beside the others. 0: never; only in plans that somebody wrote, or by dice of its own. */
   readonly weight: number;
   readonly choices: Choices;
   strike(stage: Stage, options: Readonly<Record<string, Scalar>>, prng: Prng): void;

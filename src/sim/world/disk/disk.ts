@@ -37,12 +37,11 @@ export class Disk implements SimDisk {
   #watcher: LogWatcher;
   #failIn = 0;
   #fault: Fault = 'EIO';
-  #loseSync = false;
-  /** Something was done to what was known to be durable: what the next recovery must find cannot be told. */
-  #doubtful = false;
+  /** Set: the next sync is lost, and who wants to hear of it. */
+  #loseSync: (() => void) | null = null;
+  /** What the next recovery must find cannot be told. */
+  #broken = false;
   #flips = 0;
-  #opening = false;
-  #doubtfulNext = false;
   /** Counts the disks that this one was: a power loss or a wipe makes another one, which knows nothing of the last. */
   #epoch = 0;
 
@@ -59,8 +58,20 @@ export class Disk implements SimDisk {
     this.#fault = fault;
   }
 
-  loseNextSync(): void {
-    this.#loseSync = true;
+  loseNextSync(told: () => void): void {
+    this.#loseSync = told;
+  }
+
+  loseNoSync(): void {
+    this.#loseSync = null;
+  }
+
+  get lies(): boolean {
+    return this.#loseSync !== null || this.fs.lies;
+  }
+
+  get broken(): boolean {
+    return this.#broken;
   }
 
   rot(prng: Prng): boolean {
@@ -84,8 +95,6 @@ export class Disk implements SimDisk {
 
   /** Before a process opens its storage; `opened` or a crash follows. */
   beginOpen(): SimulatedFileSystem {
-    this.#opening = true;
-    this.#doubtfulNext = false;
     this.#watcher.beginOpen();
     return this.fs;
   }
@@ -93,14 +102,12 @@ export class Disk implements SimDisk {
   /** Returns what recovery got wrong, or null. */
   opened(recovered: ReadonlyMap<GroupId, RecoveredGroup>): string | null {
     const wrong = this.#watcher.opened(recovered, this.fs.durable, this.#damage);
-    this.#opening = false;
     this.#flips = 0;
-    this.#doubtful = this.#doubtfulNext;
     return wrong;
   }
 
   get #damage(): Damage {
-    if (this.#doubtful || this.#flips > 1) return 'anything';
+    if (this.#broken || this.#flips > 1) return 'anything';
     return this.#flips === 1 ? 'one bit' : 'none';
   }
 
@@ -112,7 +119,8 @@ export class Disk implements SimDisk {
     this.fs.release();
     this.fs = this.#emptyFileSystem();
     this.#watcher = this.#newWatcher();
-    this.#doubtful = false;
+    this.#broken = false;
+    this.#loseSync = null;
     this.#flips = 0;
     this.#epoch++;
   }
@@ -122,6 +130,7 @@ export class Disk implements SimDisk {
     const before = this.fs;
     const share = SURVIVAL[prng.between(0, SURVIVAL.length - 1)] ?? 0;
     const survives = loss === 'unsynced' ? () => false : () => prng.float() < share;
+    this.#broken ||= before.lies;
     const after = before.crash({ survives, sectorBytes: loss === 'bytes' ? 1 : SECTOR_BYTES });
     before.crashed = true;
     this.#epoch++;
@@ -144,11 +153,11 @@ export class Disk implements SimDisk {
   }
 
   #faultOf(operation: string): Fault | 'lost' | null {
-    if (this.#loseSync && operation === 'sync') {
-      this.#loseSync = false;
-      // Recovery believes what it has read to be durable from now on; it is not.
-      this.#doubtfulNext ||= this.#opening;
+    if (this.#loseSync !== null && operation === 'sync') {
+      const told = this.#loseSync;
+      this.#loseSync = null;
       this.faultsInjected++;
+      told();
       return 'lost';
     }
     if (this.#failIn === 0 || --this.#failIn > 0) return null;

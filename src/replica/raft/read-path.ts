@@ -1,12 +1,12 @@
-import type { LogIndex } from '../base/brand.js';
-import type { Clock } from '../base/clock.js';
-import { KvorumError } from '../base/errors/error.js';
-import { LIMITS } from '../base/limits.js';
-import type { RaftEvent, ReadOutcome } from '../engines/raft/events.js';
-import type { KvReader } from '../kv/types.js';
+import type { LogIndex } from '../../base/brand.js';
+import type { Clock } from '../../base/clock.js';
+import { KvorumError } from '../../base/errors/error.js';
+import { LIMITS } from '../../base/limits.js';
+import type { RaftEvent, ReadOutcome } from '../../engines/raft/events.js';
+import type { KvReader } from '../../kv/types.js';
 import { failReads, type ReadBatch } from './pending.js';
-import type { ReadWaiter } from './router.js';
-import type { MemberStats } from './stats.js';
+import type { ReadWaiter } from '../router.js';
+import type { MemberStats } from '../stats.js';
 
 /** How long a read waits for a leader before it is answered `no_leader`. */
 const READ_RETRY_MS_MAX = 2000;

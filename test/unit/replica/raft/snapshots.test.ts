@@ -1,7 +1,7 @@
 import t, { type Test } from 'tap';
-import type { LocalReplica } from '../../fixtures/replica/local-cluster.js';
-import { LocalCluster, until } from '../../fixtures/replica/local-cluster.js';
-import { Caller } from '../../fixtures/replica/caller.js';
+import type { LocalReplica } from '../../../fixtures/replica/local-cluster.js';
+import { LocalCluster, until } from '../../../fixtures/replica/local-cluster.js';
+import { Caller } from '../../../fixtures/replica/caller.js';
 
 /** Checkpoints, cut logs and snapshots between whole replicas in this thread. Takes up to about ten seconds. */
 t.setTimeout(60_000);

@@ -1,10 +1,10 @@
-import type { LogIndex, ReplicaId } from '../base/brand.js';
-import type { Clock } from '../base/clock.js';
-import { isKvorumError } from '../base/errors/error.js';
-import type { Logger } from '../base/logger.js';
-import type { RaftMessage, SnapshotChunk } from '../engines/raft/messages.js';
-import type { CheckpointMark, CheckpointStore, SnapshotSink } from '../storage/storage.js';
-import type { MemberStats } from './stats.js';
+import type { LogIndex, ReplicaId } from '../../base/brand.js';
+import type { Clock } from '../../base/clock.js';
+import { isKvorumError } from '../../base/errors/error.js';
+import type { Logger } from '../../base/logger.js';
+import type { RaftMessage, SnapshotChunk } from '../../engines/raft/messages.js';
+import type { CheckpointMark, CheckpointStore, SnapshotSink } from '../../storage/storage.js';
+import type { MemberStats } from '../stats.js';
 
 /** A stream that brings nothing for this long is given up: it holds the maintenance lock (raft.md S8, S10). */
 const STALL_MS_MAX = 10_000;

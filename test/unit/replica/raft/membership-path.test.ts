@@ -1,16 +1,16 @@
 import t from 'tap';
-import { assertDefined } from '../../../src/base/assert.js';
-import { logIndex, replicaId, term, type LogIndex, type ReplicaId, type Term } from '../../../src/base/brand.js';
-import { KvorumError, isKvorumError } from '../../../src/base/errors/error.js';
-import type { EngineStatus, PeerProgress } from '../../../src/engines/engine.js';
-import type { RaftEvent } from '../../../src/engines/raft/events.js';
-import type { MemberInfo, Membership, MembershipChange } from '../../../src/engines/raft/membership.js';
-import type { Raft } from '../../../src/engines/raft/raft.js';
-import type { Refusal } from '../../../src/replica/membership-effect.js';
-import { MembershipPath } from '../../../src/replica/membership-path.js';
-import type { MembershipRequest, MembershipResult } from '../../../src/replica/router.js';
-import { createMemberStats } from '../../../src/replica/stats.js';
-import { voters } from '../../fixtures/membership.js';
+import { assertDefined } from '../../../../src/base/assert.js';
+import { logIndex, replicaId, term, type LogIndex, type ReplicaId, type Term } from '../../../../src/base/brand.js';
+import { KvorumError, isKvorumError } from '../../../../src/base/errors/error.js';
+import type { EngineStatus, PeerProgress } from '../../../../src/engines/engine.js';
+import type { RaftEvent } from '../../../../src/engines/raft/events.js';
+import type { MemberInfo, Membership, MembershipChange } from '../../../../src/engines/raft/membership.js';
+import type { Raft } from '../../../../src/engines/raft/raft.js';
+import type { Refusal } from '../../../../src/replica/raft/membership-effect.js';
+import { MembershipPath } from '../../../../src/replica/raft/membership-path.js';
+import type { MembershipRequest, MembershipResult } from '../../../../src/replica/router.js';
+import { createMemberStats } from '../../../../src/replica/stats.js';
+import { voters } from '../../../fixtures/membership.js';
 
 const N4 = replicaId('n4');
 const INFO: MemberInfo = { id: N4, folder: null, peer: '10.0.0.4:1', http: null, redis: null, region: null };

@@ -1,12 +1,12 @@
 import t from 'tap';
-import { logIndex } from '../../../src/base/brand.js';
-import { KvorumError } from '../../../src/base/errors/error.js';
-import type { RaftEvent, ReadOutcome } from '../../../src/engines/raft/events.js';
-import { KvStateMachine } from '../../../src/kv/index.js';
-import { ReadPath } from '../../../src/replica/read-path.js';
-import type { ReadWaiter } from '../../../src/replica/router.js';
-import { createMemberStats } from '../../../src/replica/stats.js';
-import { MemoryCheckpoint } from '../../../src/storage/memory/memory-checkpoint.js';
+import { logIndex } from '../../../../src/base/brand.js';
+import { KvorumError } from '../../../../src/base/errors/error.js';
+import type { RaftEvent, ReadOutcome } from '../../../../src/engines/raft/events.js';
+import { KvStateMachine } from '../../../../src/kv/index.js';
+import { ReadPath } from '../../../../src/replica/raft/read-path.js';
+import type { ReadWaiter } from '../../../../src/replica/router.js';
+import { createMemberStats } from '../../../../src/replica/stats.js';
+import { MemoryCheckpoint } from '../../../../src/storage/memory/memory-checkpoint.js';
 
 class Bench implements ReadWaiter {
   nowMs = 0;

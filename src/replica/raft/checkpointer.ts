@@ -1,12 +1,12 @@
-import { indexAfter, type GroupId, type LogIndex, type Term } from '../base/brand.js';
-import { assert } from '../base/assert.js';
-import type { Clock } from '../base/clock.js';
-import { KvorumError } from '../base/errors/error.js';
-import type { Logger } from '../base/logger.js';
-import type { PlacedMembership } from '../engines/raft/membership.js';
-import type { KvStateMachine } from '../kv/index.js';
-import type { CheckpointStore, Log, LogRecord } from '../storage/storage.js';
-import type { MemberStats } from './stats.js';
+import { indexAfter, type GroupId, type LogIndex, type Term } from '../../base/brand.js';
+import { assert } from '../../base/assert.js';
+import type { Clock } from '../../base/clock.js';
+import { KvorumError } from '../../base/errors/error.js';
+import type { Logger } from '../../base/logger.js';
+import type { PlacedMembership } from '../../engines/raft/membership.js';
+import type { KvStateMachine } from '../../kv/index.js';
+import type { CheckpointStore, Log, LogRecord } from '../../storage/storage.js';
+import type { MemberStats } from '../stats.js';
 
 /** Granularity in which the position of retained bytes is remembered. */
 const MILESTONE_BYTES = 256 * 1024;

@@ -1,14 +1,14 @@
 import t from 'tap';
-import { logIndex, replicaId, term, type ReplicaId, type Term } from '../../../src/base/brand.js';
-import { KvorumError } from '../../../src/base/errors/error.js';
-import type { ProposalOutcome, RaftEvent } from '../../../src/engines/raft/events.js';
-import type { Entry } from '../../../src/engines/raft/messages.js';
-import { KvStateMachine } from '../../../src/kv/index.js';
-import type { WriteWaiter } from '../../../src/replica/router.js';
-import { createMemberStats } from '../../../src/replica/stats.js';
-import { WritePath } from '../../../src/replica/write-path.js';
-import { MemoryCheckpoint } from '../../../src/storage/memory/memory-checkpoint.js';
-import { bytes } from '../../fixtures/replica/caller.js';
+import { logIndex, replicaId, term, type ReplicaId, type Term } from '../../../../src/base/brand.js';
+import { KvorumError } from '../../../../src/base/errors/error.js';
+import type { ProposalOutcome, RaftEvent } from '../../../../src/engines/raft/events.js';
+import type { Entry } from '../../../../src/engines/raft/messages.js';
+import { KvStateMachine } from '../../../../src/kv/index.js';
+import type { WriteWaiter } from '../../../../src/replica/router.js';
+import { createMemberStats } from '../../../../src/replica/stats.js';
+import { WritePath } from '../../../../src/replica/raft/write-path.js';
+import { MemoryCheckpoint } from '../../../../src/storage/memory/memory-checkpoint.js';
+import { bytes } from '../../../fixtures/replica/caller.js';
 
 /** A write path with an engine that does nothing by itself. */
 class Bench implements WriteWaiter {

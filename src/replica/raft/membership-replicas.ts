@@ -1,5 +1,5 @@
-import type { MemberInfo, Membership } from '../engines/raft/membership.js';
-import type { ReplicaInfo } from './router.js';
+import type { MemberInfo, Membership } from '../../engines/raft/membership.js';
+import type { ReplicaInfo } from '../router.js';
 
 /**
  * Every replica that is known: those of the topology, with the addresses that they were added with where they were, and

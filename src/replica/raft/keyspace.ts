@@ -1,9 +1,9 @@
-import type { ReplicaId } from '../base/brand.js';
-import { assert } from '../base/assert.js';
-import { KvorumError } from '../base/errors/error.js';
-import type { Scheduler } from '../base/scheduler.js';
-import type { MembershipPair } from '../engines/raft/membership.js';
-import type { Command, ValueRef } from '../kv/types.js';
+import type { ReplicaId } from '../../base/brand.js';
+import { assert } from '../../base/assert.js';
+import { KvorumError } from '../../base/errors/error.js';
+import type { Scheduler } from '../../base/scheduler.js';
+import type { MembershipPair } from '../../engines/raft/membership.js';
+import type { Command, ValueRef } from '../../kv/types.js';
 import type { Member } from './member.js';
 import { standingOf } from './membership-effect.js';
 import type {
@@ -15,7 +15,7 @@ import type {
   ReadWaiter,
   ReplicaInfo,
   WriteWaiter,
-} from './router.js';
+} from '../router.js';
 
 export interface KeyspaceOptions {
   readonly name: string;

@@ -1,14 +1,14 @@
-import type { LogIndex, ReplicaId, Term } from '../base/brand.js';
-import { assert, unreachable } from '../base/assert.js';
-import type { Clock } from '../base/clock.js';
-import { KvorumError } from '../base/errors/error.js';
-import { LIMITS } from '../base/limits.js';
-import type { MembershipOutcome, RaftEvent } from '../engines/raft/events.js';
-import type { MembershipChange } from '../engines/raft/membership.js';
-import type { Raft } from '../engines/raft/raft.js';
+import type { LogIndex, ReplicaId, Term } from '../../base/brand.js';
+import { assert, unreachable } from '../../base/assert.js';
+import type { Clock } from '../../base/clock.js';
+import { KvorumError } from '../../base/errors/error.js';
+import { LIMITS } from '../../base/limits.js';
+import type { MembershipOutcome, RaftEvent } from '../../engines/raft/events.js';
+import type { MembershipChange } from '../../engines/raft/membership.js';
+import type { Raft } from '../../engines/raft/raft.js';
 import { effectOf, refusalError, sameAddresses, targetOf, type Refusal } from './membership-effect.js';
-import type { MembershipRequest, MembershipResult } from './router.js';
-import type { MemberStats } from './stats.js';
+import type { MembershipRequest, MembershipResult } from '../router.js';
+import type { MemberStats } from '../stats.js';
 
 /** How often a change that could not be begun is asked for again. */
 const RETRY_MS = 25;

@@ -1,7 +1,7 @@
-import type { LogIndex, ReplicaId, Term } from '../base/brand.js';
-import { assert } from '../base/assert.js';
-import type { KvorumError } from '../base/errors/error.js';
-import type { ReadWaiter, WriteWaiter } from './router.js';
+import type { LogIndex, ReplicaId, Term } from '../../base/brand.js';
+import { assert } from '../../base/assert.js';
+import type { KvorumError } from '../../base/errors/error.js';
+import type { ReadWaiter, WriteWaiter } from '../router.js';
 
 /** The client requests behind one log entry: `waiters[i]` asked for the command at position i of the batch. */
 export interface WriteBatch {

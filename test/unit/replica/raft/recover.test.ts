@@ -1,9 +1,9 @@
 import t from 'tap';
-import { groupId, logIndex, replicaId, term } from '../../../src/base/brand.js';
-import type { Entry } from '../../../src/engines/raft/messages.js';
-import { reconcile } from '../../../src/replica/recover.js';
-import type { CheckpointMark, RecoveredGroup } from '../../../src/storage/storage.js';
-import { formedBy, pairOf } from '../../fixtures/membership.js';
+import { groupId, logIndex, replicaId, term } from '../../../../src/base/brand.js';
+import type { Entry } from '../../../../src/engines/raft/messages.js';
+import { reconcile } from '../../../../src/replica/raft/recover.js';
+import type { CheckpointMark, RecoveredGroup } from '../../../../src/storage/storage.js';
+import { formedBy, pairOf } from '../../../fixtures/membership.js';
 
 const GROUP = groupId('default', 0);
 const membership = formedBy('n1', 'n2', 'n3');

@@ -1,19 +1,19 @@
-import type { GroupId, LogIndex, ReplicaId, Term } from '../base/brand.js';
-import type { Clock } from '../base/clock.js';
-import { KvorumError } from '../base/errors/error.js';
-import type { Logger } from '../base/logger.js';
-import type { RaftEffects, RaftEvent } from '../engines/raft/events.js';
+import type { GroupId, LogIndex, ReplicaId, Term } from '../../base/brand.js';
+import type { Clock } from '../../base/clock.js';
+import { KvorumError } from '../../base/errors/error.js';
+import type { Logger } from '../../base/logger.js';
+import type { RaftEffects, RaftEvent } from '../../engines/raft/events.js';
 import type {
   MembershipChange,
   MembershipCodec,
   MembershipPair,
   PlacedMembership,
-} from '../engines/raft/membership.js';
-import type { Raft } from '../engines/raft/raft.js';
+} from '../../engines/raft/membership.js';
+import type { Raft } from '../../engines/raft/raft.js';
 import { standingOf, type Refusal, type Standing } from './membership-effect.js';
 import { MembershipPath } from './membership-path.js';
-import type { MembershipRequest, MembershipResult } from './router.js';
-import type { MemberStats } from './stats.js';
+import type { MembershipRequest, MembershipResult } from '../router.js';
+import type { MemberStats } from '../stats.js';
 
 export interface MembershipDriverOptions {
   readonly group: GroupId;

@@ -1,10 +1,10 @@
-import type { ReplicaId } from '../base/brand.js';
-import { unreachable } from '../base/assert.js';
-import { KvorumError } from '../base/errors/error.js';
-import type { EngineStatus } from '../engines/engine.js';
-import type { MemberInfo, Membership, MembershipRefusal } from '../engines/raft/membership.js';
-import type { ProposalRefusal } from '../engines/raft/messages.js';
-import type { MembershipRequest } from './router.js';
+import type { ReplicaId } from '../../base/brand.js';
+import { unreachable } from '../../base/assert.js';
+import { KvorumError } from '../../base/errors/error.js';
+import type { EngineStatus } from '../../engines/engine.js';
+import type { MemberInfo, Membership, MembershipRefusal } from '../../engines/raft/membership.js';
+import type { ProposalRefusal } from '../../engines/raft/messages.js';
+import type { MembershipRequest } from '../router.js';
 
 /** What a membership says of a replica. Only ever moves from left to right (raft.md M3). */
 export type Standing = 'unknown' | 'learner' | 'voter' | 'removed';

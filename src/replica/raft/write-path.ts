@@ -1,15 +1,15 @@
-import type { LogIndex, ReplicaId, Term } from '../base/brand.js';
-import { assert } from '../base/assert.js';
-import type { Clock } from '../base/clock.js';
-import { KvorumError } from '../base/errors/error.js';
-import { LIMITS } from '../base/limits.js';
-import type { ProposalOutcome, RaftEvent } from '../engines/raft/events.js';
-import type { Entry, ProposalRefusal } from '../engines/raft/messages.js';
-import { BatchBuilder, type KvStateMachine } from '../kv/index.js';
-import type { Command, CommandResult, ResultSink, ValueRef } from '../kv/types.js';
+import type { LogIndex, ReplicaId, Term } from '../../base/brand.js';
+import { assert } from '../../base/assert.js';
+import type { Clock } from '../../base/clock.js';
+import { KvorumError } from '../../base/errors/error.js';
+import { LIMITS } from '../../base/limits.js';
+import type { ProposalOutcome, RaftEvent } from '../../engines/raft/events.js';
+import type { Entry, ProposalRefusal } from '../../engines/raft/messages.js';
+import { BatchBuilder, type KvStateMachine } from '../../kv/index.js';
+import type { Command, CommandResult, ResultSink, ValueRef } from '../../kv/types.js';
 import { ProposalTable, failWrites, type WriteBatch } from './pending.js';
-import type { WriteWaiter } from './router.js';
-import type { MemberStats } from './stats.js';
+import type { WriteWaiter } from '../router.js';
+import type { MemberStats } from '../stats.js';
 
 /** How long a write waits for a leader before it is answered `no_leader`: a few elections at default timings. */
 const PARKED_MS_MAX = 2000;

@@ -1,10 +1,10 @@
-import { indexAfter, type LogIndex, type ReplicaId, type Term } from '../base/brand.js';
-import type { Logger } from '../base/logger.js';
-import { LIMITS } from '../base/limits.js';
-import type { RaftEvent } from '../engines/raft/events.js';
-import type { RaftMessage, SnapshotChunkResponse } from '../engines/raft/messages.js';
-import type { CheckpointStore, SnapshotSource } from '../storage/storage.js';
-import type { MemberStats } from './stats.js';
+import { indexAfter, type LogIndex, type ReplicaId, type Term } from '../../base/brand.js';
+import type { Logger } from '../../base/logger.js';
+import { LIMITS } from '../../base/limits.js';
+import type { RaftEvent } from '../../engines/raft/events.js';
+import type { RaftMessage, SnapshotChunkResponse } from '../../engines/raft/messages.js';
+import type { CheckpointStore, SnapshotSource } from '../../storage/storage.js';
+import type { MemberStats } from '../stats.js';
 
 /** Pieces on their way to one follower: enough to keep a disk busy, little enough to let appends pass. */
 const WINDOW_PIECES = 4;

@@ -1,8 +1,8 @@
-import { logIndex, term, type GroupId, type LogIndex, type Term } from '../base/brand.js';
-import { KvorumError } from '../base/errors/error.js';
-import type { HardState, RaftOptions } from '../engines/raft/events.js';
-import type { Entry } from '../engines/raft/messages.js';
-import type { CheckpointMark, RecoveredGroup } from '../storage/storage.js';
+import { logIndex, term, type GroupId, type LogIndex, type Term } from '../../base/brand.js';
+import { KvorumError } from '../../base/errors/error.js';
+import type { HardState, RaftOptions } from '../../engines/raft/events.js';
+import type { Entry } from '../../engines/raft/messages.js';
+import type { CheckpointMark, RecoveredGroup } from '../../storage/storage.js';
 
 type Recovered = RaftOptions['recovered'];
 
