@@ -11,7 +11,7 @@ export type Fault = 'EIO' | 'ENOSPC' | 'short write' | 'crash before' | 'crash a
 
 /** A simulator's part: it decides what happens to operations, and when those that take time are done. */
 export interface SimulatedDiskHooks {
-  /** Of an operation that is about to change something. `lost`: a sync says that it is done, and has done nothing. */
+  /** Of an operation that is about to change something. `lost`: a sync of a file that says yes and is not done. */
   fault(operation: string, path: string): Fault | 'lost' | null;
   /** Calls `complete` when the disk is done, and what that returns when the process may hear of it. */
   later(complete: () => () => void): void;
@@ -141,8 +141,9 @@ export class SimulatedFileSystem implements FileSystem {
 
   syncFile(path: string, inode: SimulatedInode, changes: number): void {
     try {
-      this.change('sync', path, () => {
-        inode.sync(changes);
+      this.change('sync', path, (lost) => {
+        if (lost) inode.loseSync(changes);
+        else inode.sync(changes);
         this.#options.hooks?.onDurable(path, inode);
       });
     } catch (error) {
@@ -196,6 +197,11 @@ export class SimulatedFileSystem implements FileSystem {
     return this.#names.durable;
   }
 
+  /** A sync has lied, and no later one of that file has made up for it: power that goes now may take what it vouched for. */
+  get lies(): boolean {
+    return this.#names.lies;
+  }
+
   /** A copy to be damaged. */
   clone(): SimulatedFileSystem {
     const copy = new SimulatedFileSystem();
@@ -218,13 +224,13 @@ export class SimulatedFileSystem implements FileSystem {
   }
 
   /** Runs one counted operation under the fault that was asked for. */
-  change(operation: string, path: string, run: () => void, half?: () => void): void {
+  change(operation: string, path: string, run: (lost: boolean) => void, half?: () => void): void {
     if (this.crashed || (this.#released && !this.#ending)) throw systemError('ECRASHED', operation, path);
     this.operations++;
     const fault = this.#faultOf(operation, path);
-    if (fault === 'lost') return;
-    if (fault === null) return run();
-    if (fault === 'crash after') run();
+    assert(fault !== 'lost' || operation === 'sync', 'only a sync of a file is lost');
+    if (fault === null || fault === 'lost') return run(fault === 'lost');
+    if (fault === 'crash after') run(false);
     if (fault === 'short write' && half !== undefined) half();
     if (fault === 'crash before' || fault === 'crash after') {
       this.crashed = true;

@@ -55,6 +55,10 @@ export class SimulatedInode {
   #pending: (PendingWrite | PendingTruncate)[] = [];
   /** Changes that came before `#pending[0]`. */
   #settled = 0;
+  /** What a disk that lies has vouched for since it last told the truth: part of `#durable`, and lost with the power. */
+  #lied: (PendingWrite | PendingTruncate)[] = [];
+  /** What is durable without them. */
+  #truth: GrowingBytes | null = null;
 
   get size(): number {
     return this.#seen.size;
@@ -90,12 +94,30 @@ export class SimulatedInode {
     return this.#settled + this.#pending.length;
   }
 
-  /** Makes the first `changes` changes durable. */
+  /** Makes the first `changes` changes durable, and what was lied about before. */
   sync(changes: number = this.changes): void {
-    for (const change of this.#settle(changes)) {
-      if (change.kind === 'write') this.#durable.write(change.bytes, change.position);
-      else this.#durable.truncate(change.size);
-    }
+    for (const change of this.#settle(changes)) this.#keep(change);
+    this.#lied = [];
+    this.#truth = null;
+  }
+
+  /** A sync that lies: what it covers counts as durable until the power goes, unless a later sync of the file is honest. */
+  loseSync(changes: number = this.changes): void {
+    const lost = this.#settle(changes);
+    if (lost.length === 0) return;
+    this.#truth ??= this.#durable.copy();
+    this.#lied.push(...lost);
+    for (const change of lost) this.#keep(change);
+  }
+
+  /** A loss of power may take what a sync has vouched for. */
+  get lies(): boolean {
+    return this.#lied.length > 0;
+  }
+
+  #keep(change: PendingWrite | PendingTruncate): void {
+    if (change.kind === 'write') this.#durable.write(change.bytes, change.position);
+    else this.#durable.truncate(change.size);
   }
 
   /** A failed fsync marks the pages clean all the same: a later fsync succeeds and saves nothing (fsyncgate). */
@@ -113,7 +135,7 @@ export class SimulatedInode {
     return all;
   }
 
-  /** What would be left if the power went now and took everything that it may. Not a copy: for looking at. */
+  /** What would be left if the power went now and took everything that it may, and no sync had lied. Not a copy. */
   get durableBytes(): Buffer {
     return this.#durable.bytes.subarray(0, this.#durable.size);
   }
@@ -127,8 +149,8 @@ export class SimulatedInode {
 
   /** What is left after power loss. `sectorBytes` is the unit that is written whole or not at all. */
   afterCrash(survives: Survives, sectorBytes: number): SimulatedInode {
-    const kept = this.#durable.copy();
-    for (const change of this.#pending) {
+    const kept = (this.#truth ?? this.#durable).copy();
+    for (const change of [...this.#lied, ...this.#pending]) {
       if (change.kind === 'truncate') {
         if (survives('truncate')) kept.truncate(change.size);
         continue;
@@ -150,6 +172,8 @@ export class SimulatedInode {
     this.#seen = content;
     this.#durable = content.copy();
     this.#settle(this.changes);
+    this.#lied = [];
+    this.#truth = null;
   }
 
   content(): Buffer {
@@ -162,6 +186,8 @@ export class SimulatedInode {
     clone.#durable = this.#durable.copy();
     clone.#pending = [...this.#pending];
     clone.#settled = this.#settled;
+    clone.#lied = [...this.#lied];
+    clone.#truth = this.#truth?.copy() ?? null;
     return clone;
   }
 
@@ -244,6 +270,11 @@ export class SimulatedNames {
       names.#durable.set(path, left);
     }
     return names;
+  }
+
+  /** Some file, under a name that is seen or durable, has been lied about. */
+  get lies(): boolean {
+    return [this.#seen, this.#durable].some((names) => [...names.values()].some((inode) => inode.lies));
   }
 
   /** A copy in which files can be damaged without harm to this one. Everything that is seen counts as durable. */

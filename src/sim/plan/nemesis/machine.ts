@@ -83,16 +83,16 @@ export const DISK_NEMESES: readonly Nemesis[] = [
     0,
     {
       target: ['leader', 'follower', 'any'],
-      then: ['power', 'power', 'power', 'kill', 'nothing'],
+      next: ['power', 'power', 'power', 'kill', 'nothing'],
       afterMs: [0, 1, 5, 20, 100],
       loss: ['unsynced', 'sectors', 'bytes'],
       restartMs: RESTART_MS,
     },
-    (stage, { afterMs, loss, restartMs, target, then }, prng) => {
+    (stage, { afterMs, loss, next, restartMs, target }, prng) => {
       for (const process of stage.pick(prng, target)) {
         stage.loseSync(process, () => {
-          if (then === 'nothing') return;
-          stage.after(afterMs, () => stage.crash(process, then === 'power' ? loss : 'nothing', restartMs));
+          if (next === 'nothing') return;
+          stage.after(afterMs, () => stage.crash(process, next === 'power' ? loss : 'nothing', restartMs));
         });
       }
     },

@@ -41,10 +41,12 @@ t.test('actions come in order of time, within the safety phase, and of the class
 t.test(
   'the swarm is varied: every class, every nemesis and every size of group is there (reliability.md §3.8)',
   async (t) => {
-    for (const each of FAULT_CLASSES) t.ok(share(({ faults }) => faults.includes(each)) > 0.3, each);
+    for (const each of FAULT_CLASSES) {
+      t.ok(share(({ faults }) => faults.includes(each)) > (each === 'lost-sync' ? 0.03 : 0.3), each);
+    }
     for (const { name, weight } of NEMESES.values()) {
       const drawn = share(({ nemeses }) => nemeses.some(({ nemesis }) => nemesis === name));
-      t.ok(weight === 0 ? drawn === 0 : drawn > 0.02, name);
+      t.ok(weight === 0 && name !== 'lost-sync' ? drawn === 0 : drawn > 0.02, name);
     }
     for (const replicas of [1, 2, 3, 4, 5]) t.ok(share((plan) => plan.replicas === replicas) > 0.01, `${replicas}`);
     t.ok(share((plan) => plan.replicas === 3) > 0.4, 'three replicas, mostly');
@@ -67,6 +69,22 @@ t.test('--faults restricts what a world may know', async (t) => {
     t.match(network, { loss: 0, duplicate: 0, corrupt: 0, reorder: 0, slowTail: 0 });
     t.equal(drawPlan(seed, { faults: [], replicas: 5 }).replicas, 5);
   }
+});
+
+t.test('disks that lie come on top: everything else in a plan is as without them', async (t) => {
+  const others = FAULT_CLASSES.filter((each) => each !== 'lost-sync');
+  let lying = 0;
+  for (const [seed, plan] of plans.entries()) {
+    const nemeses = plan.nemeses.filter(({ nemesis }) => nemesis !== 'lost-sync');
+    const faults = plan.faults.filter((each) => each !== 'lost-sync');
+    if (nemeses.length < plan.nemeses.length) lying++;
+    t.equal(faults.length < plan.faults.length, nemeses.length < plan.nemeses.length);
+    if (JSON.stringify({ ...plan, faults, nemeses }) === JSON.stringify(drawPlan(seed, { faults: others }))) continue;
+    t.fail(`seed ${seed}`);
+  }
+  t.ok(lying > 0.03 * SEEDS && lying < 0.07 * SEEDS, `${lying} plans: few`);
+  const asked = plans.filter((_, seed) => drawPlan(seed, { faults: ['lost-sync'] }).nemeses.length > 0);
+  t.ok(asked.length > 0.4 * SEEDS, 'more where somebody asks for them');
 });
 
 t.test('names of faults are added and taken out', async (t) => {

@@ -173,6 +173,39 @@ t.test('a wiped disk takes no part under its old id (raft.md M4)', async (t) => 
   t.equal(statistics.membershipChanges, 3);
 });
 
+t.test('a disk that lied and lost power is replaced before its replica votes again (raft.md R1, M4)', async (t) => {
+  const lie = { target: 'leader', afterMs: 0, loss: 'unsynced', restartMs: 20 };
+  const power = await play(action(500, 'lost-sync', { ...lie, next: 'power' }));
+  t.equal(power.violation, null);
+  t.match(power.statistics, { lostSyncs: 1, lyingDisks: 1, damagedDisks: 1, powerLosses: 1 });
+  t.equal(power.diary.count('wiped'), 1);
+  t.equal(power.statistics.membershipChanges, 3, 'removed, and a new one added and promoted');
+  for (const next of ['kill', 'nothing']) {
+    const harmless = await play(action(500, 'lost-sync', { ...lie, next }));
+    t.equal(harmless.violation, null, next);
+    t.match(harmless.statistics, { lostSyncs: 1, lyingDisks: 0, damagedDisks: 0 }, next);
+    t.equal(harmless.diary.count('wiped'), 0, next);
+    t.equal(harmless.diary.count('starts'), next === 'kill' ? 4 : 3, next);
+  }
+});
+
+t.test('a lie that a later sync made up for costs nothing when the power goes', async (t) => {
+  const lie = { target: 'leader', next: 'nothing', afterMs: 0, loss: 'unsynced', restartMs: 20 };
+  const power = action(1500, 'power', { target: 'all', loss: 'unsynced', restartMs: 20 });
+  // One segment for all: the next sync covers what was lied about.
+  const knobs = { ...CALM.knobs, segmentBytes: 65_536, checkpointBytes: 1_000_000 };
+  const { statistics, violation } = await runPlan({ ...CALM, knobs, nemeses: [action(500, 'lost-sync', lie), power] });
+  t.equal(violation, null);
+  t.match(statistics, { lostSyncs: 1, lyingDisks: 0, powerLosses: 3 });
+});
+
+t.test('disks never lie to more replicas at a time than the group can lose', async (t) => {
+  const lie = { target: 'any', next: 'power', afterMs: 0, loss: 'unsynced', restartMs: 20 };
+  const { statistics, violation } = await play(...[500, 501, 502, 503, 504].map((at) => action(at, 'lost-sync', lie)));
+  t.equal(violation, null);
+  t.equal(statistics.lyingDisks, 1, 'of three disks one');
+});
+
 t.test('processes: a leader that stands still is replaced, and notices (raft.md L6)', async (t) => {
   const pause = await play(action(500, 'pause', { target: 'leader', durationMs: 1200 }));
   t.equal(pause.violation, null);

@@ -54,6 +54,34 @@ t.test('a lying drive costs a replica its vote, never an acknowledged write (raf
   t.equal(await get(world, await leader(world), 'a'), '2');
 });
 
+t.test('a disk that lied holds what it vouched for until the power goes (reliability.md §2.3)', async (t) => {
+  const world = started(16);
+  const first = await leader(world);
+  const follower = [...world.processes.values()].find((process) => process !== first) ?? first;
+  const { disk } = follower;
+  let told = 0;
+  disk.loseNextSync(() => told++);
+  t.ok(disk.lies, 'it will');
+  t.equal(await put(world, first, 'a', '1'), null);
+  await until(world, () => told > 0 || null);
+  follower.crash('nothing');
+  t.notOk(disk.broken, 'after kill -9 the machine still has it');
+  follower.start();
+  await until(world, () => follower.member?.appliedIndex === first.member?.appliedIndex || null);
+  t.notOk(disk.lies, 'recovery has made it durable');
+  disk.loseNextSync(() => world.time.after(1, () => follower.crash('unsynced')));
+  t.equal(await put(world, await leader(world), 'a', '2'), null);
+  await until(world, () => follower.state === 'down' || null);
+  t.ok(disk.broken);
+  const examined: string[] = [];
+  follower.examine((refusal) => examined.push(refusal?.code ?? 'in order'));
+  t.equal(follower.state, 'examined');
+  await until(world, () => examined[0]);
+  t.equal(follower.state, 'down', 'nothing of it has started');
+  follower.wipe();
+  t.notOk(disk.broken, 'a new disk');
+});
+
 t.test('a flipped bit at rest is refused or was never relied on (reliability.md §2.3)', async (t) => {
   let refused = 0;
   for (let seed = 0; seed < 12; seed++) {

@@ -71,6 +71,35 @@ t.test('a failed sync loses what it should have saved, for good', async (t) => {
   t.equal(fs.crash(always).content('/d/a').length, 0);
 });
 
+t.test('a lost sync vouches for what only a later one makes durable', async (t) => {
+  let lost = false;
+  const hooks = {
+    fault: (): 'lost' | null => (lost ? 'lost' : null),
+    later: (complete: () => () => void): void => complete()(),
+    onDurable: (): void => undefined,
+  };
+  const fs = new SimulatedFileSystem({ hooks });
+  const vouched = (): string | undefined => fs.durable.get('/d/a')?.durableBytes.toString();
+  written(fs, '/d/a', 'sound');
+  fs.syncDirSync('/d');
+  const file = fs.openSync('/d/a', 'write');
+  file.writevSync([Buffer.from(' and lost')], 5);
+  lost = true;
+  file.syncSync();
+  lost = false;
+  t.equal(vouched(), 'sound and lost', 'the disk says so');
+  t.ok(fs.lies);
+  t.equal(fs.crash(never).content('/d/a').toString(), 'sound', 'the power takes it');
+  t.equal(fs.crash(always).content('/d/a').toString(), 'sound and lost', 'or not');
+  t.notOk(fs.crash(always).lies);
+  const next = fs.release();
+  t.equal(next.content('/d/a').toString(), 'sound and lost', 'kill -9 takes nothing');
+  t.ok(next.lies);
+  next.openSync('/d/a', 'write').syncSync();
+  t.notOk(next.lies, 'a later sync makes up for it');
+  t.equal(next.crash(never).content('/d/a').toString(), 'sound and lost');
+});
+
 t.test('after a crash nothing happens any more', async (t) => {
   const fs = new SimulatedFileSystem({ failAt: 2, fault: 'crash after' });
   const file = fs.openSync('/d/a', 'create');
