@@ -13,6 +13,11 @@ export type Revision = Brand<number, 'Revision'>;
 export type ReplicaId = Brand<string, 'ReplicaId'>;
 /** A group's id: `<keyspace>/<partition>`, for example `default/0`. The same on every replica. */
 export type GroupId = Brand<string, 'GroupId'>;
+/**
+ * Who wrote, in a leaderless group: `<replica>~<incarnation>`. A replica that has lost what it wrote comes back with another
+ * incarnation, so that no position of an origin's log ever stands for two writes (ap.md §1.0.1).
+ */
+export type OriginId = Brand<string, 'OriginId'>;
 
 /** Checks and brands a decoded number. Throws InvariantViolation when it is not a safe non-negative integer. */
 export function logIndex(value: number): LogIndex {
@@ -30,6 +35,19 @@ export function revision(value: number): Revision {
 export function replicaId(value: string): ReplicaId {
   assert(value.length > 0, 'a replica id is not empty');
   return value as ReplicaId;
+}
+/** An origin as written on disks and wires. Throws InvariantViolation unless it is `<replica>~<incarnation>`. */
+export function originId(value: string): OriginId {
+  const at = value.lastIndexOf('~');
+  assert(at > 0 && at < value.length - 1, `not an origin: ${value}`);
+  return value as OriginId;
+}
+export function originOf(replica: ReplicaId, incarnation: string): OriginId {
+  return originId(`${replica}~${incarnation}`);
+}
+/** The replica that an origin belongs (or belonged) to. */
+export function replicaOf(origin: OriginId): ReplicaId {
+  return origin.slice(0, origin.lastIndexOf('~')) as ReplicaId;
 }
 export function groupId(keyspace: string, partition: number): GroupId {
   return `${keyspace}/${partition}` as GroupId;

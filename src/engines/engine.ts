@@ -1,4 +1,6 @@
+import { assert } from '../base/assert.js';
 import type { LogIndex, ReplicaId, Term } from '../base/brand.js';
+import type { LeaderlessStatus } from './leaderless/events.js';
 import type { PlacedMembership } from './raft/membership.js';
 
 /**
@@ -12,18 +14,26 @@ import type { PlacedMembership } from './raft/membership.js';
  *      `afterPersist` waits for every earlier persist too, even when its own drain persisted nothing (§0.3);
  *   4. applies `committed` in order and steps `applied`.
  */
-export interface Engine<Event, Effects> {
+export interface Engine<Event, Effects, Status> {
   step(event: Event): void;
   drain(): Effects;
   /** True when `drain` would return something to do. */
   readonly hasEffects: boolean;
   /** Throws InvariantViolation when a stated invariant does not hold. Cheap enough for every drain in tests. */
   checkInvariants(): void;
-  status(): EngineStatus;
+  status(): Status;
 }
 
 /** What `/status` shows of one member. */
-export interface EngineStatus {
+export type EngineStatus = RaftStatus | LeaderlessStatus;
+
+/** The status of a member that is known to be Raft's. */
+export function raftStatus(status: EngineStatus): RaftStatus {
+  assert(status.engine === 'raft', 'the keyspace is replicated by raft');
+  return status;
+}
+
+export interface RaftStatus {
   readonly engine: 'raft';
   readonly role: 'follower' | 'pre-candidate' | 'candidate' | 'leader';
   /** What is in force; see raft/membership.ts. */

@@ -1,5 +1,5 @@
 import type { Metrics, MetricSink } from '../observe/metrics.js';
-import type { Member } from '../replica/raft/member.js';
+import type { RaftMember } from '../replica/raft/member.js';
 import type { Replica } from '../replica/replica.js';
 import type { HealthCheck } from '../replica/router.js';
 import type { Storage } from '../storage/storage.js';
@@ -24,7 +24,7 @@ export function collectReplicaMetrics(metrics: Metrics, sources: MetricSources):
     sink.set('kvorum_restarts_total', sources.restarts);
     for (const check of sources.liveness()) setCheck(sink, 'liveness', check);
     for (const check of sources.readiness()) setCheck(sink, 'readiness', check);
-    for (const member of replica.members.values()) collectMember(sink, member, storage);
+    for (const member of replica.raftMembers) collectMember(sink, member, storage);
     for (const link of transport.status()) collectLink(sink, link);
     sink.set('kvorum_wal_appends_total', replica.stats.logAppends);
     sink.set('kvorum_wal_bytes', storage.log.bytes);
@@ -40,7 +40,7 @@ function setCheck(sink: MetricSink, type: string, { name, ok }: HealthCheck): vo
   sink.set('kvorum_healthcheck', ok ? 1 : 0, { type, name });
 }
 
-function collectMember(sink: MetricSink, member: Member, storage: Storage): void {
+function collectMember(sink: MetricSink, member: RaftMember, storage: Storage): void {
   const [keyspace = ''] = member.group.split('/');
   const { stats } = member;
   const status = member.raft.status();
@@ -79,7 +79,12 @@ function collectMember(sink: MetricSink, member: Member, storage: Storage): void
   sink.set('kvorum_snapshots_total', stats.snapshotsFailed, { keyspace, event: 'failed' });
 }
 
-function collectMembership(sink: MetricSink, { memberships, stats }: Member, keyspace: string, voter: boolean): void {
+function collectMembership(
+  sink: MetricSink,
+  { memberships, stats }: RaftMember,
+  keyspace: string,
+  voter: boolean,
+): void {
   const { learners, outgoing, voters } = memberships.latest.membership;
   sink.set('kvorum_raft_voters', voters.length, { keyspace });
   sink.set('kvorum_raft_learners', learners.length, { keyspace });

@@ -5,7 +5,7 @@ import { groupsOf } from '../cluster/placement.js';
 import type { HostPort, Topology } from '../config/topology.js';
 import type { Metrics } from '../observe/metrics.js';
 import { RaftKeyspace } from '../replica/raft/keyspace.js';
-import type { Member } from '../replica/raft/member.js';
+import type { RaftMember } from '../replica/raft/member.js';
 import { knownReplicas } from '../replica/raft/membership-replicas.js';
 import type { Replica } from '../replica/replica.js';
 import type { HealthCheck, Keyspace, ReplicaInfo, Router } from '../replica/router.js';
@@ -73,7 +73,7 @@ export class NodeRouter implements Router {
       return new RaftKeyspace({
         name: config.name,
         self: replica.self,
-        member: replica.member(group),
+        member: replica.raftMember(group),
         limits: topology.limits,
         consistency: config.reads,
         replicas: this.#topologyReplicas,
@@ -116,7 +116,7 @@ export class NodeRouter implements Router {
   }
 
   readiness(): readonly HealthCheck[] {
-    const groups = [...this.#options.replica.members.values()].map((member) => ({
+    const groups = this.#options.replica.raftMembers.map((member) => ({
       name: `group ${member.group}`,
       ok: takesPart(member) && member.caughtUp,
       detail: this.#groupDetail(member),
@@ -129,7 +129,7 @@ export class NodeRouter implements Router {
     ];
   }
 
-  #groupDetail(member: Member): string {
+  #groupDetail(member: RaftMember): string {
     const { appliedIndex, raft, standing } = member;
     if (standing === 'removed') return 'removed from the cluster';
     if (standing === 'unknown') return this.#joining ? 'waits to be added' : 'the cluster is not formed yet';
@@ -167,6 +167,6 @@ export class NodeRouter implements Router {
   }
 }
 
-function takesPart({ standing }: Member): boolean {
+function takesPart({ standing }: RaftMember): boolean {
   return standing === 'voter' || standing === 'learner';
 }

@@ -78,8 +78,10 @@ async function start(options: NodeOptions, closers: (() => Promise<void>)[]): Pr
     logger,
     onFailed: (error) => options.onFailed?.(error),
     onChanged: (group, status) => {
-      logger.info('role_changed', { group, role: status.role, term: status.term, leader: status.leader });
-      options.onRole?.({ group, role: status.role, term: status.term, leader: status.leader });
+      if (status.engine !== 'raft') return;
+      const { role, term, leader } = status;
+      logger.info('role_changed', { group, role, term, leader });
+      options.onRole?.({ group, role, term, leader });
     },
   });
   closers.push(() => replica.close());

@@ -1,4 +1,5 @@
 import type { Revision } from '../base/brand.js';
+import type { Dot } from '../base/dot.js';
 
 /**
  * The contract of the kv state machine. Keys are *byte strings*: one char per byte (U+0000 to U+00FF, "latin1"), so that
@@ -19,6 +20,12 @@ export interface Item extends ValueRef {
   readonly modRevision: Revision;
   /** 1 for a key just created. */
   readonly version: number;
+  /** Leaderless keyspaces: which write this is (`modRevision` is its Lamport counter). */
+  readonly dot?: Dot;
+  /** Keyspaces that keep siblings: all concurrent values, this one (the newest) first; absent when there is only one. */
+  readonly siblings?: readonly (ValueRef & { readonly dot: Dot })[];
+  /** Milliseconds since 1970. */
+  readonly expiresAtMs?: number;
 }
 
 /** When a put or delete may happen. Otherwise its result is `unmet` and nothing changes. */
@@ -37,12 +44,18 @@ export type Operation =
       readonly value: Uint8Array;
       readonly condition?: Condition;
       readonly returnPrevious?: boolean;
+      /** Leaderless keyspaces: milliseconds since 1970. */
+      readonly expiresAtMs?: number;
+      /** Keyspaces that keep siblings: what this write has seen and replaces. */
+      readonly context?: readonly Dot[];
     }
   | {
       readonly op: 'delete';
       readonly key: KeyString;
       readonly condition?: Condition;
       readonly returnPrevious?: boolean;
+      /** Keyspaces that keep siblings: what this delete has seen; values that it has not seen stay. */
+      readonly context?: readonly Dot[];
     }
   /** Adds to a decimal 64-bit integer (absent counts as 0), answers the sum. Redis INCRBY. */
   | { readonly op: 'increment'; readonly key: KeyString; readonly delta: bigint }
@@ -101,6 +114,8 @@ export interface CommandResult {
   readonly error: 'stale_seq' | 'session_evicted' | 'session_conflict' | null;
   /** True when this is the kept result of an earlier delivery. */
   readonly duplicate: boolean;
+  /** Leaderless keyspaces: where the command stands; absent when it changed nothing. */
+  readonly dot?: Dot;
 }
 
 /**
@@ -108,7 +123,7 @@ export interface CommandResult {
  * without a session and without `returnPrevious`, told without an object, whichever way it was submitted.
  */
 export interface ResultSink {
-  onPut(position: number, created: boolean, revision: Revision): void;
+  onPut(position: number, created: boolean, revision: Revision, dot?: Dot): void;
   onResult(position: number, result: CommandResult): void;
 }
 
@@ -128,6 +143,12 @@ export interface ScanPage {
   readonly next: KeyString | null;
 }
 
+/** Where a key stands in a leaderless keyspace, deleted ones included: what a session has seen by reading it. */
+export interface KeyVersion {
+  readonly dots: readonly Dot[];
+  readonly counter: number;
+}
+
 /** What reads may see: the state after the last applied command. Valid only in the turn it was handed out. */
 export interface KvReader {
   get(key: KeyString): Item | undefined;
@@ -136,4 +157,6 @@ export interface KvReader {
   /** Live keys. */
   readonly size: number;
   readonly revision: Revision;
+  /** Leaderless keyspaces only. Null: nothing is known of the key (never written, or deleted everywhere long ago). */
+  version?(key: KeyString): KeyVersion | null;
 }

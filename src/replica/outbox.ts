@@ -1,5 +1,5 @@
 import type { GroupId, ReplicaId } from '../base/brand.js';
-import type { RaftMessage } from '../engines/raft/messages.js';
+import type { EngineMessage } from '../engines/messages.js';
 import type { Envelope, Transport } from '../transport/transport.js';
 import type { ReplicaStats } from './stats.js';
 
@@ -8,20 +8,16 @@ export class Outbox {
   readonly #transport: Transport;
   readonly #stats: ReplicaStats;
   readonly #byPeer = new Map<ReplicaId, Envelope[]>();
-  readonly #onDropped: (peer: ReplicaId, envelopes: readonly Envelope[]) => void;
+  readonly #onDropped: (envelopes: readonly Envelope[]) => void;
 
   /** `onDropped` is told what a link did not take: for what nobody sends again by itself. */
-  constructor(
-    transport: Transport,
-    stats: ReplicaStats,
-    onDropped: (peer: ReplicaId, envelopes: readonly Envelope[]) => void,
-  ) {
+  constructor(transport: Transport, stats: ReplicaStats, onDropped: (envelopes: readonly Envelope[]) => void) {
     this.#transport = transport;
     this.#stats = stats;
     this.#onDropped = onDropped;
   }
 
-  add(group: GroupId, message: RaftMessage): void {
+  add(group: GroupId, message: EngineMessage): void {
     const queue = this.#byPeer.get(message.to);
     if (queue === undefined) this.#byPeer.set(message.to, [{ group, message }]);
     else queue.push({ group, message });
@@ -35,7 +31,7 @@ export class Outbox {
       this.#stats.messagesSent += envelopes.length;
       if (this.#transport.send(peer, envelopes)) continue;
       this.#stats.messagesDropped += envelopes.length;
-      this.#onDropped(peer, envelopes);
+      this.#onDropped(envelopes);
     }
   }
 }

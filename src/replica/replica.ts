@@ -11,12 +11,14 @@ import type { Topology } from '../config/topology.js';
 import type { EngineStatus } from '../engines/engine.js';
 import type { RaftOptions } from '../engines/raft/events.js';
 import type { Membership } from '../engines/raft/membership.js';
-import type { Entry, RaftMessage } from '../engines/raft/messages.js';
+import type { EngineMessage } from '../engines/messages.js';
+import type { Entry } from '../engines/raft/messages.js';
 import type { LogRecord, Storage } from '../storage/storage.js';
 import type { Envelope, Transport } from '../transport/transport.js';
 import { membershipCodec } from '../wire/membership-codec.js';
 import { ClusterGate } from './gate.js';
-import { Member } from './raft/member.js';
+import type { AnyMember, MemberRecords } from './group-member.js';
+import { RaftMember } from './raft/member.js';
 import { Outbox } from './outbox.js';
 import { createReplicaStats } from './stats.js';
 
@@ -49,7 +51,7 @@ export interface ReplicaOptions {
  */
 export class Replica {
   readonly self: ReplicaId;
-  readonly members: ReadonlyMap<GroupId, Member>;
+  readonly members: ReadonlyMap<GroupId, AnyMember>;
   readonly stats = createReplicaStats();
   /** Whether this replica takes part, and who else may. */
   readonly gate: ClusterGate;
@@ -76,10 +78,10 @@ export class Replica {
     this.self = options.self;
     this.#clock = options.clock ?? systemClock;
     this.#scheduler = options.scheduler ?? systemScheduler;
-    this.#outbox = new Outbox(options.transport, this.stats, (peer, envelopes) => this.#onDropped(peer, envelopes));
+    this.#outbox = new Outbox(options.transport, this.stats, (envelopes) => this.#onDropped(envelopes));
     this.#startedMs = this.#clock.monotonicMs();
     this.#lastTickMs = this.#startedMs;
-    const members = new Map<GroupId, Member>();
+    const members = new Map<GroupId, AnyMember>();
     this.members = members;
     const { logger, self, storage, topology, transport } = options;
     this.gate = new ClusterGate({
@@ -88,10 +90,10 @@ export class Replica {
       storage,
       transport,
       logger,
-      memberships: () => [...members.values()].flatMap(membershipsOf),
-      committed: () => [...members.values()].map(({ memberships }) => memberships.committed.membership),
+      memberships: () => this.raftMembers.flatMap(membershipsOf),
+      committed: () => this.raftMembers.map(({ memberships }) => memberships.committed.membership),
       onFormed: (membership) => {
-        for (const member of members.values()) member.form(membership);
+        for (const member of this.raftMembers) member.form(membership);
       },
       onVouched: () => this.#checkPeers(),
     });
@@ -99,9 +101,14 @@ export class Replica {
     options.storage.onFailed((error) => this.#fail(new KvorumError('storage_failed', error.message, { cause: error })));
   }
 
-  #createMember(group: GroupId): Member {
+  /** Those whose membership is agreed upon in their own log. */
+  get raftMembers(): readonly RaftMember[] {
+    return [...this.members.values()].filter((member) => member.engine === 'raft');
+  }
+
+  #createMember(group: GroupId): AnyMember {
     const { topology, storage, prng, logger, onApplied, engineLimits } = this.#options;
-    return new Member({
+    return new RaftMember({
       group,
       self: this.self,
       membership: this.gate.membership,
@@ -140,7 +147,10 @@ export class Replica {
         this.#guarded(() => this.gate.onRefused(by, code, text));
         if (code === 'removed_replica') for (const member of this.members.values()) member.onRemoved();
       },
-      onPeerUp: (peer) => this.gate.onPeerUp(peer),
+      onPeerUp: (peer) => {
+        this.gate.onPeerUp(peer);
+        for (const member of this.members.values()) member.onPeerUp(peer);
+      },
       onPeerDown: (peer) => {
         this.gate.onPeerDown(peer);
         for (const member of this.members.values()) member.onPeerDown(peer);
@@ -193,14 +203,11 @@ export class Replica {
     }
   }
 
-  /** Appends and votes are sent again; a snapshot that lost a piece must begin again, and not only when it stalls. */
-  #onDropped(peer: ReplicaId, envelopes: readonly Envelope[]): void {
-    for (const { group, message } of envelopes) {
-      if (message.type === 'snapshotChunk') this.members.get(group)?.onSnapshotPieceDropped(peer);
-    }
+  #onDropped(envelopes: readonly Envelope[]): void {
+    for (const { group, message } of envelopes) this.members.get(group)?.onDropped(message);
   }
 
-  #send(group: GroupId, message: RaftMessage): void {
+  #send(group: GroupId, message: EngineMessage): void {
     this.#outbox.add(group, message);
     this.wake();
   }
@@ -227,8 +234,7 @@ export class Replica {
     this.stats.turns++;
     this.#inTurn = true;
     try {
-      // Whatever a lease allowed before the pause is void before anything is served after it (raft.md L6).
-      if (this.#late) for (const member of this.members.values()) member.step({ type: 'stalled' });
+      if (this.#late) for (const member of this.members.values()) member.onStalled();
       for (let round = 0; this.#awake && round < ROUNDS_PER_TURN; round++) {
         this.#awake = false;
         this.#round();
@@ -251,7 +257,7 @@ export class Replica {
 
   #round(): void {
     const records: LogRecord[] = [];
-    const persisted: { readonly member: Member; readonly batch: number }[] = [];
+    const persisted: { readonly member: AnyMember; readonly persist: MemberRecords }[] = [];
     const held: Envelope[] = [];
     let mustSync = false;
     for (const member of this.members.values()) {
@@ -260,8 +266,8 @@ export class Replica {
       for (const message of output.messages) this.#outbox.add(member.group, message);
       for (const message of output.afterPersist) held.push({ group: member.group, message });
       if (output.persist === null) continue;
-      for (const record of member.records(output.persist)) records.push(record);
-      persisted.push({ member, batch: output.persist.batch });
+      for (const record of output.persist.records) records.push(record);
+      persisted.push({ member, persist: output.persist });
       mustSync ||= output.persist.mustSync;
     }
     // A message that vouches for nothing new still waits for what is on its way to the disk (reliability.md §0.3).
@@ -277,7 +283,7 @@ export class Replica {
   #append(
     records: readonly LogRecord[],
     sync: boolean,
-    persisted: readonly { readonly member: Member; readonly batch: number }[],
+    persisted: readonly { readonly member: AnyMember; readonly persist: MemberRecords }[],
     held: readonly Envelope[],
   ): void {
     this.#appendsInFlight++;
@@ -288,7 +294,7 @@ export class Replica {
       assert(this.#appendsInFlight >= 0, 'an append is done once');
       const tookMs = this.#clock.monotonicMs() - startMs;
       this.onLogSynced(tookMs);
-      for (const { member, batch } of persisted) member.onPersisted(batch);
+      for (const { member, persist } of persisted) member.onPersisted(persist.batch);
       for (const { group, message } of held) this.#outbox.add(group, message);
       this.wake();
     });
@@ -302,8 +308,15 @@ export class Replica {
     return this.#failure;
   }
 
-  member(group: GroupId): Member {
+  member(group: GroupId): AnyMember {
     return assertDefined(this.members.get(group), `this replica holds group ${group}`);
+  }
+
+  /** As `member`, of a group that raft replicates. */
+  raftMember(group: GroupId): RaftMember {
+    const member = this.member(group);
+    assert(member.engine === 'raft', `group ${group} is replicated by raft`);
+    return member;
   }
 
   #fail(error: KvorumError): void {
@@ -339,7 +352,7 @@ export class Replica {
   }
 }
 
-function membershipsOf({ memberships }: Member): readonly Membership[] {
+function membershipsOf({ memberships }: RaftMember): readonly Membership[] {
   const { committed, latest } = memberships;
   return committed.index === latest.index ? [latest.membership] : [committed.membership, latest.membership];
 }

@@ -1,8 +1,11 @@
 import type { GroupId, LogIndex, ReplicaId, Revision } from '../base/brand.js';
+import type { Dot } from '../base/dot.js';
 import type { KvorumError } from '../base/errors/error.js';
+import type { EngineName } from '../config/topology.js';
 import type { EngineStatus } from '../engines/engine.js';
 import type { MemberInfo, MembershipPair, PlacedMembership } from '../engines/raft/membership.js';
-import type { Command, CommandResult, KvReader, ValueRef } from '../kv/types.js';
+import type { Overwritten } from '../kv/dotted/types.js';
+import type { Command, CommandResult, KeyString, KvReader, ValueRef } from '../kv/types.js';
 import type { PeerLinkStatus } from '../transport/transport.js';
 
 /**
@@ -13,8 +16,11 @@ import type { PeerLinkStatus } from '../transport/transport.js';
  * keyspace that are submitted one after another are applied in that order.
  */
 export interface WriteWaiter {
-  /** Single unconditional put, without an object (see ResultSink.onPut). */
-  onPut(token: number, created: boolean, revision: Revision): void;
+  /**
+   * Single unconditional put, without an object (see ResultSink.onPut). `dot`: where it stands, in a leaderless keyspace
+   * (`revision` is then its Lamport counter).
+   */
+  onPut(token: number, created: boolean, revision: Revision, dot?: Dot): void;
   onResult(token: number, result: CommandResult): void;
   /** Nothing happened, or `outcome_unknown` / `storage_failed`. */
   onError(token: number, error: KvorumError): void;
@@ -26,11 +32,51 @@ export interface ReadWaiter {
   onError(token: number, error: KvorumError): void;
 }
 
-export type Consistency = 'linearizable' | 'lease' | 'stale';
+/** Where a read of a keyspace with a leader goes. */
+export type OrderedConsistency = 'linearizable' | 'lease' | 'stale';
+/**
+ * How many members a read or write of a leaderless keyspace asks, self included. `session` and `one`: this one (a session
+ * token is honoured by all of them). `quorum`: a majority; `local_quorum`: a majority of the region's members; `each_quorum`:
+ * of every region's. R + W > N with last-writer-wins is not linearizable, and is never called so.
+ */
+export const LEVELS = ['session', 'one', 'quorum', 'local_quorum', 'each_quorum', 'all'] as const;
+export type Level = (typeof LEVELS)[number];
+export type Consistency = OrderedConsistency | Level;
+
+/**
+ * What a client has seen of one keyspace: its session. Of a keyspace with a leader a revision; of a leaderless one dots
+ * and the highest Lamport counter. See session/token.ts for how it travels.
+ */
+export interface Seen {
+  readonly revision?: Revision;
+  readonly dots?: readonly Dot[];
+  readonly counter?: number;
+}
+
+export interface RequestOptions {
+  /** Serve only when everything in it has been applied here; else wait, fetch, and refuse with what is missing. */
+  readonly seen?: Seen;
+  /** How long to wait for that; at most and by default session.waitMs. */
+  readonly waitMs?: number;
+}
+
+export interface WriteOptions extends RequestOptions {
+  /** Leaderless keyspaces only. Default: the keyspace's `writes`. */
+  readonly level?: Level;
+  /** Keyspaces that keep siblings: the context of the read that this write follows; what it covers is replaced. */
+  readonly context?: readonly Dot[];
+  /** Leaderless keyspaces only: when the value expires, milliseconds since 1970. */
+  readonly expiresAtMs?: number;
+}
+
+export interface ReadOptions extends RequestOptions {
+  /** The keys that will be read: levels above `one` ask the other members about them. Absent: a scan (refused there). */
+  readonly keys?: readonly KeyString[];
+}
 
 export interface Keyspace {
   readonly name: string;
-  readonly engine: 'raft';
+  readonly engine: EngineName;
   readonly limits: { readonly keyBytes: number; readonly valueBytes: number };
   /** Where reads without an explicit consistency go; changed at run time by /admin/read-policy. */
   defaultConsistency: Consistency;
@@ -38,12 +84,18 @@ export interface Keyspace {
    * The hot path: one unconditional put without a session. The bytes are copied before the call returns. Sizes were
    * checked by the caller against `limits`; a violation is an InvariantViolation.
    */
-  put(key: ValueRef, value: ValueRef, waiter: WriteWaiter, token: number): void;
-  /** Any command. Encoded before the call returns. */
-  submit(command: Command, waiter: WriteWaiter, token: number): void;
-  /** All linearizable reads of one turn share one read index round. */
-  read(consistency: Consistency, waiter: ReadWaiter, token: number): void;
-  /** Who leads this keyspace now, as far as known here. */
+  put(key: ValueRef, value: ValueRef, waiter: WriteWaiter, token: number, options?: WriteOptions): void;
+  /**
+   * Any command. Encoded before the call returns. A leaderless keyspace takes single unconditional puts and deletes, and
+   * refuses with `unsupported_by_engine` and the reason what it cannot do honestly: conditions, increments, appends,
+   * atomic batches, client sequence numbers.
+   */
+  submit(command: Command, waiter: WriteWaiter, token: number, options?: WriteOptions): void;
+  /** All linearizable reads of one turn share one read index round. Refuses a consistency that the engine has not. */
+  read(consistency: Consistency, waiter: ReadWaiter, token: number, options?: ReadOptions): void;
+  /** What only leaderless keyspaces have; null for others. */
+  readonly leaderless: LeaderlessControl | null;
+  /** Who leads this keyspace now, as far as known here. Null in a leaderless keyspace, always. */
   leader(): { readonly id: ReplicaId; readonly http: string | null; readonly isSelf: boolean } | null;
   status(): KeyspaceStatus;
   /** Resolves when `target` (null: the most advanced follower) leads; rejects with transfer_failed, not_leader, … */
@@ -72,13 +124,28 @@ export interface MembershipResult extends PlacedMembership {
   readonly changed: boolean;
 }
 
+/** What can be seen and asked of a leaderless keyspace beside reading and writing. */
+export interface LeaderlessControl {
+  /** Whether concurrent values are kept side by side until somebody collapses them. */
+  readonly conflicts: 'lww' | 'siblings';
+  /** The last overwritten concurrent values, newest first. */
+  overwritten(limit: number): { readonly total: number; readonly entries: readonly Overwritten[] };
+  /** Asks every live member for what it has, now. */
+  gossipNow(): void;
+  /** Compares range hashes with all members now; resolves to the members that differ at the same vector. */
+  scrub(): Promise<readonly ReplicaId[]>;
+  readonly tombstones: { readonly count: number; readonly bytes: number };
+}
+
 export interface KeyspaceStatus {
   readonly keyspace: string;
   readonly partition: number;
   readonly group: GroupId;
   readonly engine: EngineStatus;
+  /** Of a leaderless keyspace: the Lamport counter of the last change applied. */
   readonly revision: Revision;
   readonly keys: number;
+  /** Of a leaderless keyspace: how many checkpoints there were. */
   readonly checkpointIndex: LogIndex;
 }
 

@@ -23,6 +23,7 @@ import type {
   RecoveredGroup,
   Storage,
   StorageIdentity,
+  WritingIdentity,
 } from './storage.js';
 import { SegmentedLog } from './wal/segmented-log.js';
 import { segmentNames } from './wal/replay.js';
@@ -196,6 +197,14 @@ class DiskStorage implements Storage {
       throw new KvorumError('storage_failed', `${dir}: the formation cannot be recorded: ${reason}`, { cause: error });
     }
     this.#file = file;
+  }
+
+  beginWriting(): WritingIdentity {
+    throw new InvariantViolation('not built yet');
+  }
+
+  renewIncarnation(): WritingIdentity {
+    throw new InvariantViolation('not built yet');
   }
 
   checkpoint(group: GroupId): CheckpointStore {

@@ -161,11 +161,27 @@ export interface Storage {
   readonly formation: FormationRecord | null;
   /** Durable when it returns. Throws storage_failed; what is on disk is then not known, and the replica must stop. */
   recordFormation(record: FormationRecord): void;
+  /**
+   * Who this replica writes as in leaderless groups: begins a life of the folder. The boot count rises by one, durably, at the
+   * first call (later ones answer the same). The incarnation is minted with the folder, and again where the tail of the
+   * log may be lost: it was written without fsync, and the process did not end in order (ap.md §1.0.1 rule 1).
+   */
+  beginWriting(): WritingIdentity;
+  /** Mints another incarnation, durable when it returns: what others know of the old one is not in this folder. */
+  renewIncarnation(): WritingIdentity;
   /** Opens (or creates) the checkpoint store of a group. Throws checkpoint_corrupt, or storage_failed. */
   checkpoint(group: GroupId): CheckpointStore;
   /** Called once when the storage fails; the replica must stop. */
   onFailed(listener: (error: Error) => void): void;
   close(): Promise<void>;
+}
+
+export interface WritingIdentity {
+  /** 16 hex digits: 12 of the time when it was minted (milliseconds since 1970), 4 at random; later ones are greater. */
+  readonly incarnation: string;
+  readonly boot: number;
+  /** Minted for this life: nothing was ever written under it. */
+  readonly fresh: boolean;
 }
 
 export interface StorageIdentity {

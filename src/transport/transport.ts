@@ -1,11 +1,11 @@
 import type { GroupId, ReplicaId } from '../base/brand.js';
-import type { RaftMessage } from '../engines/raft/messages.js';
+import type { EngineMessage } from '../engines/messages.js';
 import type { Admission } from '../wire/handshake.js';
 
 /** A message on its way between two members of one group. */
 export interface Envelope {
   readonly group: GroupId;
-  readonly message: RaftMessage;
+  readonly message: EngineMessage;
 }
 
 /** A member as another one knows it: see VouchedMember in peer.proto. */

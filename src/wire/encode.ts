@@ -150,7 +150,7 @@ function envelopeBodyBytes(groupLength: number, messageLength: number): number {
 
 /** Bytes that `envelope` takes in a frame: what queues are bounded by. */
 export function envelopeBytes(envelope: WireEnvelope): number {
-  const body = envelopeBodyBytes(Buffer.byteLength(envelope.group), messageBytes(envelope.message));
+  const body = envelopeBodyBytes(Buffer.byteLength(envelope.group), messageBytes(envelope.message as RaftMessage));
   return 1 + varintBytes(body) + body;
 }
 
@@ -240,7 +240,8 @@ function plan(envelopes: readonly WireEnvelope[], from: number): FramePlan {
   const sizes: number[] = [];
   let to = from;
   for (; to < envelopes.length && to - from < LIMITS.frameEnvelopes; to++) {
-    const { group, message } = assertDefined(envelopes[to], 'the list has no holes');
+    const { group, message: any } = assertDefined(envelopes[to], 'the list has no holes');
+    const message = any as RaftMessage;
     const groupLength = Buffer.byteLength(group);
     assert(groupLength > 0 && groupLength <= GROUP_ID_BYTES_MAX, 'a group id has 1 to 512 bytes');
     const size = messageBytes(message);
@@ -261,7 +262,8 @@ function plan(envelopes: readonly WireEnvelope[], from: number): FramePlan {
 function writeFrame(envelopes: readonly WireEnvelope[], from: number, frame: FramePlan): readonly Uint8Array[] {
   const writer = new FrameWriter(FRAME_HEADER_BYTES + frame.bodyBytes - frame.standaloneBytes);
   for (let at = from; at < frame.to; at++) {
-    const { group, message } = assertDefined(envelopes[at], 'the list has no holes');
+    const { group, message: any } = assertDefined(envelopes[at], 'the list has no holes');
+    const message = any as RaftMessage;
     const size = assertDefined(frame.messageBytes[at - from], 'every planned message has a size');
     const groupLength = Buffer.byteLength(group);
     writer.meta[writer.at++] = ENVELOPE_TAG;

@@ -1,11 +1,12 @@
 import type { GroupId } from '../base/brand.js';
 import type { MembershipRefusal } from '../engines/raft/membership.js';
-import type { EntryKind, ProposalRefusal, RaftMessage, RaftMessageType } from '../engines/raft/messages.js';
+import type { EngineMessage } from '../engines/messages.js';
+import type { EntryKind, ProposalRefusal, RaftMessageType } from '../engines/raft/messages.js';
 
 /** The same shape as the transport's Envelope (this layer lies below it). */
 export interface WireEnvelope {
   readonly group: GroupId;
-  readonly message: RaftMessage;
+  readonly message: EngineMessage;
 }
 
 /** Field numbers of Envelope.message in peer.proto. */

@@ -1,6 +1,7 @@
 import t from 'tap';
 import { assertDefined } from '../../src/base/assert.js';
 import { replicaId } from '../../src/base/brand.js';
+import { raftStatus } from '../../src/engines/engine.js';
 import type { ReplicaNode } from '../../src/host/node.js';
 import { Caller } from '../fixtures/replica/caller.js';
 import { Appenders } from './appenders.js';
@@ -144,7 +145,7 @@ t.test('a dead voter is replaced, whoever dies meanwhile', { timeout: 60_000 }, 
   const leader = await leaderOf(cluster);
   const follower = leader.id === asked ? other : asked;
   await eventually('n4 is missed', 5000, async () => {
-    const { engine } = leader.router.defaultKeyspace.status();
+    const engine = raftStatus(leader.router.defaultKeyspace.status().engine);
     return engine.progress.some(({ peer, recentlyActive }) => peer === 'n4' && !recentlyActive) || undefined;
   });
   await t.rejects(cluster.client(leader.id).removeMember(follower), {
@@ -182,7 +183,7 @@ t.test('a replica that was away follows a leader that it has never heard of', { 
     return undefined;
   });
   const leader = cluster.node('n4').router.defaultKeyspace;
-  const { term } = leader.status().engine;
+  const { term } = raftStatus(leader.status().engine);
 
   // Its topology, and its log, are of the time before n4: n1 and n2, which are no leaders, vouch for n4.
   const n3 = await cluster.start('n3', ['n1', 'n2'], true);
@@ -194,6 +195,6 @@ t.test('a replica that was away follows a leader that it has never heard of', { 
   await eventually('n3 is ready', 5000, async () => n3.router.readiness().every(({ ok }) => ok) || undefined);
   await agreed(cluster, 'n1', 'n2', 'n3', 'n4');
   t.ok(leads(cluster.node('n4')), 'nobody had to stand aside');
-  t.equal(leader.status().engine.term, term, 'and nobody was elected');
+  t.equal(raftStatus(leader.status().engine).term, term, 'and nobody was elected');
   t.match(await new Caller().put(n3.router.defaultKeyspace, 'k', 'v'), { ok: true }, 'n3 reaches it as well');
 });

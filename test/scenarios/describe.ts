@@ -1,5 +1,5 @@
 import { unreachable } from '../../src/base/assert.js';
-import type { EngineStatus } from '../../src/engines/engine.js';
+import type { RaftStatus } from '../../src/engines/engine.js';
 import type { HardState } from '../../src/engines/raft/events.js';
 import type { Membership } from '../../src/engines/raft/membership.js';
 import type { Entry, RaftMessage } from '../../src/engines/raft/messages.js';
@@ -29,7 +29,7 @@ export function hardStateText({ commit, term, vote }: HardState): string {
   return `term ${term}, vote ${vote ?? '-'}, commit ${commit}`;
 }
 
-export function roleText({ leader, role, term }: EngineStatus): string {
+export function roleText({ leader, role, term }: RaftStatus): string {
   if (role === 'follower') return leader === null ? `follower, term ${term}` : `follows ${leader}, term ${term}`;
   return `${role}, term ${term}`;
 }

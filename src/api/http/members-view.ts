@@ -1,5 +1,5 @@
 import type { ReplicaId } from '../../base/brand.js';
-import type { EngineStatus } from '../../engines/engine.js';
+import { raftStatus, type RaftStatus } from '../../engines/engine.js';
 import type { MemberInfo } from '../../engines/raft/membership.js';
 import { standingOf } from '../../replica/raft/membership-effect.js';
 import type { Keyspace, Router } from '../../replica/router.js';
@@ -60,7 +60,7 @@ function infoIn(keyspace: Keyspace, id: ReplicaId): MemberInfo | undefined {
 function memberInKeyspace(keyspace: Keyspace, id: ReplicaId, self: ReplicaId): MemberInKeyspace | null {
   const role = roleIn(keyspace, id);
   if (role === null) return null;
-  const { engine } = keyspace.status();
+  const engine = raftStatus(keyspace.status().engine);
   const progress = engine.progress.find(({ peer }) => peer === id);
   if (progress === undefined) {
     const leads = id === self && engine.role === 'leader';
@@ -76,7 +76,7 @@ function memberInKeyspace(keyspace: Keyspace, id: ReplicaId, self: ReplicaId): M
   };
 }
 
-export function lagOf({ matchIndex }: EngineStatus['progress'][number], { lastIndex }: EngineStatus): number {
+export function lagOf({ matchIndex }: RaftStatus['progress'][number], { lastIndex }: RaftStatus): number {
   return Math.max(0, lastIndex - matchIndex);
 }
 

@@ -1,6 +1,6 @@
 import type { LogIndex, ReplicaId, Term } from '../../base/brand.js';
 import type { Prng } from '../../base/prng.js';
-import type { EngineStatus } from '../engine.js';
+import type { RaftStatus } from '../engine.js';
 import type {
   Membership,
   MembershipChange,
@@ -170,5 +170,5 @@ export interface RaftEffects {
   /** Pieces from the current leader, to be stored in order and answered by the driver with snapshotChunkResponse. */
   readonly snapshotChunks: readonly SnapshotChunk[];
   /** Set when role, term or leader changed since the last drain. */
-  readonly changed: EngineStatus | null;
+  readonly changed: RaftStatus | null;
 }

@@ -1,6 +1,6 @@
 import { assert, unreachable } from '../../base/assert.js';
 import type { LogIndex } from '../../base/brand.js';
-import type { EngineStatus } from '../engine.js';
+import type { RaftStatus } from '../engine.js';
 import { advanceCommit } from './commit.js';
 import { requestChange } from './change.js';
 import { onSelfVotePersisted } from './election.js';
@@ -187,7 +187,7 @@ function hardStateOf(state: RaftState): HardState {
   return { term: state.term, vote: state.vote, commit: state.commit };
 }
 
-function statusOf(state: RaftState): EngineStatus {
+function statusOf(state: RaftState): RaftStatus {
   const activeSince = activeSinceTick(state);
   return {
     engine: 'raft',

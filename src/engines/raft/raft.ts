@@ -1,5 +1,5 @@
 import type { LogIndex, ReplicaId, Term } from '../../base/brand.js';
-import type { Engine, EngineStatus } from '../engine.js';
+import type { Engine, RaftStatus } from '../engine.js';
 import type { RaftEffects, RaftEvent } from './events.js';
 import type { PlacedMembership } from './membership.js';
 
@@ -7,8 +7,8 @@ import type { PlacedMembership } from './membership.js';
  * One member of one Raft group. Besides `step` and `drain`, the cheap reads that the driver needs between two drains;
  * none of them changes anything.
  */
-export interface Raft extends Engine<RaftEvent, RaftEffects> {
-  readonly role: EngineStatus['role'];
+export interface Raft extends Engine<RaftEvent, RaftEffects, RaftStatus> {
+  readonly role: RaftStatus['role'];
   readonly term: Term;
   /** The leader of `term` as far as this member knows; itself when it leads. */
   readonly leader: ReplicaId | null;

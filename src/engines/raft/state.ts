@@ -1,6 +1,6 @@
 import { assert } from '../../base/assert.js';
 import type { LogIndex, ReplicaId, Term } from '../../base/brand.js';
-import type { EngineStatus } from '../engine.js';
+import type { RaftStatus } from '../engine.js';
 import type { MembershipOutcome, ProposalOutcome, RaftOptions, ReadOutcome } from './events.js';
 import type { RaftLog } from './log.js';
 import type { MembershipHistory } from './membership-history.js';
@@ -95,7 +95,7 @@ export interface RaftState {
   /** What the driver was last told to be in force. */
   toldMembership: PlacedMembership;
 
-  role: EngineStatus['role'];
+  role: RaftStatus['role'];
   term: Term;
   vote: ReplicaId | null;
   leader: ReplicaId | null;

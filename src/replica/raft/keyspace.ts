@@ -4,7 +4,7 @@ import { KvorumError } from '../../base/errors/error.js';
 import type { Scheduler } from '../../base/scheduler.js';
 import type { MembershipPair } from '../../engines/raft/membership.js';
 import type { Command, ValueRef } from '../../kv/types.js';
-import type { Member } from './member.js';
+import type { RaftMember } from './member.js';
 import { standingOf } from './membership-effect.js';
 import type {
   Consistency,
@@ -20,7 +20,7 @@ import type {
 export interface KeyspaceOptions {
   readonly name: string;
   readonly self: ReplicaId;
-  readonly member: Member;
+  readonly member: RaftMember;
   readonly limits: { readonly keyBytes: number; readonly valueBytes: number };
   readonly consistency: Consistency;
   readonly replicas: readonly ReplicaInfo[];
@@ -41,11 +41,12 @@ const TRANSFER_POLL_MS = 10;
 /** A raft keyspace of one partition: the whole keyspace is one group. */
 export class RaftKeyspace implements Keyspace {
   readonly engine = 'raft';
+  readonly leaderless = null;
   readonly name: string;
   readonly limits: { readonly keyBytes: number; readonly valueBytes: number };
   defaultConsistency: Consistency;
   readonly #options: KeyspaceOptions;
-  readonly #member: Member;
+  readonly #member: RaftMember;
 
   constructor(options: KeyspaceOptions) {
     this.#options = options;

@@ -3,14 +3,16 @@ import { assert, assertDefined } from '../../base/assert.js';
 import type { Clock } from '../../base/clock.js';
 import { KvorumError } from '../../base/errors/error.js';
 import type { Logger } from '../../base/logger.js';
-import type { EngineStatus } from '../../engines/engine.js';
+import type { RaftStatus } from '../../engines/engine.js';
 import type { Persist, RaftEffects, RaftEvent, RaftOptions } from '../../engines/raft/events.js';
 import { createRaft, type Raft } from '../../engines/raft/index.js';
 import type { Membership, MembershipPair, PlacedMembership } from '../../engines/raft/membership.js';
 import type { Entry, ForwardProposal, RaftMessage } from '../../engines/raft/messages.js';
+import type { EngineMessage } from '../../engines/messages.js';
 import { KvStateMachine, validateBatch } from '../../kv/index.js';
 import type { KvReader } from '../../kv/types.js';
 import type { CheckpointMark, CheckpointStore, Log, LogRecord } from '../../storage/storage.js';
+import type { GroupMember, MemberOutput, MemberRecords } from '../group-member.js';
 import { Checkpointer } from './checkpointer.js';
 import { MembershipDriver } from './membership-driver.js';
 import type { Refusal, Standing } from './membership-effect.js';
@@ -47,7 +49,7 @@ export interface MemberOptions {
   send(message: RaftMessage): void;
   onFailed(error: unknown): void;
   /** Role, term or leader changed. */
-  onChanged(status: EngineStatus): void;
+  onChanged(status: RaftStatus): void;
   /** An entry was applied: for those who check, not for the replica's own work. */
   onApplied?(entry: Entry): void;
   /** Another membership is in force (appended, undone, or by a snapshot), or the one in force is committed (raft.md M2). */
@@ -56,15 +58,9 @@ export interface MemberOptions {
   folderOf?(peer: ReplicaId): string | null;
 }
 
-/** What one drain of a member asks of the replica's shared log and links. */
-export interface MemberOutput {
-  readonly messages: readonly RaftMessage[];
-  readonly afterPersist: readonly RaftMessage[];
-  readonly persist: Persist | null;
-}
-
 /** One replica's instance in one group: the engine, its state machine, and the requests that wait for them. */
-export class Member {
+export class RaftMember implements GroupMember {
+  readonly engine = 'raft';
   readonly group: GroupId;
   readonly stats = createMemberStats();
   readonly writes: WritePath;
@@ -83,7 +79,7 @@ export class Member {
   #installing = false;
   #closed = false;
   /** As of the last change, for counting. */
-  #role: EngineStatus['role'] = 'follower';
+  #role: RaftStatus['role'] = 'follower';
   #leader: ReplicaId | null = null;
 
   constructor(options: MemberOptions) {
@@ -245,7 +241,8 @@ export class Member {
     this.#options.wake();
   }
 
-  onMessage(message: RaftMessage): void {
+  onMessage(received: EngineMessage): void {
+    const message = received as RaftMessage; // Members of one group have one engine: the handshake and placement see to it.
     if (message.type === 'forwardProposal') {
       this.#onForward(message);
       return;
@@ -291,6 +288,10 @@ export class Member {
     });
   }
 
+  onPeerUp(): void {
+    // Heartbeats and probes begin by themselves.
+  }
+
   onPeerDown(peer: ReplicaId): void {
     this.writes.onPeerDown(peer);
     this.#membership.onPeerDown(peer);
@@ -298,8 +299,14 @@ export class Member {
     this.#sender.onUnreachable(peer);
   }
 
-  onSnapshotPieceDropped(peer: ReplicaId): void {
-    this.#sender.onUnreachable(peer);
+  /** Appends and votes are sent again; a snapshot that lost a piece must begin again, and not only when it stalls. */
+  onDropped(message: EngineMessage): void {
+    if (message.type === 'snapshotChunk') this.#sender.onUnreachable(message.to);
+  }
+
+  /** Whatever a lease allowed before the pause is void before anything is served after it (raft.md L6). */
+  onStalled(): void {
+    this.step({ type: 'stalled' });
   }
 
   /** A follower does not count the time in which its own loop stood still against its leader (raft.md §3.8). */
@@ -330,7 +337,8 @@ export class Member {
     for (const { to, term } of effects.sendSnapshots) this.#sender.start(to, term);
     for (const entry of effects.committed) this.#toApply.push(entry); // After a restart: the whole tail of the log.
     this.#takeAnswers(effects);
-    return { messages: effects.messages, afterPersist: effects.afterPersist, persist: effects.persist };
+    const { messages, afterPersist, persist } = effects;
+    return { messages, afterPersist, persist: persist === null ? null : this.#recordsOf(persist) };
   }
 
   #takeAnswers(effects: RaftEffects): void {
@@ -346,7 +354,7 @@ export class Member {
     if (effects.changed.leader !== null) this.#retryParked();
   }
 
-  #countChange({ role, leader }: EngineStatus): void {
+  #countChange({ role, leader }: RaftStatus): void {
     if (role === 'pre-candidate' && this.#role !== 'pre-candidate') this.stats.elections++;
     if (leader !== null && leader !== this.#leader) this.stats.leaderChanges++;
     this.#role = role;
@@ -354,7 +362,7 @@ export class Member {
   }
 
   /** The records that make `persist` durable, in the order that R4 demands. */
-  records(persist: Persist): LogRecord[] {
+  #recordsOf(persist: Persist): MemberRecords {
     const { group } = this.#options;
     const records: LogRecord[] = [];
     if (persist.hardState !== null) {
@@ -362,7 +370,7 @@ export class Member {
       records.push({ kind: 'hardState', group, hardState: persist.hardState, memberships });
     }
     for (const entry of persist.entries) records.push({ kind: 'entry', group, entry });
-    return records;
+    return { batch: persist.batch, records, mustSync: persist.mustSync };
   }
 
   onPersisted(batch: number): void {

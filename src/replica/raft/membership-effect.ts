@@ -1,7 +1,7 @@
 import type { ReplicaId } from '../../base/brand.js';
 import { unreachable } from '../../base/assert.js';
 import { KvorumError } from '../../base/errors/error.js';
-import type { EngineStatus } from '../../engines/engine.js';
+import type { RaftStatus } from '../../engines/engine.js';
 import type { MemberInfo, Membership, MembershipRefusal } from '../../engines/raft/membership.js';
 import type { ProposalRefusal } from '../../engines/raft/messages.js';
 import type { MembershipRequest } from '../router.js';
@@ -46,7 +46,7 @@ export function sameAddresses(info: MemberInfo, membership: Membership): boolean
 }
 
 /** What an operator is told. `status` is of this member, which knows most when it leads. */
-export function refusalError(refusal: Refusal, request: MembershipRequest, status: EngineStatus): KvorumError {
+export function refusalError(refusal: Refusal, request: MembershipRequest, status: RaftStatus): KvorumError {
   const id = targetOf(request);
   switch (refusal) {
     case 'not_leader':
@@ -90,7 +90,7 @@ function alreadyMember(id: ReplicaId, { members }: Membership): KvorumError {
 }
 
 /** The figures are known to the leader only. */
-function notCaughtUp(id: ReplicaId, { lastIndex, progress }: EngineStatus): KvorumError {
+function notCaughtUp(id: ReplicaId, { lastIndex, progress }: RaftStatus): KvorumError {
   const peer = progress.find((candidate) => candidate.peer === id);
   if (peer === undefined) return new KvorumError('not_caught_up', `${id} has not caught up with the leader yet`);
   const lag = Math.max(0, lastIndex - peer.matchIndex);
@@ -102,7 +102,7 @@ function notCaughtUp(id: ReplicaId, { lastIndex, progress }: EngineStatus): Kvor
   );
 }
 
-function wouldLoseQuorum(id: ReplicaId, { membership, progress }: EngineStatus): KvorumError {
+function wouldLoseQuorum(id: ReplicaId, { membership, progress }: RaftStatus): KvorumError {
   const { voters } = membership.membership;
   const silent = progress
     .filter(({ peer, recentlyActive }) => !recentlyActive && voters.includes(peer))

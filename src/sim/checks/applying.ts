@@ -2,7 +2,7 @@ import { crc32c } from '../../../native-like/crc32c/index.js';
 import type { GroupId, LogIndex, ReplicaId, Term } from '../../base/brand.js';
 import type { Entry } from '../../engines/raft/messages.js';
 import { decodeBatch } from '../../kv/index.js';
-import type { Member } from '../../replica/raft/member.js';
+import type { RaftMember } from '../../replica/raft/member.js';
 import type { CheckpointMark } from '../../storage/storage.js';
 import { Violation, type Observer, type SimProcess } from '../world/types.js';
 import type { Facts } from './facts.js';
@@ -32,7 +32,7 @@ export class ApplyChecks implements Observer {
   /** Every `client/seq` that was applied, and where first. */
   readonly #commands = new Map<string, LogIndex>();
   /** The index that a process applied last, since it started. */
-  readonly #last = new Map<ReplicaId, { readonly member: Member; index: LogIndex }>();
+  readonly #last = new Map<ReplicaId, { readonly member: RaftMember; index: LogIndex }>();
   readonly #checkpoints = new Map<LogIndex, { readonly digest: number; readonly by: ReplicaId }>();
   readonly #digestDue = new Set<ReplicaId>();
 
@@ -89,7 +89,7 @@ export class ApplyChecks implements Observer {
     if (known.digest !== null) this.#checkDigest(process.id, process.member, appliedIndex);
   }
 
-  #checkOrder(id: ReplicaId, member: Member, { index }: Entry): void {
+  #checkOrder(id: ReplicaId, member: RaftMember, { index }: Entry): void {
     const last = this.#last.get(id);
     if (last?.member !== member) {
       this.#last.set(id, { member, index });
@@ -163,7 +163,7 @@ export class ApplyChecks implements Observer {
     );
   }
 
-  #checkDigest(id: ReplicaId, member: Member, index: LogIndex): void {
+  #checkDigest(id: ReplicaId, member: RaftMember, index: LogIndex): void {
     const known = this.#applied[index];
     if (known === undefined) return;
     const digest = member.digest();

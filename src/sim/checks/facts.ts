@@ -1,7 +1,7 @@
 import type { LogIndex, ReplicaId, Term } from '../../base/brand.js';
-import type { EngineStatus } from '../../engines/engine.js';
+import type { RaftStatus } from '../../engines/engine.js';
 import type { PlacedMembership } from '../../engines/raft/membership.js';
-import type { Member } from '../../replica/raft/member.js';
+import type { RaftMember } from '../../replica/raft/member.js';
 import type { CheckpointMark } from '../../storage/storage.js';
 import type { StoredRecord } from '../../storage/wal/unit-encoder.js';
 import type { Observer, SimProcess } from '../world/types.js';
@@ -9,8 +9,8 @@ import { DurableImage } from './durable-image.js';
 
 /** What the engine of one process showed after a turn. */
 export interface Sight {
-  readonly member: Member;
-  readonly role: EngineStatus['role'];
+  readonly member: RaftMember;
+  readonly role: RaftStatus['role'];
   readonly term: Term;
   readonly commit: LogIndex;
   readonly last: LogIndex;
@@ -131,7 +131,7 @@ export class Facts implements Observer {
 }
 
 /** Most turns change nothing here: the sight of before is then used again. */
-function sightOf(member: Member, before: Sight | null): Sight {
+function sightOf(member: RaftMember, before: Sight | null): Sight {
   const { raft } = member;
   const { role, term, commitIndex: commit, lastIndex: last, membership } = raft;
   const lastTerm = raft.termOf(last);

@@ -1,11 +1,10 @@
 import { groupId, type GroupId } from '../../base/brand.js';
-import { assertDefined } from '../../base/assert.js';
 import type { KvorumError } from '../../base/errors/error.js';
 import { silentLogger } from '../../base/logger.js';
 import type { Prng } from '../../base/prng.js';
 import type { Topology } from '../../config/topology.js';
 import type { Entry, RaftMessage } from '../../engines/raft/messages.js';
-import type { Member } from '../../replica/raft/member.js';
+import type { RaftMember } from '../../replica/raft/member.js';
 import { RaftKeyspace } from '../../replica/raft/keyspace.js';
 import { Replica } from '../../replica/replica.js';
 import { openStorage } from '../../storage/disk-storage.js';
@@ -49,7 +48,7 @@ export interface LifeOptions extends FolderOptions {
 export interface Life {
   readonly replica: Replica;
   readonly endpoint: Endpoint;
-  readonly member: Member;
+  readonly member: RaftMember;
   readonly keyspace: RaftKeyspace;
 }
 
@@ -82,7 +81,7 @@ export async function beginLife(options: LifeOptions): Promise<Life> {
     onChanged: () => undefined,
     onApplied: (group, entry) => options.onApplied(group, entry),
   });
-  const member = assertDefined(replica.members.get(GROUP), 'a replica holds the one group');
+  const member = replica.raftMember(GROUP);
   const keyspace = new RaftKeyspace({
     name: 'default',
     self,

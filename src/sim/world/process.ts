@@ -3,7 +3,7 @@ import type { ReplicaId } from '../../base/brand.js';
 import { toKvorumError, type KvorumError } from '../../base/errors/error.js';
 import type { Prng } from '../../base/prng.js';
 import type { Topology } from '../../config/topology.js';
-import type { Member } from '../../replica/raft/member.js';
+import type { RaftMember } from '../../replica/raft/member.js';
 import type { Keyspace } from '../../replica/router.js';
 import { FOLDER } from '../../storage/disk-storage.js';
 import { Disk } from './disk/disk.js';
@@ -77,7 +77,7 @@ export class Process implements SimProcess {
     });
   }
 
-  get member(): Member | null {
+  get member(): RaftMember | null {
     return this.#life?.member ?? null;
   }
 
@@ -163,11 +163,11 @@ export class Process implements SimProcess {
     const life = this.machine.begin();
     this.machine.later(life, EXAMINE_MS, EVENT.start, () => {
       this.#options.time.settle();
-      void this.#examine(life).then(done);
+      void this.#examine(life, done);
     });
   }
 
-  async #examine(life: number): Promise<Failure | null> {
+  async #examine(life: number, done: (refusal: Failure | null) => void): Promise<void> {
     let refusal: Failure | null = null;
     try {
       await openFolder(this.#folder(life));
@@ -176,7 +176,7 @@ export class Process implements SimProcess {
     }
     this.#end('nothing');
     this.state = 'down';
-    return refusal;
+    done(refusal);
   }
 
   crash(loss: CrashLoss): void {
@@ -223,7 +223,7 @@ export class Process implements SimProcess {
     });
   }
 
-  request(call: (keyspace: Keyspace, member: Member) => void): boolean {
+  request(call: (keyspace: Keyspace, member: RaftMember) => void): boolean {
     const life = this.#life;
     if (life === null) return false;
     this.machine.deliver(this.machine.life, () => call(life.keyspace, life.member));

@@ -3,7 +3,7 @@ import type { Prng } from '../../base/prng.js';
 import type { Topology } from '../../config/topology.js';
 import type { MemberInfo } from '../../engines/raft/membership.js';
 import type { Entry, RaftMessage } from '../../engines/raft/messages.js';
-import type { Member } from '../../replica/raft/member.js';
+import type { RaftMember } from '../../replica/raft/member.js';
 import type { Keyspace } from '../../replica/router.js';
 import type { CheckpointMark, RecoveredGroup } from '../../storage/storage.js';
 import type { StoredRecord } from '../../storage/wal/unit-encoder.js';
@@ -99,7 +99,7 @@ export interface SimProcess {
   /** Null while all is well. */
   readonly failure: Failure | null;
   /** Set while running or paused. */
-  readonly member: Member | null;
+  readonly member: RaftMember | null;
   readonly keyspace: Keyspace | null;
   readonly disk: SimDisk;
   /** The replicas of its topology file. */
@@ -127,7 +127,7 @@ export interface SimProcess {
    * Runs `call` inside the process, as an incoming client request would, if it is running (at once, or when a pause
    * ends). False: connection refused.
    */
-  request(call: (keyspace: Keyspace, member: Member) => void): boolean;
+  request(call: (keyspace: Keyspace, member: RaftMember) => void): boolean;
 }
 
 export interface SimDisk {

@@ -1,6 +1,6 @@
-import { assert } from '../../base/assert.js';
+import { assert, InvariantViolation } from '../../base/assert.js';
 import type { GroupId } from '../../base/brand.js';
-import type { CheckpointStore, Storage, StorageIdentity } from '../storage.js';
+import type { CheckpointStore, Storage, StorageIdentity, WritingIdentity } from '../storage.js';
 import { MemoryCheckpoint } from './memory-checkpoint.js';
 import { MemoryLog } from './memory-log.js';
 
@@ -15,6 +15,14 @@ class MemoryStorage implements Storage {
   readonly formation = null;
   readonly #checkpoints = new Map<GroupId, MemoryCheckpoint>();
   #closed = false;
+
+  beginWriting(): WritingIdentity {
+    throw new InvariantViolation('not built yet');
+  }
+
+  renewIncarnation(): WritingIdentity {
+    throw new InvariantViolation('not built yet');
+  }
 
   checkpoint(group: GroupId): CheckpointStore {
     assert(!this.#closed, 'a closed storage opens nothing');

@@ -164,7 +164,7 @@ t.test(
     );
     await until(
       'n1 counts on it in vain',
-      () => n1.replica.members.get(GROUP)?.raft.role === 'pre-candidate' || undefined,
+      () => n1.replica.raftMember(GROUP).raft.role === 'pre-candidate' || undefined,
     );
     t.notOk(n1.router.defaultKeyspace.leader(), 'one disk of three');
     const [n2 = fail()] = await start('n2');

@@ -98,6 +98,8 @@ function storageOf(record: FormationRecord | null): Storage {
     folder: 'n3-1',
     formation: record,
     recordFormation: () => undefined,
+    beginWriting: () => undefined as never,
+    renewIncarnation: () => undefined as never,
     log: undefined as never,
     checkpoint: () => undefined as never,
     onFailed: () => undefined,

@@ -6,7 +6,7 @@ import { silentLogger } from '../../../src/base/logger.js';
 import { createPrng } from '../../../src/base/prng.js';
 import type { Entry } from '../../../src/engines/raft/messages.js';
 import { BatchBuilder } from '../../../src/kv/index.js';
-import { Member } from '../../../src/replica/raft/member.js';
+import { RaftMember } from '../../../src/replica/raft/member.js';
 import type { CheckpointStore, Log } from '../../../src/storage/storage.js';
 import { votersOnly } from '../../../src/engines/raft/membership.js';
 import { membershipCodec } from '../../../src/wire/membership-codec.js';
@@ -40,7 +40,7 @@ t.test('a restart with very many small entries in the log applies them all', asy
   };
   const log = { recovered: new Map([[GROUP, recovered]]), append: () => undefined } as unknown as Log;
   const store = { mark: null, get: () => undefined, has: () => false, range: () => [] } as unknown as CheckpointStore;
-  const member = new Member({
+  const member = new RaftMember({
     group: GROUP,
     self: SELF,
     membership: votersOnly([SELF]),

@@ -1,6 +1,7 @@
 import * as fc from 'fast-check';
 import t from 'tap';
 import { LIMITS } from '../../../src/base/limits.js';
+import type { EngineMessage } from '../../../src/engines/messages.js';
 import type { EntryKind, RaftMessage } from '../../../src/engines/raft/messages.js';
 import { decodeFrame, encodeFrames, encodePing, encodePong, INLINE_PAYLOAD_BYTES } from '../../../src/wire/codec.js';
 import { envelopeBytes, WireError, type WireEnvelope } from '../../../src/wire/codec.js';
@@ -122,7 +123,7 @@ t.test('a kept payload keeps no large buffer alive', async (t) => {
   t.equal(alone?.buffer, large.buffer, 'most of its own buffer: not copied again');
 });
 
-function entriesOf(message: RaftMessage | undefined): Uint8Array[] {
+function entriesOf(message: EngineMessage | undefined): Uint8Array[] {
   return message?.type === 'appendRequest' ? message.entries.map(({ payload }) => payload) : [];
 }
 

@@ -1,5 +1,5 @@
 import type { ReplicaId } from '../../../base/brand.js';
-import type { EngineStatus } from '../../../engines/engine.js';
+import { raftStatus, type RaftStatus } from '../../../engines/engine.js';
 import type { Keyspace, Router } from '../../../replica/router.js';
 import { VERSION } from '../../../version.js';
 import { allOk } from '../../../observe/health.js';
@@ -8,7 +8,8 @@ import type { RouteSpec } from '../route.js';
 import * as schemas from '../schemas.js';
 
 function memberStatus(keyspace: Keyspace, self: ReplicaId): Record<string, unknown> {
-  const { partition, group, engine, revision, keys, checkpointIndex } = keyspace.status();
+  const { partition, group, engine: status, revision, keys, checkpointIndex } = keyspace.status();
+  const engine = raftStatus(status);
   return {
     keyspace: keyspace.name,
     partition,
@@ -32,7 +33,7 @@ function memberStatus(keyspace: Keyspace, self: ReplicaId): Record<string, unkno
   };
 }
 
-function progress(peer: EngineStatus['progress'][number], engine: EngineStatus): Record<string, unknown> {
+function progress(peer: RaftStatus['progress'][number], engine: RaftStatus): Record<string, unknown> {
   return {
     peer: peer.peer,
     voter: engine.membership.membership.voters.includes(peer.peer),

@@ -1,3 +1,4 @@
+import { raftStatus } from '../../../engines/engine.js';
 import type { Client } from '../client.js';
 import type { ReplyWriter } from '../reply-writer.js';
 import type { Request } from '../request.js';
@@ -62,7 +63,7 @@ function persistence(client: Client): Fields {
     ['rdb_bgsave_in_progress', 0],
     [
       'entries_since_checkpoint',
-      statuses.reduce((sum, { engine, checkpointIndex }) => sum + engine.appliedIndex - checkpointIndex, 0),
+      statuses.reduce((sum, { engine, checkpointIndex }) => sum + raftStatus(engine).appliedIndex - checkpointIndex, 0),
     ],
   ];
 }
@@ -84,7 +85,7 @@ function replication(client: Client): Fields {
   const { router } = client.server;
   const keyspace = keyspaceOf(client);
   const leader = keyspace.leader();
-  const { engine } = keyspace.status();
+  const engine = raftStatus(keyspace.status().engine);
   const role = roleOf(client);
   if (role === 'master') {
     const followers = engine.progress.map(
@@ -118,7 +119,8 @@ function consensus(client: Client): Fields {
     ['region', router.region ?? ''],
   ];
   for (const keyspace of router.keyspaces) {
-    const { engine, revision } = keyspace.status();
+    const { engine: status, revision } = keyspace.status();
+    const engine = raftStatus(status);
     fields.push([
       `keyspace_${keyspace.name}`,
       `engine=${engine.engine},role=${engine.role},term=${engine.term},leader=${engine.leader ?? ''},` +

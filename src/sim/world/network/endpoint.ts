@@ -82,7 +82,7 @@ export class Endpoint implements Transport {
     if (connection === null || !connection.open || this.machine.life !== this.life) return false;
     for (const { group, message } of envelopes) {
       assert(message.from === this.self && message.to === to, 'messages go from this replica to the one named');
-      this.#options.onMessage(group, message);
+      this.#options.onMessage(group, message as RaftMessage);
     }
     if (this.#context.frozen) freeze(envelopes);
     const counters = this.countersOf(to);

@@ -2,7 +2,7 @@ import t from 'tap';
 import { assertDefined } from '../../../../src/base/assert.js';
 import { logIndex, replicaId, term, type LogIndex, type ReplicaId, type Term } from '../../../../src/base/brand.js';
 import { KvorumError, isKvorumError } from '../../../../src/base/errors/error.js';
-import type { EngineStatus, PeerProgress } from '../../../../src/engines/engine.js';
+import type { RaftStatus, PeerProgress } from '../../../../src/engines/engine.js';
 import type { RaftEvent } from '../../../../src/engines/raft/events.js';
 import type { MemberInfo, Membership, MembershipChange } from '../../../../src/engines/raft/membership.js';
 import type { Raft } from '../../../../src/engines/raft/raft.js';
@@ -46,7 +46,7 @@ class Harness {
 
   #raft(): Omit<Raft, 'step' | 'drain'> {
     const placed = { index: this.committedAt, membership: this.committed };
-    const status: Partial<EngineStatus> = { lastIndex: logIndex(500), progress: this.progress, membership: placed };
+    const status: Partial<RaftStatus> = { lastIndex: logIndex(500), progress: this.progress, membership: placed };
     return {
       term: this.term,
       leader: this.leader,

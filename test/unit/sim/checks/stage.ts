@@ -1,5 +1,5 @@
 import type { GroupId, LogIndex, ReplicaId, Term } from '../../../../src/base/brand.js';
-import type { EngineStatus } from '../../../../src/engines/engine.js';
+import type { RaftStatus } from '../../../../src/engines/engine.js';
 import type { Membership, PlacedMembership } from '../../../../src/engines/raft/membership.js';
 import type { Entry, RaftMessage, RaftMessageType } from '../../../../src/engines/raft/messages.js';
 import { BatchBuilder, type Command } from '../../../../src/kv/index.js';
@@ -19,7 +19,7 @@ export const GROUP = 'default/0' as GroupId;
 
 /** An engine that is whatever a test says. Entry i has the term `terms[i - 1]`. */
 export class FakeMember {
-  role: EngineStatus['role'] = 'follower';
+  role: RaftStatus['role'] = 'follower';
   term = 0;
   commit = 0;
   applied = 0;
