@@ -57,4 +57,6 @@ function checkPower(t: Test, statistics: Statistics): void {
   ] as const) {
     t.ok(statistics[name] >= 10, `${name}: ${statistics[name]}`);
   }
+  // Rare: fourteen of these worlds know it.
+  t.ok(statistics.lostSyncs > 0 && statistics.lyingDisks > 0, `${statistics.lostSyncs} syncs were lost`);
 }

@@ -232,4 +232,18 @@ export const DURABILITY_MUTANTS: readonly Mutant[] = [
       },
     ],
   },
+  // Of who operates it: nothing on the disk need show what it lacks.
+  {
+    name: 'lying-disk-kept',
+    title: 'a disk that has lost power while it lied stays in its machine',
+    rule: 'raft.md R1',
+    faults: ['lost-sync', 'crash', 'partition'],
+    edits: [
+      {
+        file: 'src/sim/runner/stage.js',
+        find: '            process.wipe();',
+        replace: '',
+      },
+    ],
+  },
 ];
