@@ -1,5 +1,5 @@
 import { KvorumError } from '../base/errors/error.js';
-import type { Operation, OperationKind, Outcome, Value } from './operation.js';
+import type { Operation, OperationKind, Outcome, Value, Version } from './operation.js';
 import { printable } from './quote.js';
 
 /** More operations than any run records: what the memory of one process holds. */
@@ -16,13 +16,18 @@ const KINDS: readonly OperationKind[] = ['put', 'get', 'append', 'delete', 'cas'
 export class HistoryReader {
   readonly #name: string;
   readonly #kinds: readonly OperationKind[];
+  readonly #readsVersions: boolean;
   readonly #operations: Operation[] = [];
   #line = 0;
 
-  /** `name` is what errors call the input; `kinds` are the operations that are allowed. */
-  constructor(name: string, kinds: readonly OperationKind[] = KINDS) {
+  /**
+   * `name` is what errors call the input; `kinds` are the operations that are allowed. Only with `readsVersions` are
+   * `session` and `version` read: models that have no use for them pass over what others mean by these names.
+   */
+  constructor(name: string, kinds: readonly OperationKind[] = KINDS, readsVersions = false) {
     this.#name = name;
     this.#kinds = kinds;
+    this.#readsVersions = readsVersions;
   }
 
   /** Takes the next line, without its line end. Empty lines are passed over. Throws `history_invalid`. */
@@ -73,7 +78,8 @@ export class HistoryReader {
       key,
       value: this.#value(record, kind, outcome),
       ...(kind === 'cas' ? { expected: this.#member(record, 'expected', isValue, 'a string or null') } : {}),
-      ...(kind === 'delete' ? this.#existed(record) : {}),
+      ...(kind === 'delete' ? this.#optional(record, 'existed', isBoolean, 'true, false or null') : {}),
+      ...(this.#readsVersions ? this.#sessionAndVersion(record, kind === 'get' && outcome !== 'ok') : {}),
       call,
       return: end,
       outcome,
@@ -98,11 +104,23 @@ export class HistoryReader {
     return this.#member(record, 'value', isString, 'a string');
   }
 
-  #existed(record: Record<string, unknown>): { existed?: boolean } {
-    const existed = record['existed'] ?? undefined;
-    if (existed === undefined) return {};
-    if (typeof existed !== 'boolean') this.#refuse('existed', existed, 'true, false or null');
-    return { existed };
+  #sessionAndVersion(record: Record<string, unknown>, isUnanswered: boolean): Pick<Operation, 'session' | 'version'> {
+    return {
+      ...this.#optional(record, 'session', isClient, 'a string or a number'),
+      ...(isUnanswered ? {} : this.#optional(record, 'version', isVersion, 'a counter and a replica, like [7,"n1"]')),
+    };
+  }
+
+  #optional<N extends string, T>(
+    record: Record<string, unknown>,
+    name: N,
+    isAllowed: (value: unknown) => value is T,
+    allowed: string,
+  ): { readonly [name in N]?: T } {
+    const value = Object.hasOwn(record, name) ? (record[name] ?? undefined) : undefined;
+    if (value === undefined) return {};
+    if (!isAllowed(value)) this.#refuse(name, value, allowed);
+    return { [name]: value } as { readonly [name in N]?: T };
   }
 
   #member<T>(
@@ -129,22 +147,24 @@ export class HistoryReader {
 }
 
 /** All of a history that is in memory. */
-export function parseHistory(text: string, name = 'history'): Operation[] {
-  const reader = new HistoryReader(name);
+export function parseHistory(text: string, name = 'history', readsVersions = false): Operation[] {
+  const reader = new HistoryReader(name, KINDS, readsVersions);
   for (const line of text.split('\n')) reader.line(line);
   return reader.end();
 }
 
 /** The same format, so that what was recorded can be kept and checked again. Pending operations have no return. */
 export function formatOperation(operation: Operation): string {
-  const { call, client, existed, expected, key, kind, outcome, return: end, value } = operation;
+  const { call, client, existed, expected, key, kind, outcome, return: end, session, value, version } = operation;
   return JSON.stringify({
     client,
+    ...(session === undefined ? {} : { session }),
     op: kind,
     key,
     value,
     ...(kind === 'cas' ? { expected: expected ?? null } : {}),
     ...(existed === undefined ? {} : { existed }),
+    ...(version === undefined ? {} : { version }),
     call,
     return: end,
     ok: outcome === 'unknown' ? null : outcome === 'ok',
@@ -188,8 +208,16 @@ function isNumberOrNull(value: unknown): value is number | null {
   return value === null || isNumber(value);
 }
 
+function isBoolean(value: unknown): value is boolean {
+  return typeof value === 'boolean';
+}
+
+function isVersion(value: unknown): value is Version {
+  return Array.isArray(value) && value.length === 2 && isNumber(value[0]) && isClient(value[1]);
+}
+
 function isBooleanOrNull(value: unknown): value is boolean | null {
-  return value === null || typeof value === 'boolean';
+  return value === null || isBoolean(value);
 }
 
 function isClient(value: unknown): value is string | number {

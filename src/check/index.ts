@@ -1,3 +1,11 @@
+export { checkCausal } from './causal/check.js';
+export {
+  CAUSAL_LEVELS,
+  type CausalLevel,
+  type CausalOptions,
+  type CausalResult,
+  type Evidence,
+} from './causal/types.js';
 export { checkLinearizable, type CheckOptions, type CheckResult, type Verdict } from './check.js';
 export { explainViolation, type Explanation } from './explain.js';
 export { createModel, MODEL_NAMES, type Model, type ModelName } from './model.js';

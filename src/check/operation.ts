@@ -13,12 +13,17 @@ export type Outcome = 'ok' | 'mismatch' | 'failed' | 'unknown';
 
 export type Value = string | null;
 
+/** A Lamport timestamp: a counter, and the replica that breaks ties. The same one is never given to two writes of a key. */
+export type Version = readonly [counter: number, id: string | number];
+
 /**
  * One operation of a history. Times come from any counter that never goes back, the same one for all clients: an event
  * counter within one process, nanoseconds otherwise.
  */
 export interface Operation {
   readonly client: string | number;
+  /** Which of the client's sessions it belongs to; a client that forgets what it has seen begins another one. */
+  readonly session?: string | number;
   readonly kind: OperationKind;
   readonly key: string;
   /** What was written; for a get, what was read. null: the key is absent. */
@@ -27,6 +32,8 @@ export interface Operation {
   readonly expected?: Value;
   /** What a delete reported, when it reports anything: whether there was a key. */
   readonly existed?: boolean;
+  /** What was written, or read, as the store names it; of a deleted key that of the delete. */
+  readonly version?: Version;
   readonly call: number;
   /** null: it never returned, which makes its outcome unknown. */
   readonly return: number | null;

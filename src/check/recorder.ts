@@ -1,6 +1,6 @@
 import { assert, assertDefined } from '../base/assert.js';
 import { formatOperation } from './history.js';
-import type { Operation, OperationKind, Outcome, Value } from './operation.js';
+import type { Operation, OperationKind, Outcome, Value, Version } from './operation.js';
 
 /** What a client is about to do. */
 export interface Invocation {
@@ -9,6 +9,7 @@ export interface Invocation {
   /** What put, append and cas write. */
   readonly value?: Value;
   readonly expected?: Value;
+  readonly session?: string | number;
 }
 
 /** What a client learned. */
@@ -17,6 +18,8 @@ export interface Answer {
   readonly value?: Value;
   /** What a delete reported. */
   readonly existed?: boolean;
+  /** What was written or read. */
+  readonly version?: Version;
 }
 
 declare const tokenBrand: unique symbol;
@@ -48,10 +51,11 @@ export class HistoryRecorder {
   }
 
   /** Call it before anything is sent. */
-  invoke(client: string | number, { expected, key, kind, value = null }: Invocation): Token {
+  invoke(client: string | number, { expected, key, kind, session, value = null }: Invocation): Token {
     assert(!this.isFull, 'the history has room for the operation');
     const operation: Operation = {
       client,
+      ...(session === undefined ? {} : { session }),
       kind,
       key,
       value,
