@@ -106,6 +106,10 @@ export class Facts implements Observer {
     this.of(process.id).image.onCheckpoint(mark);
   }
 
+  onCheckpointFound(process: SimProcess, _group: string, mark: CheckpointMark): void {
+    this.of(process.id).image.onCheckpoint(mark);
+  }
+
   onCrashed(process: SimProcess): void {
     const known = this.of(process.id);
     known.before = null;

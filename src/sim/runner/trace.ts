@@ -48,6 +48,8 @@ export class Trace {
       onApplied: (process, _group, { index, kind, term }) => this.tell(process.id, `applies ${index}@${term} ${kind}`),
       onCheckpoint: (process, _group, { index, term }, installed) =>
         this.tell(process.id, `${installed ? 'installs a snapshot' : 'has a checkpoint'} at ${index}@${term}`),
+      onCheckpointFound: (process, _group, { index, term }) =>
+        this.tell(process.id, `finds a checkpoint at ${index}@${term}`),
       onTurn: (process) => this.#onTurn(process),
       onAcknowledged: (process, revision) => this.tell(process.id, `acknowledges revision ${revision}`),
       onRead: (process, revision, floor) => this.tell(process.id, `serves a read at ${revision} (floor ${floor})`),

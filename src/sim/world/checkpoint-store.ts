@@ -29,6 +29,8 @@ export interface SimCheckpointOptions {
   readonly pieceBytes: number;
   /** `installed`: it came as a snapshot. `digest` is of the whole content, mark and state. */
   onWritten(mark: CheckpointMark, installed: boolean, digest: number): void;
+  /** There was one when it was opened, and it is durable. */
+  onFound(mark: CheckpointMark): void;
 }
 
 /**
@@ -53,7 +55,7 @@ export class SimCheckpoint implements CheckpointStore {
     if (fs.existsSync(temporary)) fs.unlinkSync(temporary);
     if (!fs.existsSync(this.#path)) return;
     fs.syncDirSync(dir);
-    this.#read();
+    options.onFound(this.#read());
   }
 
   get mark(): CheckpointMark | null {
@@ -179,7 +181,7 @@ export class SimCheckpoint implements CheckpointStore {
     return Buffer.concat(parts);
   }
 
-  #read(): void {
+  #read(): CheckpointMark {
     const bytes = readFileSync(this.#options.fs, this.#path);
     const reader = new PieceReader();
     for (let at = 0; at < bytes.length;) {
@@ -189,8 +191,9 @@ export class SimCheckpoint implements CheckpointStore {
       reader.read(bytes.subarray(from, end), (key, value) => this.#tree.set(key, Uint8Array.from(value)));
       at = end;
     }
-    this.#mark = reader.finish();
     this.#bytes = bytes.length;
+    this.#mark = reader.finish();
+    return this.#mark;
   }
 
   #storageFailed(error: unknown): KvorumError {

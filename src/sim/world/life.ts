@@ -33,6 +33,7 @@ export interface FolderOptions {
   readonly dir: string;
   readonly self: Replica['self'];
   onCheckpoint(group: GroupId, mark: CheckpointMark, installed: boolean, digest: number): void;
+  onCheckpointFound(group: GroupId, mark: CheckpointMark): void;
 }
 
 export interface LifeOptions extends FolderOptions {
@@ -120,6 +121,7 @@ export function openFolder(options: FolderOptions): Promise<Storage> {
         scheduler,
         pieceBytes: SNAPSHOT_PIECE_BYTES,
         onWritten: (mark, installed, digest) => options.onCheckpoint(GROUP, mark, installed, digest),
+        onFound: (mark) => options.onCheckpointFound(GROUP, mark),
       });
     },
   });

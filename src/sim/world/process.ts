@@ -154,6 +154,7 @@ export class Process implements SimProcess {
       onCheckpoint: (group, mark, installed, digest) => {
         if (this.machine.life === life) witness.onCheckpoint(this, group, mark, installed, digest);
       },
+      onCheckpointFound: (group, mark) => witness.onCheckpointFound(this, group, mark),
     };
   }
 

@@ -172,6 +172,8 @@ export interface Observer {
     /** Of all that it holds, mark and state: the same on every replica that has one at this index. */
     digest?: number,
   ): void;
+  /** The checkpoint that a start found: nobody may have heard of it when the process that wrote it died in that instant. */
+  onCheckpointFound?(process: SimProcess, group: GroupId, mark: CheckpointMark): void;
   /** After each event in which the process ran: roles, terms, commit indexes may have changed. */
   onTurn?(process: SimProcess): void;
   /** A client was told that its write is done, at the instant the replica says so. */

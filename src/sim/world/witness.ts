@@ -30,6 +30,8 @@ export class Witness implements Required<Omit<Observer, 'onAcknowledged' | 'onRe
   onWiped: Observer['onWiped'] & {} = (...event) => this.#tell((each) => each.onWiped?.(...event));
   onDurable: Observer['onDurable'] & {} = (...event) => this.#tell((each) => each.onDurable?.(...event));
   onCheckpoint: Observer['onCheckpoint'] & {} = (...event) => this.#tell((each) => each.onCheckpoint?.(...event));
+  onCheckpointFound: Observer['onCheckpointFound'] & {} = (...event) =>
+    this.#tell((each) => each.onCheckpointFound?.(...event));
 
   readonly onMessage: Observer['onMessage'] & {} = (process, group, message) => {
     try {
