@@ -32,6 +32,7 @@ const COMMANDS: Readonly<Record<string, CommandEntry>> = {
   wal: { group: 'Running:', load: async () => (await import('./commands/wal.js')).walCommand() },
   check: { group: 'Running:', load: async () => (await import('./commands/check.js')).checkCommand() },
   sim: { group: 'Running:', load: async () => (await import('./commands/sim.js')).simCommand() },
+  bench: { group: 'Running:', load: async () => (await import('./commands/bench.js')).benchCommand() },
   put: { group: 'Data:', load: async () => (await import('./commands/write.js')).putCommand() },
   get: { group: 'Data:', load: async () => (await import('./commands/read.js')).getCommand() },
   del: { group: 'Data:', load: async () => (await import('./commands/write.js')).deleteCommand() },

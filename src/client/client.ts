@@ -189,6 +189,11 @@ export class KvorumClient implements Disposable {
     return { keyspace: String(body['keyspace']), leader: String(body['leader']) };
   }
 
+  /** Sets how many replicas confirm a write, at the leader of a keyspace whose engine counts them. */
+  async setWriteQuorum(writeQuorum: number, keyspace?: string): Promise<void> {
+    await this.#call('POST', '/admin/quorum', { write_quorum: writeQuorum, ...defined({ keyspace }) });
+  }
+
   async #change(method: 'POST' | 'DELETE', path: string, body: Body, takesMs: number | null): Promise<MembersChanged> {
     const timeout = takesMs === null ? {} : { timeoutMs: takesMs + ANSWER_SLACK_MS };
     return (await this.#call(method, path, body, {}, timeout)) as unknown as MembersChanged;
