@@ -35,6 +35,18 @@ export function renderViolation(explanation: Explanation): string {
   const { concurrent, key, model } = explanation;
   const layout = layOut(explanation, WITNESSES_MAX, VALUE_CHARS_MAX);
   const title = `Key ${quote(key, 60)} is not linearizable`;
+  return renderPage(
+    title,
+    `<p>${accuse(explanation).map(escape).join('<br>\n')}</p>
+<p class="faint">Model ${escape(model.name)}. ${escape(extent(explanation))}${cutNote(layout)} Time runs from left to right, not to scale. Numbers are the places of an order that explains everything but the red operation. Dashed: still running, or the outcome is unknown.</p>
+${renderTimeline(layout)}
+${renderTable(explanation)}
+${concurrent.length === 0 ? '' : `<h2>At the same time, without changing anything</h2>\n<ul>\n${concurrent.map((operation) => `<li>${escape(`${where(operation)}: ${describe(operation, VALUE_CHARS_MAX)}`)}</li>`).join('\n')}\n</ul>\n`}`,
+  );
+}
+
+/** `body` is markup, with everything from outside escaped. */
+export function renderPage(title: string, body: string): string {
   return `<!DOCTYPE html>
 <html lang="en">
 <head>
@@ -46,13 +58,7 @@ export function renderViolation(explanation: Explanation): string {
 </head>
 <body>
 <h1>${escape(title)}</h1>
-<p>${accuse(explanation).map(escape).join('<br>\n')}</p>
-<p class="faint">Model ${escape(model.name)}. ${escape(extent(explanation))}${cutNote(layout)} Time runs from left to right, not to scale. Numbers are the places of an order that explains everything but the red operation. Dashed: still running, or the outcome is unknown.</p>
-<div class="scroll">
-${renderTimeline(layout)}
-</div>
-${renderTable(explanation)}
-${concurrent.length === 0 ? '' : `<h2>At the same time, without changing anything</h2>\n<ul>\n${concurrent.map((operation) => `<li>${escape(`${where(operation)}: ${describe(operation, VALUE_CHARS_MAX)}`)}</li>`).join('\n')}\n</ul>\n`}</body>
+${body}</body>
 </html>
 `;
 }
@@ -61,7 +67,7 @@ function cutNote({ cut }: Layout): string {
   return cut === 0 ? '' : ` The first ${cut} of them do not fit.`;
 }
 
-function renderTimeline(layout: Layout): string {
+export function renderTimeline(layout: Layout): string {
   const { columns, lanes } = layout;
   const width = NAME_PX + (columns + 2) * COLUMN_PX;
   const height = lanes.length * LANE_PX;
@@ -72,9 +78,11 @@ function renderTimeline(layout: Layout): string {
     const line = `<line class="lane" x1="${NAME_PX}" y1="${middle}" x2="${width}" y2="${middle}"/>`;
     return [name, line, ...bars.map((bar) => renderBar(bar, middle, columns))].filter((part) => part !== '').join('\n');
   });
-  return `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" role="img" aria-label="Timeline, one lane for each client">
+  return `<div class="scroll">
+<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" role="img" aria-label="Timeline, one lane for each client">
 ${body.join('\n')}
-</svg>`;
+</svg>
+</div>`;
 }
 
 function renderBar(bar: Bar, middle: number, columns: number): string {
@@ -112,7 +120,7 @@ ${witnesses.slice(-WITNESSES_MAX).map(row).join('\n')}
 }
 
 /** For text and for attributes in double quotes. */
-function escape(text: string): string {
+export function escape(text: string): string {
   const entities: Readonly<Record<string, string>> = {
     '&': '&amp;',
     '<': '&lt;',

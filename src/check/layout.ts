@@ -1,13 +1,22 @@
-import type { Explanation, Witness } from './explain.js';
-import { standingOf } from './operation.js';
+import type { Witness } from './explain.js';
+import { standingOf, type Operation } from './operation.js';
 import { describe } from './quote.js';
+
+/** What is laid out: an Explanation is one. */
+export interface Shown {
+  readonly culprit: Operation;
+  /** In the order of calls. */
+  readonly witnesses: readonly Witness[];
+  /** Instead of its place in an order and what it did. */
+  readonly label?: (witness: Witness, charsMax: number) => string;
+  /** The name of its lane; its client if there is none. */
+  readonly laneOf?: (operation: Operation) => string;
+}
 
 /** An operation as a bar of the timeline, in columns of one character. */
 export interface Bar {
   readonly witness: Witness;
   readonly isCulprit: boolean;
-  /** Its place in the order, X for the culprit, ? where it has none. */
-  readonly mark: string;
   readonly label: string;
   readonly from: number;
   /** null: it goes on beyond the end. */
@@ -40,24 +49,23 @@ const GAP = 2;
  * Puts calls and returns into columns in the order of time, not to scale: only the order matters, and every bar has room
  * for its label. One lane for each client. Of more than `witnessesMax` operations the last ones are kept.
  */
-export function layOut({ culprit, witnesses }: Explanation, witnessesMax: number, labelCharsMax: number): Layout {
+export function layOut(shown: Shown, witnessesMax: number, labelCharsMax: number): Layout {
+  const { culprit, label = (witness, charsMax) => labelOf(witness, witness.operation === culprit, charsMax) } = shown;
+  const { laneOf = ({ client }) => String(client), witnesses } = shown;
   const kept = witnesses.slice(-witnessesMax);
-  const labels = new Map(
-    kept.map((witness) => [witness, labelOf(witness, witness.operation === culprit, labelCharsMax)]),
-  );
+  const labels = new Map(kept.map((witness) => [witness, label(witness, labelCharsMax)]));
   const columns = placeEvents(eventsOf(kept), labels);
   const bars = kept.map((witness): Bar => {
     const isCulprit = witness.operation === culprit;
     return {
       witness,
       isCulprit,
-      mark: markOf(witness, isCulprit),
       label: labels.get(witness) ?? '',
       from: columns.calls.get(witness) ?? 0,
       to: columns.returns.get(witness) ?? null,
     };
   });
-  return { lanes: lanesOf(bars), columns: columns.end, cut: witnesses.length - kept.length };
+  return { lanes: lanesOf(bars, laneOf), columns: columns.end, cut: witnesses.length - kept.length };
 }
 
 /** True when the timeline cannot say when it returned. */
@@ -106,10 +114,10 @@ function placeEvents(
   return { calls, returns, end };
 }
 
-function lanesOf(bars: readonly Bar[]): Lane[] {
+function lanesOf(bars: readonly Bar[], laneOf: (operation: Operation) => string): Lane[] {
   const clients = new Map<string, Bar[][]>();
   for (const bar of bars) {
-    const client = String(bar.witness.operation.client);
+    const client = laneOf(bar.witness.operation);
     const lanes = clients.get(client) ?? [];
     clients.set(client, lanes);
     const free = lanes.find((lane) => (lane.at(-1)?.to ?? Infinity) < bar.from);

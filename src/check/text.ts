@@ -65,7 +65,7 @@ function shortened(text: string): string {
 }
 
 /** The lanes; what is too wide for a line goes on below. */
-function drawLanes({ columns, lanes }: Layout): string[] {
+export function drawLanes({ columns, lanes }: Layout): string[] {
   const names = lanes.map(({ client }) => (client === null ? '' : clientName(client)));
   const width = Math.max(...names.map((name) => name.length)) + 2;
   const drawn = lanes.map((lane) => draw(lane, columns));

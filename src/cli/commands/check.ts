@@ -1,17 +1,20 @@
 import { createReadStream, writeFileSync } from 'node:fs';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { KvorumError } from '../../base/errors/error.js';
+import { CAUSAL_KINDS } from '../../check/causal/records.js';
+import { CAUSAL_LEVELS, type CausalLevel } from '../../check/causal/types.js';
 import type { CheckResult } from '../../check/check.js';
 import { explainViolation, type Explanation } from '../../check/explain.js';
 import { formatOperation, HistoryReader } from '../../check/history.js';
 import { renderViolation } from '../../check/html.js';
 import { createModel, MODEL_NAMES, type Model, type ModelName } from '../../check/model.js';
-import { standingOf, type Operation } from '../../check/operation.js';
+import { standingOf, type Operation, type OperationKind } from '../../check/operation.js';
 import { checkInParallel } from '../../check/parallel.js';
 import { partitionByKey } from '../../check/partition.js';
 import { quote } from '../../check/quote.js';
 import { describeViolation } from '../../check/text.js';
 import { printJson } from '../output/json.js';
+import { runSessionModel, SESSION_MODELS, type SessionModel } from './check-causal.js';
 
 /** Bytes of one line of a history: a value of the largest size, every byte escaped. */
 const LINE_BYTES_MAX = 64 * 1024 * 1024;
@@ -20,6 +23,7 @@ const PROGRESS_MS = 200;
 
 const EXAMPLES = `
 Verdicts: linearizable (exit code 0), not linearizable (9), undecided within the budget (9: that is not a pass).
+--model causal asks for causal consistency instead, --model sessions for read your writes and monotonic reads.
 A line of a history, described in docs/cli.md:
   {"client":1,"op":"put","key":"x","value":"1","call":100,"return":250,"ok":true}
 
@@ -27,22 +31,29 @@ Examples:
   $ kvorum check history.ndjson
   $ kvorum check --html why.html history.ndjson         # a timeline of the violation, for a browser
   $ kvorum check --init "" history.ndjson               # keys start with "" instead of being absent
+  $ kvorum check --model causal --level cc history.ndjson
   $ zcat history.ndjson.gz | kvorum check -o json -`;
 
 interface CheckFlags {
-  readonly model: ModelName;
+  readonly model: ModelName | SessionModel;
+  readonly level?: CausalLevel;
   readonly init?: string;
   readonly absentEmpty?: boolean;
   readonly html?: string;
   readonly budget?: number;
 }
 
-/** `kvorum check`: decides whether a recorded history is linearizable, and shows why when it is not. */
+/** `kvorum check`: decides whether a recorded history is what its store promises, and shows why when it is not. */
 export function checkCommand(): Command {
   return new Command('check')
-    .description('Say whether a recorded history is linearizable; exit code 9 when it is not')
+    .description('Say whether a recorded history is linearizable, or causal; exit code 9 when it is not')
     .argument('<history.ndjson>', 'one JSON object a line; - for stdin')
-    .addOption(new Option('--model <name>', 'what a key is').choices(MODEL_NAMES).default('kv'))
+    .addOption(
+      new Option('--model <name>', 'what a key is, or what sessions see')
+        .choices([...MODEL_NAMES, ...SESSION_MODELS])
+        .default('kv'),
+    )
+    .addOption(new Option('--level <name>', 'of --model causal; ccv by default').choices(CAUSAL_LEVELS))
     .option('--init <text>', 'value that keys start with, instead of being absent')
     .option('--absent-empty', '"" and absent are the same')
     .option('--html <file>', 'write a timeline of the violation to this file')
@@ -55,8 +66,17 @@ export function checkCommand(): Command {
 
 async function run(file: string, flags: CheckFlags, json: boolean): Promise<void> {
   const name = file === '-' ? 'stdin' : file;
-  const model = createModel(flags.model, { init: flags.init ?? null, absentEmpty: flags.absentEmpty === true });
-  const history = await readHistory(file, name, model);
+  refuseUnused(flags);
+  const options = { init: flags.init ?? null, absentEmpty: flags.absentEmpty === true };
+  const { model: modelName } = flags;
+  if (modelName === 'causal' || modelName === 'sessions') {
+    const history = await readHistory(file, name, CAUSAL_KINDS, true);
+    const { html, level = 'ccv' } = flags;
+    runSessionModel(history, { name, model: modelName, level, options, html, json });
+    return;
+  }
+  const model = createModel(modelName, options);
+  const history = await readHistory(file, name, model.kinds, false);
   const startedMs = performance.now();
   const partitions = partitionByKey(history, model);
   const progress = startProgress(history.length);
@@ -73,6 +93,17 @@ async function run(file: string, flags: CheckFlags, json: boolean): Promise<void
   else process.stdout.write(report(name, result, history, model, tookMs, explanation));
   if (result.operations === 0) process.stderr.write('warning: nothing was checked: there is no operation\n');
   refuse(name, result, explanation);
+}
+
+/** An option that changes nothing would be taken for one that does. */
+function refuseUnused({ absentEmpty, budget, init, level, model }: CheckFlags): void {
+  const refuse = (option: string): never => {
+    throw new KvorumError('usage', `--model ${model} has no use for ${option}`);
+  };
+  if (level !== undefined && model !== 'causal') refuse('--level');
+  if (budget !== undefined && (model === 'causal' || model === 'sessions')) refuse('--budget');
+  if (model === 'sessions' && init !== undefined) refuse('--init');
+  if (model === 'sessions' && absentEmpty === true) refuse('--absent-empty');
 }
 
 /** Ends with exit code 9 unless the history is linearizable. */
@@ -151,8 +182,13 @@ function violationJson(explanation: Explanation | null): object | null {
 }
 
 /** Reads line by line, so that only the operations are kept. */
-async function readHistory(file: string, name: string, model: Model): Promise<Operation[]> {
-  const reader = new HistoryReader(name, model.kinds);
+async function readHistory(
+  file: string,
+  name: string,
+  kinds: readonly OperationKind[],
+  readsVersions: boolean,
+): Promise<Operation[]> {
+  const reader = new HistoryReader(name, kinds, readsVersions);
   const decoder = new TextDecoder('utf-8', { fatal: true });
   let lines = 0;
   const take = (bytes: Uint8Array): void => {
