@@ -7,6 +7,7 @@ import type { MemberInfo, MembershipPair, PlacedMembership } from '../engines/ra
 import type { Overwritten } from '../kv/dotted/types.js';
 import type { Command, CommandResult, KeyString, KvReader, ValueRef } from '../kv/types.js';
 import type { PeerLinkStatus } from '../transport/transport.js';
+import type { SessionTokens } from './session/types.js';
 
 /**
  * The contract between the client protocols (api/http, api/resp) and the replica. Both protocols call the same router;
@@ -135,6 +136,8 @@ export interface LeaderlessControl {
   /** Compares range hashes with all members now; resolves to the members that differ at the same vector. */
   scrub(): Promise<readonly ReplicaId[]>;
   readonly tombstones: { readonly count: number; readonly bytes: number };
+  /** Requests to /kvs are handed to this replica, which may be this one (option forwardTo). */
+  readonly forwardTo?: ReplicaId | null;
 }
 
 export interface KeyspaceStatus {
@@ -167,6 +170,8 @@ export interface Router {
   /** Every replica of the topology and every member that was added. */
   readonly replicas: readonly ReplicaInfo[];
   uptimeMs(): number;
+  /** What X-Kvorum-Session is made of and read by. Absent: this replica hands out no session tokens. */
+  readonly sessions?: SessionTokens;
   /** Local facts only: never depends on a quorum (api.md). */
   liveness(): readonly HealthCheck[];
   readiness(): readonly HealthCheck[];
