@@ -49,6 +49,17 @@ export function originOf(replica: ReplicaId, incarnation: string): OriginId {
 export function replicaOf(origin: OriginId): ReplicaId {
   return origin.slice(0, origin.lastIndexOf('~')) as ReplicaId;
 }
+/** The group of the log that holds what `origin` wrote in a leaderless group: `likes/0@n1~…`. */
+export function originLog(group: GroupId, origin: OriginId): GroupId {
+  return `${group}@${origin}` as GroupId;
+}
+/** What originLog was made of; null for the log of a group itself. */
+export function parseOriginLog(log: GroupId): { readonly group: GroupId; readonly origin: OriginId } | null {
+  // Neither the name of a keyspace nor the id of a replica has an @.
+  const at = log.indexOf('@');
+  if (at <= 0 || !/^@.+~[^~]+$/s.test(log.slice(at))) return null;
+  return { group: log.slice(0, at) as GroupId, origin: originId(log.slice(at + 1)) };
+}
 export function groupId(keyspace: string, partition: number): GroupId {
   return `${keyspace}/${partition}` as GroupId;
 }

@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { assert, InvariantViolation } from '../base/assert.js';
-import type { GroupId } from '../base/brand.js';
-import type { Clock } from '../base/clock.js';
+import { replicaId, type GroupId, type OriginId } from '../base/brand.js';
+import { systemClock, type Clock } from '../base/clock.js';
 import { isKvorumError, KvorumError } from '../base/errors/error.js';
 import type { Scheduler } from '../base/scheduler.js';
 import { LmdbCheckpoint } from './checkpoint/lmdb-checkpoint.js';
@@ -28,6 +28,7 @@ import type {
 import { SegmentedLog } from './wal/segmented-log.js';
 import { segmentNames } from './wal/replay.js';
 import type { StorageLogger } from './wal/recovery.js';
+import { identityOf, mintedBy, nextLife, renewed, type WritingRecord } from './writing.js';
 
 export interface StorageOptions {
   /** The folder of this replica alone. Created, with its parents, when it is missing. */
@@ -45,6 +46,8 @@ export interface StorageOptions {
   readonly logger?: StorageLogger;
   /** Names a new folder: 32 hexadecimal digits that nobody ever gets again. Random by default. */
   readonly nameFolder?: () => string;
+  /** 16 hexadecimal digits, 12 of them the time in milliseconds: see WritingIdentity. Random by default. */
+  readonly mintIncarnation?: () => string;
 }
 
 /** Names in a replica's folder. */
@@ -102,7 +105,8 @@ async function openLocked(options: StorageOptions, fs: FileSystem, lock: FolderL
   try {
     const file = settleIdentity(options, fs, found, log);
     const openCheckpoint = options.openCheckpoint ?? ((path) => new LmdbCheckpoint(nodeFileSystem, path));
-    return new DiskStorage({ fs, dir, file, log, lock, failures, openCheckpoint });
+    const mint = options.mintIncarnation ?? mintedBy(clock ?? systemClock);
+    return new DiskStorage({ fs, dir, file, fsync, mint, log, lock, failures, openCheckpoint });
   } catch (error) {
     await log.close();
     throw error;
@@ -158,6 +162,8 @@ interface Opened {
   readonly fs: FileSystem;
   readonly dir: string;
   readonly file: IdentityFile;
+  readonly fsync: boolean;
+  readonly mint: () => string;
   readonly log: SegmentedLog;
   readonly lock: FolderLock;
   readonly failures: FailureNotice;
@@ -169,6 +175,8 @@ class DiskStorage implements Storage {
   readonly #opened: Opened;
   #file: IdentityFile;
   readonly #checkpoints = new Map<GroupId, CheckpointStore>();
+  /** Of this life; null until it is asked for. */
+  #writing: WritingIdentity | null = null;
   #closed = false;
 
   constructor(opened: Opened) {
@@ -188,33 +196,49 @@ class DiskStorage implements Storage {
   recordFormation(formation: FormationRecord): void {
     assert(!this.#closed, 'a closed storage records nothing');
     checkFormationStep(this.#file.formation, formation);
+    this.#record({ ...this.#file, formation }, 'the formation');
+  }
+
+  beginWriting(): WritingIdentity {
+    if (this.#writing !== null) return this.#writing;
+    const { fsync, mint } = this.#opened;
+    const before = this.#file.writing;
+    const record = nextLife(before, fsync, mint);
+    return this.#writeAs(record, record.incarnation !== before?.incarnation);
+  }
+
+  renewIncarnation(above: readonly OriginId[] = []): WritingIdentity {
+    assert(this.#writing !== null && this.#file.writing !== null, 'only who writes needs another name for it');
+    return this.#writeAs(renewed(this.#file.writing, replicaId(this.#file.replica), above, this.#opened.mint), true);
+  }
+
+  #writeAs(writing: WritingRecord, fresh: boolean): WritingIdentity {
+    assert(!this.#closed, 'a closed storage records nothing');
+    this.#record({ ...this.#file, writing }, 'who writes');
+    this.#writing = identityOf(writing, fresh);
+    return this.#writing;
+  }
+
+  /** Replaces IDENTITY durably. `what` is new in it. */
+  #record(file: IdentityFile, what: string): void {
     const { fs, dir } = this.#opened;
-    const file = { ...this.#file, formation };
     try {
       writeIdentity(fs, dir, file);
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
-      throw new KvorumError('storage_failed', `${dir}: the formation cannot be recorded: ${reason}`, { cause: error });
+      throw new KvorumError('storage_failed', `${dir}: ${what} cannot be recorded: ${reason}`, { cause: error });
     }
     this.#file = file;
   }
 
-  beginWriting(): WritingIdentity {
-    throw new InvariantViolation('not built yet');
-  }
-
-  renewIncarnation(): WritingIdentity {
-    throw new InvariantViolation('not built yet');
-  }
-
-  checkpoint(group: GroupId): CheckpointStore {
+  checkpoint(group: GroupId, log: 'own' | 'none' = 'own'): CheckpointStore {
     assert(!this.#closed, 'a closed storage opens nothing');
     const open = this.#checkpoints.get(group);
     if (open !== undefined) return open;
     // A group id holds a slash; a file name cannot.
     const store = this.#openCheckpoint(join(this.#opened.dir, FOLDER.checkpoint, encodeURIComponent(group)));
     this.#checkpoints.set(group, store);
-    if (store.mark !== null && isAhead(store.mark, this.log.recovered.get(group))) {
+    if (log === 'own' && store.mark !== null && isAhead(store.mark, this.log.recovered.get(group))) {
       // A crash came between an installed snapshot and its record in the log: entries after it would leave a gap.
       const { index, term } = store.mark;
       this.log.append([{ kind: 'checkpoint', group, index, term }], true, () => undefined);
@@ -242,9 +266,17 @@ class DiskStorage implements Storage {
     try {
       for (const store of this.#checkpoints.values()) await store.close();
       await this.log.close();
+      this.#endWriting();
     } finally {
       this.#opened.lock.release();
     }
+  }
+
+  /** The log is synced to its end by now: what was written under the incarnation is there. */
+  #endWriting(): void {
+    const { writing } = this.#file;
+    if (this.#writing === null || writing === null || writing.whole || this.log.failed !== null) return;
+    this.#record({ ...this.#file, writing: { ...writing, whole: true } }, 'the end of writing');
   }
 }
 

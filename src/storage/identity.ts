@@ -6,6 +6,7 @@ import { VERSION } from '../version.js';
 import { readFileSync, replaceFileSync, type FileSystem } from './file-system.js';
 import type { FormationRecord, FormingFolder, StorageIdentity } from './storage.js';
 import { FORMAT_VERSION } from './wal/format.js';
+import { readWriting, type WritingRecord } from './writing.js';
 
 const FILE_NAME = 'IDENTITY';
 
@@ -18,6 +19,8 @@ export interface IdentityFile {
   /** Null in folders from before folders had names. */
   readonly folder: string | null;
   readonly formation: FormationRecord | null;
+  /** Null until the first leaderless group writes. */
+  readonly writing: WritingRecord | null;
 }
 
 /** Whose folder this is, or null when it is new. Throws data_dir_mismatch when the file makes no sense. */
@@ -25,8 +28,9 @@ export function readIdentity(fs: FileSystem, dir: string): IdentityFile | null {
   const path = join(dir, FILE_NAME);
   if (!fs.existsSync(path)) return null;
   const text = readFileSync(fs, path).toString('utf8');
-  const { formatVersion, cluster, replica, createdBy, folder = null, formation = null } = parse(text);
+  const { formatVersion, cluster, replica, createdBy, folder = null, formation = null, writing = null } = parse(text);
   const record = readFormation(formation);
+  const writer = readWriting(writing);
   const named = folder === null || (typeof folder === 'string' && folder !== '');
   if (typeof formatVersion !== 'number' || typeof cluster !== 'string' || typeof replica !== 'string') {
     throw new KvorumError('data_dir_mismatch', `${path} does not say whose folder this is: ${text.slice(0, 200)}`);
@@ -38,8 +42,12 @@ export function readIdentity(fs: FileSystem, dir: string): IdentityFile | null {
       `${path} does not say how the cluster was formed: ${text.slice(0, 500)}`,
     );
   }
+  if (writer === undefined) {
+    // Nor this: the replica could use positions again that others know as other writes.
+    throw new KvorumError('data_dir_mismatch', `${path} does not say who writes from it: ${text.slice(0, 500)}`);
+  }
   const by = typeof createdBy === 'string' ? createdBy : 'unknown';
-  return { formatVersion, cluster, replica, createdBy: by, folder, formation: record };
+  return { formatVersion, cluster, replica, createdBy: by, folder, formation: record, writing: writer };
 }
 
 /** Undefined: not readable. */
@@ -74,8 +82,9 @@ export function checkIdentity(dir: string, found: IdentityFile, wanted: StorageI
   );
 }
 
-export function writeIdentity(fs: FileSystem, dir: string, identity: IdentityFile): void {
-  replaceFileSync(fs, dir, join(dir, FILE_NAME), Buffer.from(`${JSON.stringify(identity, null, 2)}\n`));
+export function writeIdentity(fs: FileSystem, dir: string, { writing, ...identity }: IdentityFile): void {
+  const content = writing === null ? identity : { ...identity, writing };
+  replaceFileSync(fs, dir, join(dir, FILE_NAME), Buffer.from(`${JSON.stringify(content, null, 2)}\n`));
 }
 
 /**
@@ -95,7 +104,7 @@ export function completeIdentity(
   // What voted before there was a formation belongs to a cluster that exists; nobody knows the names of its folders.
   const formation = used ? { prepared: [], formed: true, joining: false } : null;
   const { formatVersion, createdBy } = found ?? { formatVersion: FORMAT_VERSION, createdBy: VERSION };
-  return { formatVersion, ...wanted, createdBy, folder, formation };
+  return { formatVersion, ...wanted, createdBy, folder, formation, writing: found?.writing ?? null };
 }
 
 /** Asserts what a replica may rely on for ever: see FormationRecord. */

@@ -1,4 +1,4 @@
-import type { GroupId, LogIndex, ReplicaId, Term } from '../base/brand.js';
+import type { GroupId, LogIndex, OriginId, ReplicaId, Term } from '../base/brand.js';
 import type { Entry } from '../engines/raft/messages.js';
 import type { HardState } from '../engines/raft/events.js';
 import type { MembershipPair, PlacedMembership } from '../engines/raft/membership.js';
@@ -167,10 +167,16 @@ export interface Storage {
    * log may be lost: it was written without fsync, and the process did not end in order (ap.md §1.0.1 rule 1).
    */
   beginWriting(): WritingIdentity;
-  /** Mints another incarnation, durable when it returns: what others know of the old one is not in this folder. */
-  renewIncarnation(): WritingIdentity;
-  /** Opens (or creates) the checkpoint store of a group. Throws checkpoint_corrupt, or storage_failed. */
-  checkpoint(group: GroupId): CheckpointStore;
+  /**
+   * Mints another incarnation, durable when it returns: what others know of the old one is not in this folder. It is greater
+   * than the old one, and than those of this replica among `above`. Both calls throw storage_failed as recordFormation does.
+   */
+  renewIncarnation(above?: readonly OriginId[]): WritingIdentity;
+  /**
+   * Opens (or creates) the checkpoint store of a group. Throws checkpoint_corrupt, or storage_failed. `none`: the group
+   * has no log under its own name (leaderless: it has one per origin), which its checkpoint could be ahead of.
+   */
+  checkpoint(group: GroupId, log?: 'own' | 'none'): CheckpointStore;
   /** Called once when the storage fails; the replica must stop. */
   onFailed(listener: (error: Error) => void): void;
   close(): Promise<void>;
@@ -180,7 +186,10 @@ export interface WritingIdentity {
   /** 16 hex digits: 12 of the time when it was minted (milliseconds since 1970), 4 at random; later ones are greater. */
   readonly incarnation: string;
   readonly boot: number;
-  /** Minted for this life: nothing was ever written under it. */
+  /**
+   * Minted in this life: nothing was ever written under it. Of one group that can be true of an older one, too: an origin
+   * without a position in a group is new there.
+   */
   readonly fresh: boolean;
 }
 

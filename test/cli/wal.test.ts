@@ -3,7 +3,7 @@ import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t, { type Test } from 'tap';
-import { logIndex, groupId, replicaId, term } from '../../src/base/brand.js';
+import { logIndex, groupId, originId, originLog, replicaId, term } from '../../src/base/brand.js';
 import { openStorage } from '../../src/storage/index.js';
 import type { Log, LogRecord } from '../../src/storage/storage.js';
 import { pairOf } from '../fixtures/membership.js';
@@ -130,4 +130,28 @@ t.test('a folder that is in use, or none, is refused', async (t) => {
   t.match(stderr, new RegExp(`held by process ${process.pid}`));
   await storage.close();
   t.equal(run('wal', 'verify', t.testdir()).exit, 2);
+});
+
+t.test('the logs of origins are listed with their group, by position and boot', async (t) => {
+  const dir = join(t.testdir(), 'n1');
+  const identity = { cluster: 'demo', replica: replicaId('n1') };
+  const storage = await openStorage({ dir, identity, segmentBytes: 1_000_000, fsync: false });
+  const likes = groupId('likes', 0);
+  const own = originLog(likes, originId('n1~0123456789abcdef'));
+  const other = originLog(likes, originId('n2~0123456789abcdef'));
+  const entry = { index: logIndex(1), term: term(3), kind: 'commands', payload: Buffer.alloc(10, 'x') } as const;
+  await append(storage.log, [
+    { kind: 'entry', group: own, entry },
+    { kind: 'checkpoint', group: other, index: logIndex(70), term: term(2) },
+    { kind: 'entry', group: GROUP, entry },
+  ]);
+  await storage.close();
+  const verified = run('wal', 'verify', dir);
+  t.equal(verified.exit, 0, verified.stderr);
+  t.match(verified.stdout, /^likes\/0@n1~0123456789abcdef +3 +- +0 +1 +1$/m);
+  t.match(verified.stdout, /^likes\/0@n2~0123456789abcdef +2 +- +70 +70 +0$/m);
+  const dumped = run('wal', 'dump', dir, '--group', 'likes/0').stdout.trim().split('\n').slice(1);
+  t.match(dumped[0], /entry +likes\/0@n1~0123456789abcdef +1 +3 +10/);
+  t.match(dumped[1], /checkpoint +likes\/0@n2~0123456789abcdef +70 +2/);
+  t.equal(dumped.length, 2, 'and nothing of other groups');
 });

@@ -1,5 +1,5 @@
 import type { Test } from 'tap';
-import { groupId, logIndex, term } from '../../src/base/brand.js';
+import { groupId, logIndex, originId, originLog, parseOriginLog, term, type OriginId } from '../../src/base/brand.js';
 import type {
   CheckpointChange,
   CheckpointMark,
@@ -48,6 +48,7 @@ export function storageContract(t: Test, open: (t: Test) => Promise<StorageUnder
   logContract(t, open);
   checkpointContract(t, open);
   snapshotContract(t, open);
+  writingContract(t, open);
 }
 
 function logContract(t: Test, open: (t: Test) => Promise<StorageUnderTest>): void {
@@ -378,5 +379,77 @@ function snapshotContract(t: Test, open: (t: Test) => Promise<StorageUnderTest>)
     source.next(100);
     store.openInstall().write(pieces(store, 100)[0] ?? Buffer.alloc(0));
     await storage.close();
+  });
+}
+
+function writingContract(t: Test, open: (t: Test) => Promise<StorageUnderTest>): void {
+  t.test('writing: one life is one boot of one incarnation (ap.md §1.0.1)', async (t) => {
+    const { storage, reopen } = await open(t);
+    const first = storage.beginWriting();
+    t.match(first.incarnation, /^[0-9a-f]{16}$/);
+    t.match(first, { boot: 1, fresh: true });
+    t.same(storage.beginWriting(), first, 'asking again begins nothing');
+    if (reopen === null) return storage.close();
+    const again = await reopen();
+    t.same(again.beginWriting(), { incarnation: first.incarnation, boot: 2, fresh: false });
+    return again.close();
+  });
+
+  t.test('writing: a renewed incarnation is above all that are known of (ap.md §1.0.1 rule 2)', async (t) => {
+    const { storage, reopen } = await open(t);
+    const first = storage.beginWriting();
+    const second = storage.renewIncarnation();
+    t.ok(second.incarnation > first.incarnation);
+    t.match(second, { boot: 1, fresh: true });
+    t.same(storage.beginWriting(), second);
+    const above = ['n1~fffffffffffffff0', 'n1~fffffffffffff000', 'n2~fffffffffffffffe', 'n1~strange'].map(originId);
+    const third = storage.renewIncarnation(above);
+    t.equal(third.incarnation, 'fffffffffffffff1');
+    if (reopen === null) return storage.close();
+    const again = await reopen();
+    t.same(again.beginWriting(), { incarnation: third.incarnation, boot: 2, fresh: false });
+    return again.close();
+  });
+
+  t.test('log: origins have logs of their own, without a hard state and with long names', async (t) => {
+    const { storage, reopen } = await open(t);
+    const group = groupId('l'.repeat(64), 0);
+    const [own, other] = ['1', '2'].map((n) => originId(`${n.repeat(64)}~0123456789abcdef`)) as [OriginId, OriginId];
+    t.same(parseOriginLog(originLog(group, own)), { group, origin: own });
+    t.equal(parseOriginLog(group), null);
+    const append = (
+      origin: typeof own,
+      ...records: [kind: 'entry' | 'checkpoint', seq: number, boot: number][]
+    ): void => {
+      const log = originLog(group, origin);
+      const of = ([kind, seq, boot]: (typeof records)[number]): LogRecord => {
+        const [index, boots] = [logIndex(seq), term(boot)];
+        if (kind === 'checkpoint') return { kind, group: log, index, term: boots };
+        return { kind, group: log, entry: { index, term: boots, kind: 'commands', payload: Buffer.from(`b${seq}`) } };
+      };
+      storage.log.append(records.map(of), true, () => undefined);
+    };
+    append(own, ['entry', 1, 1], ['entry', 2, 1], ['entry', 3, 4]);
+    // A full sync: the state holds what the log never had, and the log begins after it.
+    append(other, ['checkpoint', 70, 2], ['entry', 71, 3]);
+    storage.log.cut(originLog(group, own), logIndex(2), term(1));
+    const meta = { index: logIndex(1), term: term(0), membership: formedBy(), meta: Buffer.from('vector') };
+    await storage.checkpoint(group, 'none').write(meta, [put('k', 'v')]);
+    if (reopen === null) return storage.close();
+    const again = await reopen();
+    const seen = (origin: OriginId): unknown => {
+      const log = again.log.recovered.get(originLog(group, origin));
+      return {
+        base: log?.baseIndex,
+        boot: log?.baseTerm,
+        entries: log?.entries.map(({ index, term }) => [index, term]),
+      };
+    };
+    t.same(seen(own), { base: 2, boot: 1, entries: [[3, 4]] });
+    t.same(seen(other), { base: 70, boot: 2, entries: [[71, 3]] });
+    t.equal(again.checkpoint(group, 'none').mark?.index, 1);
+    t.equal(again.log.recovered.has(group), false);
+    await again.close();
+    return undefined;
   });
 }

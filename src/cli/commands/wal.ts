@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { Command, InvalidArgumentError } from 'commander';
 import { isKvorumError, KvorumError } from '../../base/errors/error.js';
-import { replicaId } from '../../base/brand.js';
+import { parseOriginLog, replicaId, type GroupId } from '../../base/brand.js';
 import { FOLDER } from '../../storage/disk-storage.js';
 import type { FolderLock } from '../../storage/file-system.js';
 import { readIdentity, type IdentityFile } from '../../storage/identity.js';
@@ -28,7 +28,7 @@ export function walCommand(): Command {
     .command('dump')
     .argument('<dir>', 'data folder of one replica')
     .description('List the records, with -o json one JSON object per line')
-    .option('--group <id>', 'only this group, for example default/0')
+    .option('--group <id>', 'only this group, for example default/0, with the logs of its origins')
     .option('--limit <n>', 'stop after this many records, 0 for all', wholeNumber, DUMP_LIMIT)
     .action((dir: string, options: { group?: string; limit: number }, command: Command) => {
       dump(dir, wantsJson(command), options.group ?? null, options.limit);
@@ -99,9 +99,10 @@ function summary({ bytes, groups, records, segments, tornTail }: Replay): Summar
       bytes: endBytes,
       fileBytes,
     })),
-    groups: [...groups].map(([group, { baseIndex, entries, hardState }]) => ({
+    groups: [...groups].map(([group, { baseIndex, baseTerm, entries, hardState }]) => ({
       group,
-      term: hardState?.term ?? 0,
+      // The log of an origin has the boot of its last batch here, and nobody votes.
+      term: hardState?.term ?? (parseOriginLog(group) === null ? 0 : (entries.at(-1)?.term ?? baseTerm)),
       vote: hardState?.vote ?? null,
       base: baseIndex,
       last: baseIndex + entries.length,
@@ -126,7 +127,7 @@ interface Line {
   readonly seq: number;
   readonly offset: number;
   readonly kind: StoredRecord['kind'] | 'segment' | 'mark';
-  readonly group: string | null;
+  readonly group: GroupId | null;
   readonly index: number | null;
   readonly term: number | null;
   /** Of an entry's payload. */
@@ -139,7 +140,7 @@ function dump(dir: string, json: boolean, group: string | null, limit: number): 
   const rows: string[][] = [];
   let count = 0;
   const print = (line: Line): void => {
-    if (group !== null && line.group !== group) return;
+    if (group !== null && line.group !== group && !isOriginLogOf(group, line.group)) return;
     if (limit > 0 && count === limit) throw new Enough();
     count++;
     if (json) process.stdout.write(`${JSON.stringify(line)}\n`);
@@ -164,6 +165,10 @@ function dump(dir: string, json: boolean, group: string | null, limit: number): 
     if (!json) printTable(['seq', 'offset', 'kind', 'group', 'index', 'term', 'bytes', ''], rows);
     release();
   }
+}
+
+function isOriginLogOf(group: string, log: GroupId | null): boolean {
+  return log !== null && parseOriginLog(log)?.group === group;
 }
 
 const BLANK = { group: null, index: null, term: null, bytes: null, detail: '' } as const;

@@ -10,6 +10,7 @@ import { Replica } from '../../replica/replica.js';
 import { openStorage } from '../../storage/disk-storage.js';
 import type { FileSystem } from '../../storage/file-system.js';
 import type { CheckpointMark, RecoveredGroup, Storage } from '../../storage/storage.js';
+import { incarnationAt } from '../../storage/writing.js';
 import { PROTOCOL_VERSIONS } from '../../wire/protocol.js';
 import { SimCheckpoint } from './checkpoint-store.js';
 import type { Machine } from './machine.js';
@@ -114,6 +115,7 @@ export function openFolder(options: FolderOptions): Promise<Storage> {
     scheduler,
     preallocateBytes: PREALLOCATE_BYTES,
     nameFolder: () => folderName(prng),
+    mintIncarnation: () => incarnationAt(machine.clock.wallMs(), prng.uint32()),
     openCheckpoint: (path) => {
       return new SimCheckpoint({
         fs,

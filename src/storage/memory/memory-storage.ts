@@ -1,12 +1,20 @@
-import { assert, InvariantViolation } from '../../base/assert.js';
-import type { GroupId } from '../../base/brand.js';
+import { assert } from '../../base/assert.js';
+import type { GroupId, OriginId } from '../../base/brand.js';
+import { systemClock } from '../../base/clock.js';
 import type { CheckpointStore, Storage, StorageIdentity, WritingIdentity } from '../storage.js';
+import { identityOf, mintedBy, nextLife, renewed, type WritingRecord } from '../writing.js';
 import { MemoryCheckpoint } from './memory-checkpoint.js';
 import { MemoryLog } from './memory-log.js';
 
+export interface MemoryStorageOptions {
+  readonly identity: StorageIdentity;
+  /** As in StorageOptions. */
+  readonly mintIncarnation?: () => string;
+}
+
 /** A storage that keeps nothing: for `memory: true` and for tests. It cannot fail. */
-export async function openMemoryStorage(_options: { readonly identity: StorageIdentity }): Promise<Storage> {
-  return new MemoryStorage();
+export async function openMemoryStorage(options: MemoryStorageOptions): Promise<Storage> {
+  return new MemoryStorage(options);
 }
 
 class MemoryStorage implements Storage {
@@ -14,14 +22,26 @@ class MemoryStorage implements Storage {
   readonly folder = null;
   readonly formation = null;
   readonly #checkpoints = new Map<GroupId, MemoryCheckpoint>();
+  readonly #options: MemoryStorageOptions;
+  readonly #mint: () => string;
+  #writing: WritingRecord | null = null;
   #closed = false;
 
-  beginWriting(): WritingIdentity {
-    throw new InvariantViolation('not built yet');
+  constructor(options: MemoryStorageOptions) {
+    this.#options = options;
+    this.#mint = options.mintIncarnation ?? mintedBy(systemClock);
   }
 
-  renewIncarnation(): WritingIdentity {
-    throw new InvariantViolation('not built yet');
+  /** Every life is another incarnation: it has lost what the one before wrote. */
+  beginWriting(): WritingIdentity {
+    this.#writing ??= nextLife(null, false, this.#mint);
+    return identityOf(this.#writing, true);
+  }
+
+  renewIncarnation(above: readonly OriginId[] = []): WritingIdentity {
+    assert(this.#writing !== null, 'only who writes needs another name for it');
+    this.#writing = renewed(this.#writing, this.#options.identity.replica, above, this.#mint);
+    return identityOf(this.#writing, true);
   }
 
   checkpoint(group: GroupId): CheckpointStore {

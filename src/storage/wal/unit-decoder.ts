@@ -1,4 +1,4 @@
-import { groupId, logIndex, replicaId, term, type GroupId, type LogIndex } from '../../base/brand.js';
+import { logIndex, replicaId, term, type GroupId, type LogIndex } from '../../base/brand.js';
 import type { HardState } from '../../engines/raft/events.js';
 import type { MembershipPair } from '../../engines/raft/membership.js';
 import type { EntryKind } from '../../engines/raft/messages.js';
@@ -7,6 +7,8 @@ import { kvorum } from '../../wire/protobuf.js';
 import { FORMAT_VERSION } from './format.js';
 import type { StoredRecord } from './unit-encoder.js';
 
+/** `<keyspace>/<partition>`, or the log of an origin in one: see originLog. */
+const GROUP = /^.+\/\d+(?:@.+~[^~]+)?$/s;
 const KINDS: readonly EntryKind[] = ['noop', 'commands', 'membership'];
 
 export interface Position {
@@ -139,7 +141,6 @@ function decodePosition(value: kvorum.log.Position.$Properties | null | undefine
 }
 
 function decodeGroup(value: string | null | undefined): GroupId {
-  const slash = (value ?? '').lastIndexOf('/');
-  if (!value || slash < 1) throw new RangeError(`not a group id: '${value}'`);
-  return groupId(value.slice(0, slash), Number(value.slice(slash + 1)));
+  if (!value || !GROUP.test(value)) throw new RangeError(`not a group id: '${value}'`);
+  return value as GroupId;
 }

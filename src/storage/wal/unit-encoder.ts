@@ -16,6 +16,8 @@ const KIND_NUMBERS: Record<EntryKind, number> = { noop: 0, commands: 1, membersh
 /** Payloads from here on are not copied: writev gathers them from where they lie. Below, a copy is cheaper. */
 const GATHER_BYTES_MIN = 8 * 1024;
 const INITIAL_BYTES = 256 * 1024;
+/** A group's id on the wire (512), and an origin with its @ (see originLog). */
+const GROUP_BYTES_MAX = 1023;
 /** Staging space beyond this is given back after a batch. */
 const KEEP_BYTES_MAX = 4 * 1024 * 1024;
 
@@ -160,8 +162,10 @@ export class UnitEncoder {
     const known = this.#groupFields.get(group);
     if (known !== undefined) return known;
     const name = Buffer.from(group, 'utf8');
-    assert(name.length > 0 && name.length < 128, 'a group id has 1 to 127 bytes');
-    const field = Buffer.concat([Buffer.from([TAG.recordGroup, name.length]), name]);
+    assert(name.length > 0 && name.length <= GROUP_BYTES_MAX, 'the group of a log has 1 to 1023 bytes');
+    const { length } = name;
+    const head = length < 0x80 ? [length] : [(length & 0x7f) | 0x80, length >> 7];
+    const field = Buffer.concat([Buffer.from([TAG.recordGroup, ...head]), name]);
     this.#groupFields.set(group, field);
     return field;
   }

@@ -7,6 +7,7 @@ import { groupId, logIndex, replicaId, term } from '../../../src/base/brand.js';
 import { openStorage, type StorageOptions } from '../../../src/storage/index.js';
 import { SimulatedFileSystem } from '../../../src/storage/memory/simulated-file-system.js';
 import type { Storage } from '../../../src/storage/storage.js';
+import { incarnationAt } from '../../../src/storage/writing.js';
 import { formedBy } from '../../fixtures/membership.js';
 
 const GROUP = groupId('default', 0);
@@ -280,4 +281,149 @@ t.test('without fsync everything works, and survives the process', async (t) => 
   const again = await openStorage(wanted);
   t.equal(again.log.recovered.get(GROUP)?.entries.length, 5);
   await again.close();
+});
+
+t.test('a checkpoint of origins is ahead of no log: nothing is recorded under the name of its group', async (t) => {
+  const wanted = options(t);
+  const storage = await openStorage(wanted);
+  const mark = { index: logIndex(3), term: term(0), membership: formedBy(), meta: Buffer.alloc(0) };
+  await storage.checkpoint(GROUP, 'none').write(mark, []);
+  await storage.close();
+  const after = await openStorage(wanted);
+  after.checkpoint(GROUP, 'none');
+  await after.close();
+  const again = await openStorage(wanted);
+  t.equal(again.log.recovered.size, 0);
+  await again.close();
+});
+
+t.test('who writes is in IDENTITY only where somebody writes; older files open', async (t) => {
+  const wanted = options(t);
+  await (await openStorage(wanted)).close();
+  t.notOk('writing' in identityOf(wanted));
+  const storage = await openStorage(wanted);
+  const { incarnation } = storage.beginWriting();
+  t.same(identityOf(wanted)['writing'], { incarnation, boot: 1, whole: true }, 'durable at once');
+  storage.recordFormation({ prepared: [], formed: false, joining: true });
+  await storage.close();
+  const again = await openStorage(wanted);
+  t.same(again.formation, { prepared: [], formed: false, joining: true }, 'neither forgets the other');
+  t.same(again.beginWriting(), { incarnation, boot: 2, fresh: false });
+  await again.close();
+  for (const writing of [
+    7,
+    'yes',
+    {},
+    { incarnation: 'x', boot: 1, whole: true },
+    { incarnation, boot: 0, whole: true },
+  ]) {
+    writeFileSync(join(wanted.dir, 'IDENTITY'), JSON.stringify({ ...identityOf(wanted), writing }));
+    await t.rejects(openStorage(wanted), { code: 'data_dir_mismatch', message: /does not say who writes/ });
+  }
+});
+
+const SIMULATED = {
+  dir: '/data/n1',
+  identity: { cluster: 'demo', replica: replicaId('n1') },
+  segmentBytes: 1_000_000,
+  openCheckpoint: (): never => {
+    throw new Error('no group is used');
+  },
+};
+
+/** Incarnations 1, 2, 3, … of ever later times. */
+function minting(): () => string {
+  let minted = 0;
+  return () => incarnationAt(++minted, 0);
+}
+
+t.test('a process that did not end in order writes under another name when its log was not synced', async (t) => {
+  for (const fsync of [true, false]) {
+    const wanted = { ...SIMULATED, fsync, mintIncarnation: minting() };
+    const fs = new SimulatedFileSystem();
+    const first = (await openStorage({ ...wanted, fs })).beginWriting();
+    const killed = fs.release();
+    const second = await openStorage({ ...wanted, fs: killed });
+    const { incarnation, fresh } = second.beginWriting();
+    t.equal(incarnation === first.incarnation, fsync, 'ap.md §1.0.1 rule 1: the tail of its log may be lost');
+    t.equal(fresh, !fsync);
+    await second.close();
+    const third = await openStorage({ ...wanted, fs: killed });
+    t.same(third.beginWriting(), { incarnation, boot: 3, fresh: false }, 'after an orderly end the name stays');
+    // Killed without fsync, and started with it: what was lost before stays lost.
+    const turned = await openStorage({ ...wanted, fs: killed.release(), fsync: true });
+    t.equal(turned.beginWriting().fresh, !fsync);
+    await turned.close();
+  }
+});
+
+t.test('a log that failed without fsync is not called whole at the end', async (t) => {
+  const wanted = { ...SIMULATED, fsync: false, mintIncarnation: minting() };
+  let broken = false;
+  const hooks = {
+    fault: (operation: string, path: string) =>
+      broken && operation === 'write' && path.includes('/log/') ? 'EIO' : null,
+    later: (complete: () => () => void) => queueMicrotask(() => complete()()),
+    onDurable: () => undefined,
+  } as const;
+  const fs = new SimulatedFileSystem({ hooks });
+  const storage = await openStorage({ ...wanted, fs });
+  const { incarnation } = storage.beginWriting();
+  broken = true;
+  const entry = { index: logIndex(1), term: term(1), kind: 'noop', payload: Buffer.alloc(0) } as const;
+  storage.log.append([{ kind: 'entry', group: GROUP, entry }], true, () => t.fail('it is not written'));
+  await storage.close();
+  broken = false;
+  const again = await openStorage({ ...wanted, fs: fs.release() });
+  t.match(again.beginWriting(), { boot: 2, fresh: true });
+  t.not(again.beginWriting().incarnation, incarnation);
+  await again.close();
+});
+
+t.test('a clock that went back does not make a new incarnation look older', async (t) => {
+  const times = [5000, 4000, 3000];
+  const mintIncarnation = (): string => incarnationAt(times.shift() ?? 0, 7);
+  const fs = new SimulatedFileSystem();
+  const wanted = { ...SIMULATED, fsync: false, mintIncarnation };
+  const first = (await openStorage({ ...wanted, fs })).beginWriting().incarnation;
+  const storage = await openStorage({ ...wanted, fs: fs.release() });
+  const second = storage.beginWriting().incarnation;
+  t.ok(second > first);
+  t.ok(storage.renewIncarnation().incarnation > second);
+  await storage.close();
+});
+
+t.test('a life is begun whole or not at all: no boot is used twice, whenever the power goes', async (t) => {
+  const seen = new Set<string>();
+  for (const renew of [false, true]) {
+    const opened = async (fs: SimulatedFileSystem): Promise<Storage> => {
+      const storage = await openStorage({ ...SIMULATED, fsync: true, mintIncarnation: minting(), fs });
+      if (renew) storage.beginWriting();
+      return storage;
+    };
+    const change = (storage: Storage): unknown => (renew ? storage.renewIncarnation() : storage.beginWriting());
+    const probe = new SimulatedFileSystem();
+    const probed = await opened(probe);
+    const first = probe.operations + 1;
+    change(probed);
+    for (let failAt = first; failAt <= probe.operations; failAt++) {
+      for (const fault of ['EIO', 'short write', 'crash before', 'crash after'] as const) {
+        for (const survives of [() => true, () => false]) {
+          const fs = new SimulatedFileSystem({ failAt, fault });
+          const storage = await opened(fs);
+          t.throws(() => change(storage), { code: 'storage_failed' });
+          const after = await openStorage({
+            ...SIMULATED,
+            fsync: true,
+            mintIncarnation: minting(),
+            fs: fs.crash({ survives }),
+          });
+          const { boot, fresh } = after.beginWriting();
+          seen.add(`${renew ? 'renewed' : 'begun'}: boot ${boot}, ${fresh ? 'fresh' : 'known'}`);
+          await after.close();
+        }
+      }
+    }
+  }
+  t.same([...seen].toSorted(), ['begun: boot 1, fresh', 'begun: boot 2, known', 'renewed: boot 2, known']);
 });

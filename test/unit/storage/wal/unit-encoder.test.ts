@@ -1,14 +1,20 @@
 import * as fc from 'fast-check';
 import t from 'tap';
 import { crc32 } from 'node:zlib';
-import { groupId, logIndex, replicaId, term } from '../../../../src/base/brand.js';
+import { groupId, logIndex, replicaId, term, originLog, originOf } from '../../../../src/base/brand.js';
 import { readRecordHeader, RECORD_HEADER_BYTES } from '../../../../src/storage/wal/format.js';
 import { decodeUnit } from '../../../../src/storage/wal/unit-decoder.js';
 import { UnitEncoder, type StoredRecord } from '../../../../src/storage/wal/unit-encoder.js';
 import { kvorum } from '../../../../src/wire/protobuf.js';
 import { pairOf } from '../../../fixtures/membership.js';
 
-const group = fc.tuple(fc.string({ minLength: 1, maxLength: 20 }), fc.nat(100)).map(([name, at]) => groupId(name, at));
+const ownGroup = fc
+  .tuple(fc.string({ minLength: 1, maxLength: 20 }), fc.nat(100))
+  .map(([name, at]) => groupId(name, at));
+const originGroup = fc
+  .tuple(ownGroup, fc.string({ minLength: 1, maxLength: 500 }))
+  .map(([name, replica]) => originLog(name, originOf(replicaId(replica), '0123456789abcdef')));
+const group = fc.oneof(ownGroup, originGroup);
 const number = fc.oneof(fc.nat(300), fc.integer({ min: 0, max: Number.MAX_SAFE_INTEGER }));
 const payload = fc.oneof(
   fc.uint8Array({ maxLength: 200 }),
