@@ -114,8 +114,8 @@ export const DURABILITY_MUTANTS: readonly Mutant[] = [
     edits: [
       {
         file: 'src/replica/raft/checkpointer.js',
-        find: '            await this.#append([]);',
-        replace: '',
+        find: 'await this.#task.write(kv, markOf, () => this.#task.append([]));',
+        replace: 'await this.#task.write(kv, markOf);',
       },
     ],
   },
