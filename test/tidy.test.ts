@@ -17,7 +17,6 @@ const ENTRY_POINTS = [
   'src/host/worker.ts',
   'bench/micro/main.ts',
   'bench/macro/peers/main.ts',
-  'bench/macro/peers/generator.ts',
   'bench/macro/failover.ts',
   'bench/macro/restart.ts',
   'test/soak/main.ts',

@@ -1,11 +1,13 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { connect } from 'node:net';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { connect } from '../../src/client/client.js';
 import { freePorts } from '../../src/host/cluster.js';
+import { LoadGenerator } from '../../src/workload/run.js';
+import { mixOfReads, type WorkloadSettings } from '../../src/workload/settings.js';
 
 /**
  * Fills a cluster with keys of 256-byte values, kills it, and measures the restart: time until every replica listens and
@@ -32,30 +34,24 @@ function residentMiB(child: ChildProcess): number {
   return Math.round(Number(/VmRSS:\s+(\d+)/.exec(status)?.[1] ?? 0) / 1024);
 }
 
-function request(...parts: string[]): string {
-  return `*${parts.length}\r\n${parts.map((part) => `$${part.length}\r\n${part}\r\n`).join('')}`;
-}
-
-/** Sends requests and waits until as many reply lines have come. */
-async function exchange(port: number, batches: () => string | null): Promise<string> {
-  const socket = connect({ port, host: '127.0.0.1' });
-  await once(socket, 'connect');
-  let last = '';
-  for (let batch = batches(); batch !== null; batch = batches()) {
-    const expected = batch.split('*').length - 1;
-    socket.write(batch);
-    let replies = 0;
-    last = '';
-    while (replies < expected) {
-      const [chunk] = (await once(socket, 'data')) as [Buffer];
-      last += chunk.toString('latin1');
-      replies = last.split('\r\n').length - 1;
-    }
-    if (last.includes('-')) throw new Error(last.slice(0, 200));
-  }
-  socket.destroy();
-  return last;
-}
+const FILL: WorkloadSettings = {
+  driver: 'resp',
+  keyspace: null,
+  clients: 1,
+  pipeline: PIPELINE,
+  threads: 1,
+  rate: null,
+  mix: mixOfReads(0),
+  distribution: 'sequential',
+  keys: KEYS,
+  valueBytes: { min: 256, max: 256 },
+  seed: 1,
+  warmUpSeconds: 0,
+  seconds: null,
+  operations: null,
+  timeoutMs: 60_000,
+  waitReplicas: 0,
+};
 
 const ports = await freePorts(9);
 mkdirSync(join(ROOT, '.out'), { recursive: true });
@@ -70,35 +66,25 @@ const replicas = [0, 1, 2].map((at) => ({
 const keyspaces = { default: { engine: 'raft' } };
 writeFileSync(topology, JSON.stringify({ cluster: 'restart', dataDir: `${folder}/data`, replicas, keyspaces }));
 let child = await start(topology);
-const [, , redisPort = 0] = ports;
-let next = 0;
-const fillMs = performance.now();
-await exchange(redisPort, () => {
-  if (next >= KEYS) return null;
-  let batch = '';
-  for (let at = 0; at < PIPELINE && next < KEYS; at++, next++) {
-    batch += request('SET', `key:${String(next).padStart(12, '0')}`, 'x'.repeat(256));
-  }
-  return batch;
-});
-const filledSeconds = (performance.now() - fillMs) / 1000;
+const [, httpPort = 0, redisPort = 0] = ports;
+const generator = new LoadGenerator(1);
+const { elapsedMs, errors } = await generator.load(FILL, [{ host: '127.0.0.1', port: redisPort, name: 'n1' }]);
+if (errors[0] !== undefined) throw new Error(errors[0].example);
+await generator.close();
+const filledSeconds = elapsedMs / 1000;
 const memoryBefore = residentMiB(child);
 child.kill('SIGKILL');
 await once(child, 'exit');
 const restartMs = performance.now();
 child = await start(topology);
 const readyMs = performance.now() - restartMs;
-let asked = false;
-const answer = await exchange(redisPort, () => {
-  if (asked) return null;
-  asked = true;
-  return request('DBSIZE');
-});
+const client = connect({ node: `http://127.0.0.1:${httpPort}` });
+const last = await client.get(`key:${String(KEYS - 1).padStart(12, '0')}`);
 const servedMs = performance.now() - restartMs;
 process.stdout.write(
   `${KEYS} keys of 256 bytes in ${filledSeconds.toFixed(1)} s (one connection, pipeline ${PIPELINE}); ` +
     `memory of the process ${memoryBefore} MiB\nafter kill -9: ready in ${Math.round(readyMs)} ms, ` +
-    `first linearizable answer (${answer.trim()} keys) after ${Math.round(servedMs)} ms, memory ${residentMiB(child)} MiB\n`,
+    `first linearizable answer (the last key is ${last === null ? 'LOST' : 'there'}) after ${Math.round(servedMs)} ms, memory ${residentMiB(child)} MiB\n`,
 );
 child.kill('SIGKILL');
 await once(child, 'exit');

@@ -145,7 +145,7 @@ export class Generator implements SlotOwner {
     stopSeconds();
     this.#options.onSecond?.(this.recorder.takeSecond(clock.monotonicMs()));
     const dropped = this.#loop instanceof OpenLoop ? this.#loop.dropped + this.#loop.waiting : 0;
-    return { elapsedMs: endMs - startMs, waitingAtEnd, waitingMax: this.#waitingMax, dropped };
+    return { elapsedMs: endMs - startMs, waitingAtEnd, waitingMax: Math.max(this.#waitingMax, waitingAtEnd), dropped };
   }
 
   /** Waits for the answers to what was begun, and sends what was due: it is measured with its wait. */

@@ -1,9 +1,10 @@
-import { execFileSync, spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { arch, cpus, platform, release, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { LoadOptions, LoadResult } from './generator.js';
+import { percentilesOf } from '../../../src/workload/latency.js';
+import { describeMachine } from '../../../src/workload/machine.js';
+import { LoadGenerator } from '../../../src/workload/run.js';
+import { mixOfReads, type WorkloadSettings } from '../../../src/workload/settings.js';
 import { etcd, kvorum, redis, type RunningSystem, type SystemSpec } from './systems.js';
 
 /**
@@ -11,7 +12,7 @@ import { etcd, kvorum, redis, type RunningSystem, type SystemSpec } from './syst
  * `node dist/bench/macro/peers/main.js [--seconds 5] [--only kvorum,etcd] [--json file]`
  */
 const ROOT = fileURLToPath(new URL('../../../..', import.meta.url));
-const GENERATOR = fileURLToPath(new URL('./generator.js', import.meta.url));
+const ETCD_DRIVER = new URL('./etcd-driver.js', import.meta.url).href;
 
 const SHAPES = [
   { name: 'serial', connections: 1, pipeline: 1 },
@@ -19,10 +20,17 @@ const SHAPES = [
   { name: '800 in flight', connections: 50, pipeline: 16 },
 ] as const;
 
-interface Row extends LoadResult {
+interface Row {
   readonly system: string;
   readonly shape: string;
   readonly operation: string;
+  readonly operationsPerSecond: number;
+  readonly p50Us: number;
+  readonly p99Us: number;
+  readonly errors: number;
+  readonly firstError: string | null;
+  /** Share of the time that the generator's thread had work: near 1, it was the bottleneck. */
+  readonly generatorCpu: number;
 }
 
 function argument(name: string): string | undefined {
@@ -30,53 +38,63 @@ function argument(name: string): string | undefined {
   return at === -1 ? undefined : process.argv[at + 1];
 }
 
-/** Runs the generator without blocking this process, so that it can go on reading what its children print. */
-function generate(options: LoadOptions): Promise<LoadResult> {
-  return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [GENERATOR, JSON.stringify(options)], {
-      stdio: ['ignore', 'pipe', 'inherit'],
-    });
-    let text = '';
-    child.stdout.on('data', (chunk: Buffer) => (text += chunk.toString()));
-    child.on('exit', (code) => {
-      if (code === 0) resolve(JSON.parse(text) as LoadResult);
-      else reject(new Error(`the load generator ended with ${code}`));
-    });
-  });
+function settingsOf(running: RunningSystem, spec: SystemSpec, shape: (typeof SHAPES)[number]): WorkloadSettings {
+  return {
+    driver: running.protocol === 'resp' ? 'resp' : ETCD_DRIVER,
+    keyspace: null,
+    clients: shape.connections,
+    pipeline: shape.pipeline,
+    threads: 1,
+    rate: null,
+    mix: mixOfReads(0),
+    distribution: 'uniform',
+    keys: 10_000,
+    valueBytes: { min: 256, max: 256 },
+    seed: 1,
+    warmUpSeconds: 1,
+    seconds: null,
+    operations: null,
+    timeoutMs: 10_000,
+    waitReplicas: spec.operation === 'set-wait' ? 1 : 0,
+  };
 }
 
 async function measureSystem(spec: SystemSpec, running: RunningSystem, seconds: number): Promise<Row[]> {
   const rows: Row[] = [];
-  const base = {
-    protocol: running.protocol,
-    port: running.port,
-    valueBytes: 256,
-    keys: 10_000,
-    warmUpSeconds: 1,
-    seconds,
-  };
-  for (const operation of [spec.operation, 'get'] as const) {
-    if (operation === 'get' && spec.operation === 'set-wait') continue;
+  const generator = new LoadGenerator(1);
+  const endpoints = [{ host: '127.0.0.1', port: running.port, name: spec.name }];
+  for (const operation of ['write', 'read'] as const) {
+    if (operation === 'read' && spec.operation === 'set-wait') continue;
     for (const shape of SHAPES) {
-      const result = await generate({ ...base, operation, connections: shape.connections, pipeline: shape.pipeline });
-      rows.push({ system: spec.name, shape: shape.name, operation: operation === 'get' ? 'read' : 'write', ...result });
+      const settings = { ...settingsOf(running, spec, shape), mix: mixOfReads(operation === 'read' ? 1 : 0), seconds };
+      const { errors, failed, latencies, operationsPerSecond, threads, unknown } = await generator.run(
+        settings,
+        endpoints,
+      );
+      const { p50Us, p99Us } = percentilesOf(latencies) ?? { p50Us: 0, p99Us: 0 };
+      rows.push({
+        system: spec.name,
+        shape: shape.name,
+        operation,
+        operationsPerSecond: Math.round(operationsPerSecond),
+        p50Us,
+        p99Us,
+        errors: failed + unknown,
+        firstError: errors[0]?.example ?? null,
+        generatorCpu: Number((threads[0]?.busy ?? 0).toFixed(2)),
+      });
       process.stderr.write(
-        `${spec.name} ${operation} ${shape.name}: ${result.operationsPerSecond}/s ${result.firstError ?? ''}\n`,
+        `${spec.name} ${operation} ${shape.name}: ${Math.round(operationsPerSecond)}/s ${errors[0]?.example ?? ''}\n`,
       );
     }
   }
+  await generator.close();
   return rows;
 }
 
 function environment(systems: readonly SystemSpec[]): Record<string, unknown> {
   return {
-    date: new Date().toISOString(),
-    commit: execFileSync('git', ['-C', ROOT, 'rev-parse', '--short', 'HEAD'], { encoding: 'utf8' }).trim(),
-    node: process.version,
-    cpu: cpus()[0]?.model,
-    cores: cpus().length,
-    memoryGiB: Math.round(totalmem() / 1024 ** 3),
-    system: `${platform()} ${release()} ${arch()}`,
+    ...describeMachine(),
     versions: Object.fromEntries(systems.map((spec) => [spec.name, spec.version()])),
     settings:
       '256-byte values, 10,000 keys, 3 replicas on loopback, clients at the leader, load generator on the same cores',
