@@ -15,7 +15,10 @@ export type CausalLevel = 'cc' | 'ccv' | 'cm';
 
 export const CAUSAL_LEVELS: readonly CausalLevel[] = ['cc', 'ccv', 'cm'];
 
-/** What no history of the level has. The first four are those of `cc`. */
+/**
+ * What no history of the level has. The first four are those of `cc`. `CyclicVersion` is `CyclicCF` of histories with
+ * versions, which say in which order the replicas claim to put writes.
+ */
 export type Pattern =
   'ThinAirRead' | 'CyclicCO' | 'WriteCOInitRead' | 'WriteCORead' | 'CyclicCF' | 'WriteHBInitRead' | 'CyclicHB';
 

@@ -79,9 +79,19 @@ class Enumeration {
     const runs = linearizations(members, pasts);
     return {
       cc: open.cc && runs.some((run) => this.#allows([...run, node], (each) => each === node)),
-      ccv: open.ccv && this.#allows([...members, node], (each) => each === node),
+      ccv: open.ccv && this.#isNewest(node, order) && this.#allows([...members, node], (each) => each === node),
       cm: open.cm && runs.some((run) => this.#allows([...run, node], own)),
     };
+  }
+
+  /** The order that all agree on is that of versions, where writes have some. */
+  #isNewest(node: number, order: readonly number[]): boolean {
+    const { key, kind, version } = this.#operations[node] as Operation;
+    return order.every((each) => {
+      const other = this.#operations[each];
+      if (kind === 'get' || other?.kind === 'get' || other?.key !== key) return true;
+      return other.version === undefined || version === undefined || other.version[0] < version[0];
+    });
   }
 
   /** True when the operations, one after the other, return what they did, as far as anybody looks. */
