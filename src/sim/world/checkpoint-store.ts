@@ -1,23 +1,14 @@
 import { crc32 } from 'node:zlib';
-import sortedBtree, { type default as BTree } from 'sorted-btree';
-import { assert } from '../../base/assert.js';
 import { isKvorumError, KvorumError } from '../../base/errors/error.js';
 import type { Scheduler } from '../../base/scheduler.js';
-import { createSnapshotSource, PieceReader } from '../../storage/checkpoint/pieces.js';
+import { createSnapshotSource } from '../../storage/checkpoint/pieces.js';
 import { readFileSync, syncDir, type File, type FileSystem } from '../../storage/file-system.js';
-import type {
-  CheckpointChange,
-  CheckpointMark,
-  CheckpointStore,
-  SnapshotSink,
-  SnapshotSource,
-} from '../../storage/storage.js';
-
-type Tree = BTree.default<string, Uint8Array>;
+import { CheckpointTree, type CheckpointContent, type CheckpointKeeper } from '../../storage/memory/checkpoint-tree.js';
+import type { CheckpointMark } from '../../storage/storage.js';
 
 const FILE_NAME = 'checkpoint';
 const LENGTH_BYTES = 4;
-/** Changes that one slice of a checkpoint takes, and the pause after it: the loop goes on meanwhile, as in LMDB's place. */
+/** Small, so that checkpoints have many slices; the pause stands for what LMDB takes. */
 const SLICE_CHANGES = 8;
 const SLICE_MS = 0.5;
 
@@ -37,163 +28,90 @@ export interface SimCheckpointOptions {
  * A checkpoint on the simulated disk, in the place of LMDB: the pieces of a snapshot stream in one file, which is
  * replaced as a whole. Readers see the tree that it was read into.
  */
-export class SimCheckpoint implements CheckpointStore {
-  readonly #options: SimCheckpointOptions;
-  readonly #path: string;
-  #tree: Tree = createTree();
-  #mark: CheckpointMark | null = null;
-  #bytes = 0;
-  #busy = false;
-
+export class SimCheckpoint extends CheckpointTree {
   /** Throws checkpoint_corrupt. */
   constructor(options: SimCheckpointOptions) {
+    const file = new CheckpointFile(options);
+    super(file);
+    const bytes = file.open();
+    if (bytes !== null) options.onFound(this.load(file.piecesOf(bytes), bytes.length));
+  }
+}
+
+class CheckpointFile implements CheckpointKeeper {
+  readonly sliceChanges = SLICE_CHANGES;
+  readonly #options: SimCheckpointOptions;
+  readonly #path: string;
+
+  constructor(options: SimCheckpointOptions) {
     this.#options = options;
-    const { fs, dir } = options;
-    this.#path = `${dir}/${FILE_NAME}`;
+    this.#path = `${options.dir}/${FILE_NAME}`;
+  }
+
+  get pieceBytesMax(): number {
+    return this.#options.pieceBytes;
+  }
+
+  /** What there is, durably; null when there is nothing. */
+  open(): Buffer | null {
+    const { fs, dir } = this.#options;
     fs.makeDirSync(dir);
     const temporary = this.#temporaryPath;
     if (fs.existsSync(temporary)) fs.unlinkSync(temporary);
-    if (!fs.existsSync(this.#path)) return;
+    if (!fs.existsSync(this.#path)) return null;
     fs.syncDirSync(dir);
-    options.onFound(this.#read());
+    return readFileSync(fs, this.#path);
   }
 
-  get mark(): CheckpointMark | null {
-    return this.#mark;
-  }
-
-  get bytes(): number {
-    return this.#bytes;
-  }
-
-  get(key: string): Uint8Array | undefined {
-    return this.#tree.get(key);
-  }
-
-  has(key: string): boolean {
-    return this.#tree.has(key);
-  }
-
-  *range(start: string, end: string | null): Iterable<readonly [key: string, value: Uint8Array]> {
-    for (const pair of this.#tree.entries(start)) {
-      if (end !== null && pair[0] >= end) return;
-      yield [pair[0], pair[1]];
+  *piecesOf(bytes: Buffer): Generator<Uint8Array, void> {
+    for (let at = 0; at < bytes.length;) {
+      const from = at + LENGTH_BYTES;
+      const end = from > bytes.length ? Number.POSITIVE_INFINITY : from + bytes.readUInt32LE(at);
+      if (end > bytes.length) throw new KvorumError('checkpoint_corrupt', `${this.#path} ends within a piece`);
+      yield bytes.subarray(from, end);
+      at = end;
     }
   }
 
-  async write(mark: CheckpointMark, changes: Iterable<CheckpointChange>): Promise<void> {
-    assert(!this.#busy, 'one checkpoint or install at a time');
-    this.#busy = true;
-    try {
-      const tree = this.#tree.clone();
-      let count = 0;
-      await this.#pause();
-      for (const [key, value] of changes) {
-        assert(key.length > 0, 'a key is not empty');
-        if (value === null) tree.delete(key);
-        else tree.set(key, Uint8Array.from(value));
-        if (++count % SLICE_CHANGES === 0) await this.#pause();
-      }
-      await this.#replace(tree, copyOf(mark), false);
-    } catch (error) {
-      throw this.#storageFailed(error);
-    } finally {
-      this.#busy = false;
-    }
-  }
-
-  openSnapshot(): SnapshotSource {
-    const mark = this.#mark;
-    assert(mark !== null, 'there is a checkpoint to stream');
-    const source = createSnapshotSource(mark, this.#tree.entries(), () => undefined);
-    const { pieceBytes } = this.#options;
-    return {
-      mark,
-      next: (maxBytes) => source.next(Math.min(maxBytes, pieceBytes)),
-      close: () => source.close(),
-    };
-  }
-
-  openInstall(): SnapshotSink {
-    assert(!this.#busy, 'one checkpoint or install at a time');
-    this.#busy = true;
-    const tree = createTree();
-    const reader = new PieceReader();
-    return {
-      write: (piece): void => reader.read(piece, (key, value) => tree.set(key, Uint8Array.from(value))),
-      finish: async (): Promise<CheckpointMark> => {
-        const mark = reader.finish();
-        try {
-          await this.#replace(tree, mark, true);
-        } catch (error) {
-          throw this.#storageFailed(error);
-        }
-        this.#busy = false;
-        return mark;
-      },
-      abort: (): void => {
-        this.#busy = false;
-      },
-    };
-  }
-
-  async close(): Promise<void> {
-    this.#tree = createTree();
-  }
-
-  get #temporaryPath(): string {
-    return `${this.#path}.tmp`;
-  }
-
-  #pause(): Promise<void> {
+  pause(): Promise<void> {
     return new Promise((resolve) => {
       this.#options.scheduler.after(SLICE_MS, resolve);
     });
   }
 
   /** Beside it, sync, rename, sync the folder: at each step a crash leaves the old one or the new one (raft.md S3). */
-  async #replace(tree: Tree, mark: CheckpointMark, installed: boolean): Promise<void> {
+  async keep(content: CheckpointContent, installed: boolean): Promise<number> {
     const { fs, dir } = this.#options;
-    const content = this.#encode(tree, mark);
+    const bytes = this.#encode(content);
     const temporary = this.#temporaryPath;
-    if (fs.existsSync(temporary)) fs.unlinkSync(temporary);
-    const file = fs.openSync(temporary, 'create');
-    file.writevSync([content], 0);
-    await synced(file);
-    file.closeSync();
-    fs.renameSync(temporary, this.#path);
-    await syncDir(fs, dir);
-    this.#tree = tree;
-    this.#mark = mark;
-    this.#bytes = content.length;
-    this.#options.onWritten(mark, installed, crc32(content));
+    try {
+      if (fs.existsSync(temporary)) fs.unlinkSync(temporary);
+      const file = fs.openSync(temporary, 'create');
+      file.writevSync([bytes], 0);
+      await synced(file);
+      file.closeSync();
+      fs.renameSync(temporary, this.#path);
+      await syncDir(fs, dir);
+    } catch (error) {
+      throw this.#storageFailed(error);
+    }
+    this.#options.onWritten(content.mark, installed, crc32(bytes));
+    return bytes.length;
   }
 
-  #encode(tree: Tree, mark: CheckpointMark): Buffer {
-    const source = createSnapshotSource(mark, tree.entries(), () => undefined);
+  get #temporaryPath(): string {
+    return `${this.#path}.tmp`;
+  }
+
+  #encode({ mark, pairs }: CheckpointContent): Buffer {
+    const source = createSnapshotSource(mark, pairs(), () => undefined);
     const parts: Uint8Array[] = [];
-    for (let piece = source.next(this.#options.pieceBytes); piece !== null;) {
+    for (let piece = source.next(this.pieceBytesMax); piece !== null; piece = source.next(this.pieceBytesMax)) {
       const length = Buffer.alloc(LENGTH_BYTES);
       length.writeUInt32LE(piece.length);
       parts.push(length, piece);
-      piece = source.next(this.#options.pieceBytes);
     }
     return Buffer.concat(parts);
-  }
-
-  #read(): CheckpointMark {
-    const bytes = readFileSync(this.#options.fs, this.#path);
-    const reader = new PieceReader();
-    for (let at = 0; at < bytes.length;) {
-      const from = at + LENGTH_BYTES;
-      const end = from > bytes.length ? Number.POSITIVE_INFINITY : from + bytes.readUInt32LE(at);
-      if (end > bytes.length) throw new KvorumError('checkpoint_corrupt', `${this.#path} ends within a piece`);
-      reader.read(bytes.subarray(from, end), (key, value) => this.#tree.set(key, Uint8Array.from(value)));
-      at = end;
-    }
-    this.#bytes = bytes.length;
-    this.#mark = reader.finish();
-    return this.#mark;
   }
 
   #storageFailed(error: unknown): KvorumError {
@@ -201,19 +119,6 @@ export class SimCheckpoint implements CheckpointStore {
     const reason = error instanceof Error ? error.message : String(error);
     return new KvorumError('storage_failed', `${this.#path}: ${reason}`, { cause: error });
   }
-}
-
-function createTree(): Tree {
-  return new sortedBtree.default<string, Uint8Array>(undefined, compare);
-}
-
-/** JavaScript compares strings by UTF-16 unit, which for byte strings is byte order. */
-function compare(left: string, right: string): number {
-  return left < right ? -1 : left > right ? 1 : 0;
-}
-
-function copyOf(mark: CheckpointMark): CheckpointMark {
-  return { ...mark, meta: Uint8Array.from(mark.meta) };
 }
 
 function synced(file: File): Promise<void> {
