@@ -33,9 +33,7 @@ function write() {
   writeFileSync(docsFile, withTable(readFileSync(docsFile, 'utf8'), MUTANTS, ordered));
 }
 
-const wanted = MUTANTS.filter(({ name, unseen }) => {
-  return positionals.length === 0 ? unseen === undefined : positionals.includes(name);
-});
+const wanted = MUTANTS.filter(({ name }) => positionals.length === 0 || positionals.includes(name));
 const seeds = seedsFrom(1, Number(values.seeds));
 const startMs = performance.now();
 await search(

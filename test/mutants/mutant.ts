@@ -12,8 +12,6 @@ export interface Mutant {
   readonly faults?: readonly FaultClass[];
   /** The file of a plan that was written to show it, because no seed does: it is run instead of seeds. */
   readonly plan?: string;
-  /** No plan has shown it: the test that holds the rule instead. A hole in the simulator. */
-  readonly unseen?: string;
   /** Of VAGUE: what this one is known to show itself by. */
   readonly shows?: readonly string[];
 }

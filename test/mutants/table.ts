@@ -15,8 +15,7 @@ export function withTable(document: string, mutants: readonly Mutant[], findings
 
 function table(mutants: readonly Mutant[], findings: Findings): string {
   const head = ['mutant', 'what goes wrong', 'rule', 'noticed by', 'seed'];
-  const seen = mutants.filter(({ unseen }) => unseen === undefined);
-  const rows = seen.map(({ name, title, rule }) => {
+  const rows = mutants.map(({ name, title, rule }) => {
     const found = findings[name];
     return [
       `\`${name}\``,
@@ -29,13 +28,5 @@ function table(mutants: readonly Mutant[], findings: Findings): string {
   const widths = head.map((title, at) => Math.max(title.length, ...rows.map((row) => row[at]?.length ?? 0)));
   const line = (cells: readonly string[]): string =>
     `| ${cells.map((cell, at) => cell.padEnd(widths[at] ?? 0)).join(' | ')} |`;
-  const lines = [line(head), line(widths.map((width) => '-'.repeat(width))), ...rows.map(line)];
-  return [...lines, ...holes(mutants)].join('\n');
-}
-
-function holes(mutants: readonly Mutant[]): string[] {
-  const list = mutants.flatMap(({ name, title, rule, unseen }) =>
-    unseen === undefined ? [] : [`- \`${name}\`: ${title} (${rule}), \`${unseen}\``],
-  );
-  return list.length === 0 ? [] : ['', 'Holes: no plan has shown these so far; only unit tests do.', '', ...list];
+  return [line(head), line(widths.map((width) => '-'.repeat(width))), ...rows.map(line)].join('\n');
 }
