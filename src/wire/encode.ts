@@ -1,4 +1,5 @@
 import { crc32 } from 'node:zlib';
+import { varintSize, writeVarint } from '../../native-like/bytes/index.js';
 import { writeFrameHeader } from '../../native-like/frame-scan/index.js';
 import { assert, assertDefined, unreachable } from '../base/assert.js';
 import { LIMITS } from '../base/limits.js';
@@ -11,7 +12,6 @@ import {
   FRAME_HEADER_BYTES,
   GROUP_ID_BYTES_MAX,
 } from './protocol.js';
-import { varintBytes, writeVarint } from './varint.js';
 import { WireError } from './wire-error.js';
 
 /**
@@ -109,9 +109,9 @@ function loadedBytes(): number {
     const value = scalars[field] as number;
     if (value === 0) continue;
     assert(value > 0 && Number.isSafeInteger(value), 'numbers on the wire are safe non-negative integers');
-    bytes += 1 + varintBytes(value);
+    bytes += 1 + varintSize(value);
   }
-  if (payload.length > 0) bytes += 1 + varintBytes(payload.length) + payload.length;
+  if (payload.length > 0) bytes += 1 + varintSize(payload.length) + payload.length;
   return bytes;
 }
 
@@ -132,7 +132,7 @@ function entriesBytes(message: AppendRequest): number {
     assert(entry.index === index, 'the entries of an append message are contiguous from prevIndex + 1');
     assert(entry.term <= message.term, 'no entry is from a later term than its leader');
     const body = entryBytes(entry.term, entry.payload.length);
-    bytes += 1 + varintBytes(body) + body;
+    bytes += 1 + varintSize(body) + body;
   }
   return bytes;
 }
@@ -140,18 +140,18 @@ function entriesBytes(message: AppendRequest): number {
 /** Tag and varint of the term, tag and byte of the kind, payload with tag and length. */
 function entryBytes(term: number, payloadLength: number): number {
   assert(term > 0 && Number.isSafeInteger(term), 'an entry has a term');
-  const head = 1 + varintBytes(term) + 2;
-  return payloadLength === 0 ? head : head + 1 + varintBytes(payloadLength) + payloadLength;
+  const head = 1 + varintSize(term) + 2;
+  return payloadLength === 0 ? head : head + 1 + varintSize(payloadLength) + payloadLength;
 }
 
 function envelopeBodyBytes(groupLength: number, messageLength: number): number {
-  return 1 + varintBytes(groupLength) + groupLength + 1 + varintBytes(messageLength) + messageLength;
+  return 1 + varintSize(groupLength) + groupLength + 1 + varintSize(messageLength) + messageLength;
 }
 
 /** Bytes that `envelope` takes in a frame: what queues are bounded by. */
 export function envelopeBytes(envelope: WireEnvelope): number {
   const body = envelopeBodyBytes(Buffer.byteLength(envelope.group), messageBytes(envelope.message as RaftMessage));
-  return 1 + varintBytes(body) + body;
+  return 1 + varintSize(body) + body;
 }
 
 /** Copies small pieces into one buffer and lets large payloads stand beside it. */
@@ -246,7 +246,7 @@ function plan(envelopes: readonly WireEnvelope[], from: number): FramePlan {
     assert(groupLength > 0 && groupLength <= GROUP_ID_BYTES_MAX, 'a group id has 1 to 512 bytes');
     const size = messageBytes(message);
     const body = envelopeBodyBytes(groupLength, size);
-    const bytes = 1 + varintBytes(body) + body;
+    const bytes = 1 + varintSize(body) + body;
     if (bytes > FRAME_BODY_BYTES_MAX) throw new WireError('frame_too_large', `${message.type} of ${bytes} bytes`);
     entries += message.type === 'appendRequest' ? message.entries.length : 0;
     const full = bodyBytes + bytes > FRAME_BODY_BYTES_TARGET || entries > FRAME_ENTRIES_MAX;

@@ -6,35 +6,6 @@ export const FIXED64 = 1;
 export const LENGTH_DELIMITED = 2;
 export const FIXED32 = 5;
 
-const TWO_28 = 0x1000_0000;
-
-/** Bytes of the varint of `value`, a safe non-negative integer: 1 to 8. */
-export function varintBytes(value: number): number {
-  if (value < 0x80) return 1;
-  if (value < 0x4000) return 2;
-  if (value < 0x20_0000) return 3;
-  if (value < TWO_28) return 4;
-  let bytes = 4;
-  for (let rest = Math.floor(value / TWO_28); rest > 0; rest = Math.floor(rest / 128)) bytes++;
-  return bytes;
-}
-
-/** Writes the varint of `value`, a safe non-negative integer, at `at`; returns the position after it. */
-export function writeVarint(target: Uint8Array, at: number, value: number): number {
-  let rest = value;
-  // Bit operations work on 32 bits only: above that, one byte at a time by division.
-  while (rest >= TWO_28) {
-    target[at++] = (rest % 128) | 0x80;
-    rest = Math.floor(rest / 128);
-  }
-  while (rest >= 0x80) {
-    target[at++] = (rest & 0x7f) | 0x80;
-    rest >>>= 7;
-  }
-  target[at++] = rest;
-  return at;
-}
-
 /**
  * Walks over protobuf fields of one buffer. Nothing is allocated, every length is checked against `end` before use, and
  * every read moves forward: no input makes it loop or allocate.

@@ -1,4 +1,5 @@
 import { crc32 } from 'node:zlib';
+import { varintSize, writeVarint } from '../../../native-like/bytes/index.js';
 import { assert, assertDefined, unreachable } from '../../base/assert.js';
 import type { GroupId, LogIndex, Term } from '../../base/brand.js';
 import type { Entry, EntryKind } from '../../engines/raft/messages.js';
@@ -139,9 +140,9 @@ export class UnitEncoder {
     const groupField = this.#groupField(group);
     const { payload } = entry;
     const kind = KIND_NUMBERS[entry.kind];
-    const numbers = 1 + varintBytes(entry.index) + 1 + varintBytes(entry.term) + 2;
-    const entryLength = numbers + 1 + varintBytes(payload.length) + payload.length;
-    const recordLength = groupField.length + 1 + varintBytes(entryLength) + entryLength;
+    const numbers = 1 + varintSize(entry.index) + 1 + varintSize(entry.term) + 2;
+    const entryLength = numbers + 1 + varintSize(payload.length) + payload.length;
+    const recordLength = groupField.length + 1 + varintSize(entryLength) + entryLength;
     this.#reserve(32 + recordLength - payload.length);
     this.#tagged(TAG.unitRecords, recordLength);
     this.#length += groupField.copy(this.#staging, this.#length);
@@ -183,16 +184,8 @@ export class UnitEncoder {
   }
 
   #tagged(tag: number, value: number): void {
-    const staging = this.#staging;
-    let at = this.#length;
-    staging[at++] = tag;
-    let rest = value;
-    while (rest >= 0x80) {
-      staging[at++] = (rest % 0x80) | 0x80;
-      rest = Math.floor(rest / 0x80);
-    }
-    staging[at++] = rest;
-    this.#length = at;
+    this.#staging[this.#length] = tag;
+    this.#length = writeVarint(this.#staging, this.#length + 1, value);
   }
 
   #reserve(bytes: number): void {
@@ -202,10 +195,4 @@ export class UnitEncoder {
     this.#staging.copy(larger, 0, 0, this.#length);
     this.#staging = larger;
   }
-}
-
-function varintBytes(value: number): number {
-  let bytes = 1;
-  for (let rest = value; rest >= 0x80; rest = Math.floor(rest / 0x80)) bytes++;
-  return bytes;
 }
