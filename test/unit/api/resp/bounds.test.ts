@@ -1,5 +1,6 @@
 import { Buffer } from 'node:buffer';
-import { once } from 'node:events';
+import { EventEmitter, once } from 'node:events';
+import type { AddressInfo } from 'node:net';
 import t, { type Test } from 'tap';
 import { createRespServer, type RespLimits } from '../../../../src/api/resp/index.js';
 import { KvorumError } from '../../../../src/base/errors/error.js';
@@ -10,7 +11,14 @@ import { encodeRequest, RawClient } from '../../../fixtures/resp-wire.js';
 async function start(t: Test, limits: Partial<RespLimits> = {}, options: FakeRouterOptions = {}) {
   const router = createFakeRouter(options);
   const warnings: string[] = [];
-  const logger = { ...silentLogger, warn: (event: string) => void warnings.push(event) };
+  const events = new EventEmitter();
+  const logger = {
+    ...silentLogger,
+    warn: (event: string): void => {
+      warnings.push(event);
+      events.emit(event);
+    },
+  };
   const server = await createRespServer(router, { host: '127.0.0.1', port: 0, limits, logger });
   t.teardown(() => server.close());
   const open = async (): Promise<RawClient> => {
@@ -18,7 +26,17 @@ async function start(t: Test, limits: Partial<RespLimits> = {}, options: FakeRou
     t.teardown(() => client.close());
     return client;
   };
-  return { router, server, open, client: await open(), warnings };
+  return { router, server, open, client: await open(), warnings, events };
+}
+
+/** Resolves when the server holds this much that `client` does not take from it; each look is a request of `observer`. */
+async function untilUnsent(observer: RawClient, client: RawClient, bytes: number): Promise<void> {
+  const { address, port } = client.socket.address() as AddressInfo;
+  for (;;) {
+    const lines = (await observer.ask('CLIENT', 'LIST')).split('\n');
+    const line = lines.find((each) => each.includes(` addr=${address}:${port} `));
+    if (Number(/ omem=(\d+)/.exec(line ?? '')?.[1]) >= bytes) return;
+  }
 }
 
 t.test('keys and values beyond the limits of the keyspace are refused, the connection goes on', async (t) => {
@@ -65,14 +83,15 @@ t.test('one connection more than allowed is told so', async (t) => {
 });
 
 t.test('a client that does not read is not read from, and gets everything once it reads', async (t) => {
-  const { client, router } = await start(t, { outputPauseBytes: 64 * 1024, queryPauseBytes: 1024 });
+  const { client, open, router } = await start(t, { outputPauseBytes: 64 * 1024, queryPauseBytes: 1024 });
   const value = 'v'.repeat(100_000);
   await client.ask('SET', 'big', value);
   client.socket.pause();
   const count = 400;
   client.send(Buffer.concat(Array.from({ length: count }, () => encodeRequest('GET', 'big'))));
   // More than the kernel's buffers hold: the server stops, and keeps references only.
-  await new Promise((resolve) => setTimeout(resolve, 100));
+  await untilUnsent(await open(), client, 64 * 1024);
+  t.ok((router.observed.get('get ok') ?? 0) < count, 'it has stopped');
   client.socket.resume();
   for (let at = 0; at < count; at++) {
     const reply = await client.reply();
@@ -82,11 +101,12 @@ t.test('a client that does not read is not read from, and gets everything once i
 });
 
 t.test('a client whose replies pass the hard limit is closed', async (t) => {
-  const { client, warnings } = await start(t, { outputBytes: 1000, outputPauseBytes: 100_000_000 });
+  const { client, events, warnings } = await start(t, { outputBytes: 1000, outputPauseBytes: 100_000_000 });
+  const exceeded = once(events, 'client_output_buffer_exceeded');
   await client.ask('SET', 'big', 'v'.repeat(1_000_000));
   client.socket.pause();
   client.send(Buffer.concat(Array.from({ length: 50 }, () => encodeRequest('GET', 'big'))));
-  await new Promise((resolve) => setTimeout(resolve, 50));
+  await exceeded;
   client.socket.resume();
   await client.untilClosed();
   t.same(warnings, ['client_output_buffer_exceeded']);
