@@ -36,11 +36,15 @@ export function replicaId(value: string): ReplicaId {
   assert(value.length > 0, 'a replica id is not empty');
   return value as ReplicaId;
 }
+/** Whether `value` is `<replica>~<incarnation>`. */
+export function isOrigin(value: string): value is OriginId {
+  const at = value.lastIndexOf('~');
+  return at > 0 && at < value.length - 1;
+}
 /** An origin as written on disks and wires. Throws InvariantViolation unless it is `<replica>~<incarnation>`. */
 export function originId(value: string): OriginId {
-  const at = value.lastIndexOf('~');
-  assert(at > 0 && at < value.length - 1, `not an origin: ${value}`);
-  return value as OriginId;
+  assert(isOrigin(value), `not an origin: ${value}`);
+  return value;
 }
 export function originOf(replica: ReplicaId, incarnation: string): OriginId {
   return originId(`${replica}~${incarnation}`);

@@ -1,9 +1,10 @@
 import { latin1Slice } from '../../native-like/bytes/index.js';
 import { assert, unreachable } from '../base/assert.js';
-import type { Revision } from '../base/brand.js';
+import { isOrigin, type Revision } from '../base/brand.js';
+import type { Dot } from '../base/dot.js';
 import { LIMITS } from '../base/limits.js';
 import { ByteReader } from './byte-reader.js';
-import { COMMAND, CONDITION, OPERATION, OPERATION_KINDS, SESSION } from './command-fields.js';
+import { COMMAND, CONDITION, DOT, OPERATION, OPERATION_KINDS, SESSION } from './command-fields.js';
 import { DecodeError } from './decode-error.js';
 import type { Condition, KeyString, Operation } from './types.js';
 
@@ -83,6 +84,21 @@ interface OperationFields {
   returnPrevious: boolean;
   delta: bigint;
   maxBytes: number;
+  expiresAtMs: number;
+  context: Dot[];
+}
+
+function decodeDot(reader: ByteReader): Dot {
+  let origin = '';
+  let seq = 0;
+  while (!reader.done) {
+    const tag = reader.varint();
+    if (tag === DOT.origin) origin = byteString(reader, LIMITS.originBytes);
+    else if (tag === DOT.seq) seq = reader.varint();
+    else reader.skip(tag);
+  }
+  if (!isOrigin(origin) || seq === 0) throw new DecodeError('a dot without origin or position');
+  return { origin, seq };
 }
 
 function readOperation(reader: ByteReader): OperationFields {
@@ -94,6 +110,8 @@ function readOperation(reader: ByteReader): OperationFields {
     returnPrevious: false,
     delta: 0n,
     maxBytes: 0,
+    expiresAtMs: 0,
+    context: [],
   };
   while (!reader.done) {
     const tag = reader.varint();
@@ -119,6 +137,13 @@ function readOperation(reader: ByteReader): OperationFields {
       case OPERATION.maxBytes:
         fields.maxBytes = reader.varint();
         break;
+      case OPERATION.expiresAtMs:
+        fields.expiresAtMs = reader.varint();
+        break;
+      case OPERATION.context:
+        if (fields.context.length >= LIMITS.contextDots) throw new DecodeError('too many dots in a context');
+        fields.context.push(decodeDot(nested(reader)));
+        break;
       default:
         reader.skip(tag);
     }
@@ -127,15 +152,21 @@ function readOperation(reader: ByteReader): OperationFields {
 }
 
 function decodeOperation(reader: ByteReader): Operation {
-  const { kind, key, value, condition, returnPrevious, delta, maxBytes } = readOperation(reader);
+  const { kind, key, value, condition, returnPrevious, delta, maxBytes, expiresAtMs, context } = readOperation(reader);
   if (key === '') throw new DecodeError('an operation without a key');
   const op = OPERATION_KINDS[kind];
   if (op === undefined) throw new DecodeError(`operation kind ${kind}`);
-  const options = { ...(condition === null ? {} : { condition }), ...(returnPrevious ? { returnPrevious } : {}) };
-  const isPlain = condition === null && !returnPrevious;
+  const isPlain = condition === null && !returnPrevious && context.length === 0 && expiresAtMs === 0;
+  const options = {
+    ...(condition === null ? {} : { condition }),
+    ...(returnPrevious ? { returnPrevious } : {}),
+    ...(context.length === 0 ? {} : { context }),
+  };
+  if (expiresAtMs > 0 && op !== 'put') throw new DecodeError(`${op} does not expire`);
   switch (op) {
     case 'put':
-      return isPlain ? { op, key, value } : { op, key, value, ...options };
+      if (isPlain) return { op, key, value };
+      return { op, key, value, ...options, ...(expiresAtMs === 0 ? {} : { expiresAtMs }) };
     case 'delete':
       return isPlain ? { op, key } : { op, key, ...options };
     case 'increment':

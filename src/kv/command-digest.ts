@@ -38,6 +38,11 @@ function addOptions(hasher: Hasher, operation: Operation & { readonly op: 'put' 
   hasher.number(operation.returnPrevious === true ? 1 : 0);
   if (operation.condition === undefined) hasher.number(0);
   else addCondition(hasher, operation.condition);
+  if (operation.op === 'put' && operation.expiresAtMs !== undefined) hasher.number(operation.expiresAtMs);
+  for (const { origin, seq } of operation.context ?? []) {
+    hasher.text(origin);
+    hasher.number(seq);
+  }
 }
 
 function addCondition(hasher: Hasher, condition: Condition): void {

@@ -1,8 +1,9 @@
 import { varintSize } from '../../native-like/bytes/index.js';
 import { assert, unreachable } from '../base/assert.js';
+import type { Dot } from '../base/dot.js';
 import { LIMITS } from '../base/limits.js';
 import type { ByteWriter } from './byte-writer.js';
-import { BATCH, COMMAND, CONDITION, OPERATION, OPERATION_KINDS, SESSION } from './command-fields.js';
+import { BATCH, COMMAND, CONDITION, DOT, OPERATION, OPERATION_KINDS, SESSION } from './command-fields.js';
 import type { Command, Condition, Operation, Session } from './types.js';
 
 const utf8 = new TextEncoder();
@@ -47,7 +48,23 @@ function operationSize(operation: Operation): number {
 
 function optionsSize(operation: Operation & { readonly op: 'put' | 'delete' }): number {
   const condition = operation.condition === undefined ? 0 : fieldSize(conditionSize(operation.condition));
-  return condition + (operation.returnPrevious === true ? 2 : 0);
+  let size = condition + (operation.returnPrevious === true ? 2 : 0);
+  if (operation.op === 'put' && operation.expiresAtMs !== undefined) size += 1 + varintSize(operation.expiresAtMs);
+  for (const dot of operation.context ?? []) size += fieldSize(dotSize(dot));
+  return size;
+}
+
+function dotSize({ origin, seq }: Dot): number {
+  return fieldSize(origin.length) + 1 + varintSize(seq);
+}
+
+function writeContext(writer: ByteWriter, context: readonly Dot[]): void {
+  for (const dot of context) {
+    writeHead(writer, OPERATION.context, dotSize(dot));
+    writeHead(writer, DOT.origin, dot.origin.length);
+    writer.text(dot.origin);
+    writeHead(writer, DOT.seq, dot.seq);
+  }
 }
 
 function writeHead(writer: ByteWriter, tag: number, length: number): void {
@@ -88,6 +105,10 @@ function writeOperation(writer: ByteWriter, operation: Operation): void {
     case 'delete':
       if (operation.condition !== undefined) writeCondition(writer, operation.condition);
       if (operation.returnPrevious === true) writeHead(writer, OPERATION.returnPrevious, 1);
+      if (operation.op === 'put' && operation.expiresAtMs !== undefined) {
+        writeHead(writer, OPERATION.expiresAtMs, operation.expiresAtMs);
+      }
+      if (operation.context !== undefined) writeContext(writer, operation.context);
       return;
     case 'increment':
       writer.byte(OPERATION.delta);
@@ -95,6 +116,19 @@ function writeOperation(writer: ByteWriter, operation: Operation): void {
       return;
     case 'append':
       writeHead(writer, OPERATION.maxBytes, operation.maxBytes);
+  }
+}
+
+function checkExpiry(expiresAtMs: number | undefined): void {
+  const isTime = expiresAtMs === undefined || (Number.isSafeInteger(expiresAtMs) && expiresAtMs > 0);
+  assert(isTime, 'a value expires at a time after 1970');
+}
+
+function checkContext(context: readonly Dot[]): void {
+  assert(context.length <= LIMITS.contextDots, 'a context has at most limits.contextDots dots');
+  for (const { origin, seq } of context) {
+    assert(origin.length <= LIMITS.originBytes && BYTE_STRING.test(origin), 'an origin is a short byte string');
+    assert(Number.isSafeInteger(seq) && seq >= 1, 'a dot is a position from 1');
   }
 }
 
@@ -110,6 +144,8 @@ function checkCommand(command: Command): void {
     if (operation.op === 'put' || operation.op === 'append') {
       assert(operation.value.length <= LIMITS.valueBytesCeiling, 'a value is within limits.valueBytesCeiling');
     }
+    if (operation.op === 'put') checkExpiry(operation.expiresAtMs);
+    if (operation.op === 'put' || operation.op === 'delete') checkContext(operation.context ?? []);
     const returnsPrevious = (operation.op === 'put' || operation.op === 'delete') && operation.returnPrevious === true;
     const keepsOneValue = operations.length === 1 || session === undefined || !returnsPrevious;
     assert(keepsOneValue, 'a command with a session asks for the previous value of one operation only');

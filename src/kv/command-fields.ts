@@ -10,7 +10,10 @@ export const OPERATION = {
   returnPrevious: 0x28,
   delta: 0x31,
   maxBytes: 0x38,
+  expiresAtMs: 0x40,
+  context: 0x4a,
 } as const;
+export const DOT = { origin: 0x0a, seq: 0x10 } as const;
 export const CONDITION = { absent: 0x08, present: 0x10, revision: 0x18, value: 0x22 } as const;
 
 /** The values of OperationKind in their order. */

@@ -1,6 +1,7 @@
 import * as fc from 'fast-check';
 import t from 'tap';
 import { unreachable } from '../../../src/base/assert.js';
+import type { OriginId } from '../../../src/base/brand.js';
 import { LIMITS } from '../../../src/base/limits.js';
 import { BatchBuilder, decodeBatch, validateBatch, type Command, type Operation } from '../../../src/kv/index.js';
 import { kvorum } from '../../../src/wire/protobuf.js';
@@ -33,10 +34,14 @@ function generatedOperation(given: Operation): kvorum.command.Operation.$Propert
       return { ...common, value: given.value, maxBytes: given.maxBytes };
     case 'put':
     case 'delete': {
-      const { condition, returnPrevious } = given;
+      const { condition, returnPrevious, context } = given;
       return {
         ...common,
         ...(given.op === 'put' ? { value: given.value } : {}),
+        ...(given.op === 'put' && given.expiresAtMs !== undefined ? { expiresAtMs: given.expiresAtMs } : {}),
+        ...(context === undefined
+          ? {}
+          : { context: context.map(({ origin, seq }) => ({ origin: bytes(origin), seq })) }),
         ...(condition === undefined ? {} : { condition: generatedCondition(condition) }),
         ...(returnPrevious === true ? { returnPrevious } : {}),
       };
@@ -77,7 +82,24 @@ function decoded(payload: Uint8Array): readonly Command[] {
   return result.commands;
 }
 
-const batch = fc.array(command, { minLength: 1, maxLength: 5 });
+const dot = fc.record({
+  origin: fc.constantFrom('a~1', 'b~00ff', 'n~~1').map((origin) => origin as OriginId),
+  seq: fc.integer({ min: 1, max: Number.MAX_SAFE_INTEGER }),
+});
+const context = fc.array(dot, { minLength: 1, maxLength: 3 });
+const expiresAtMs = fc.integer({ min: 1, max: Number.MAX_SAFE_INTEGER });
+/** What only leaderless keyspaces take. */
+const leaderless: fc.Arbitrary<Command> = fc
+  .oneof(
+    fc.record(
+      { op: fc.constant('put' as const), key, value, context, expiresAtMs },
+      { requiredKeys: ['op', 'key', 'value'] },
+    ),
+    fc.record({ op: fc.constant('delete' as const), key, context }),
+  )
+  .map((only) => ({ operations: [only] }));
+const anyCommand = fc.oneof({ weight: 3, arbitrary: command }, { weight: 1, arbitrary: leaderless });
+const batch = fc.array(anyCommand, { minLength: 1, maxLength: 5 });
 
 t.test('what is encoded decodes to the same', async (t) => {
   fc.assert(
@@ -92,7 +114,7 @@ t.test('what is encoded decodes to the same', async (t) => {
 
 t.test('the generated code reads what we write', async (t) => {
   fc.assert(
-    fc.property(fc.array(command.filter(isExact), { minLength: 1, maxLength: 5 }), (commands) => {
+    fc.property(fc.array(anyCommand.filter(isExact), { minLength: 1, maxLength: 5 }), (commands) => {
       const message = Batch.decode(batchOf(...commands));
       const again = Batch.encode(message).finish();
       const expected = Batch.encode({ commands: commands.map(generated) }).finish();
@@ -105,7 +127,7 @@ t.test('the generated code reads what we write', async (t) => {
 
 t.test('we read what the generated code writes', async (t) => {
   fc.assert(
-    fc.property(fc.array(command.filter(isExact), { minLength: 1, maxLength: 5 }), (commands) => {
+    fc.property(fc.array(anyCommand.filter(isExact), { minLength: 1, maxLength: 5 }), (commands) => {
       const payload = Uint8Array.from(Batch.encode({ commands: commands.map(generated) }).finish());
       equal(plain(decoded(payload)), plain(commands));
     }),
@@ -200,6 +222,13 @@ t.test('what a peer must not send is refused', async (t) => {
   refuse('a condition on an append', [{ operations: [{ ...one, kind: KIND.append, condition: { absent: true } }] }]);
   refuse('no client id', [{ operations: [one], session: { seq: 1 } }]);
   refuse('a long client id', [{ operations: [one], session: { clientId: new Uint8Array(129), seq: 1 } }]);
+  const origin = bytes('a~1');
+  refuse('a dot without a position', [{ operations: [{ ...one, context: [{ origin }] }] }]);
+  refuse('a dot of nobody', [{ operations: [{ ...one, context: [{ origin: bytes('a'), seq: 1 }] }] }]);
+  const long = Array.from({ length: LIMITS.contextDots + 1 }, () => ({ origin, seq: 1 }));
+  refuse('a long context', [{ operations: [{ ...one, context: long }] }]);
+  refuse('an append with a context', [{ operations: [{ ...one, kind: KIND.append, context: [{ origin, seq: 1 }] }] }]);
+  refuse('a delete that expires', [{ operations: [{ ...one, kind: KIND.delete, expiresAtMs: 1 }] }]);
   refuse('too much to keep', [
     { operations: [one, { ...one, returnPrevious: true }], session: { clientId: bytes('c'), seq: 1 } },
   ]);
