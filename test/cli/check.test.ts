@@ -142,3 +142,112 @@ t.test('a long history is checked in threads', async (t) => {
   t.equal(bad.exit, 9);
   t.match(bad.stdout, 'key "k9" is not linearizable');
 });
+
+/** One session writes x, then y; another one sees y. What it finds under x is `value`. */
+function causal(value: string | null, rest: object = {}): Buffer {
+  const records = [
+    { client: 'a', op: 'put', key: 'x', value: '1', version: [1, 'n1'] },
+    { client: 'a', op: 'put', key: 'y', value: '2', version: [2, 'n1'] },
+    { client: 'b', op: 'get', key: 'y', value: '2', version: [2, 'n1'] },
+    { client: 'b', op: 'get', key: 'x', value, ...rest },
+  ].map((record, at) => JSON.stringify({ call: at * 10, return: at * 10 + 5, ok: true, ...record }));
+  return Buffer.from(records.join('\n'));
+}
+
+t.test('--model causal: exit code 0 or 9, with the pattern and what it takes to show it (ap.md §4.1)', async (t) => {
+  const html = join(t.testdir(), 'why.html');
+  const good = await run(['check', '--model', 'causal', '--html', html, '-'], { input: causal('1') });
+  t.equal(good.exit, 0);
+  t.equal(good.stderr, '');
+  t.match(
+    Buffer.from(good.stdout, 'latin1').toString(),
+    /^stdin: causally consistent · model causal \(ccv\) · 4 operations · 2 sessions · 2 keys · [\d.]+ ms\n$/,
+  );
+  t.throws(() => readFileSync(html));
+  const bad = await run(['check', '--model', 'causal', '--html', html, '-'], { input: causal(null) });
+  t.equal(bad.exit, 9);
+  t.match(bad.stdout, /^stdin: not causally consistent/);
+  t.match(bad.stdout, '\nWriteCOInitRead: a read did not see any of the writes that happened before it\n');
+  t.match(bad.stdout, '  [1] line 1, client a, 0 to 5: put "x" "1", version [1,"n1"]\n');
+  t.match(bad.stdout, '[1] happened before [4]: [1], later in its session [2], read by [3], later in its session [4].');
+  t.match(bad.stderr, /^timeline in .*\nerror: stdin is not causally consistent: WriteCOInitRead\n/);
+  t.match(readFileSync(html, 'utf8'), /^<!DOCTYPE html>[^]*<svg [^]*class="culprit"[^]*class="culprit"[^]*<\/html>\n$/);
+});
+
+t.test('--model causal: levels, sessions and -o json', async (t) => {
+  const stale = Buffer.from(
+    [
+      { client: 'a', op: 'put', value: '1', call: 0 },
+      { client: 'b', op: 'put', value: '2', call: 0 },
+      { client: 'a', op: 'get', value: '2', call: 2 },
+      { client: 'b', op: 'get', value: '1', call: 2 },
+    ]
+      .map((record) => JSON.stringify({ key: 'x', return: record.call + 1, ok: true, ...record }))
+      .join('\n'),
+  );
+  const check = (input: Buffer, ...flags: readonly string[]): ReturnType<typeof run> =>
+    run(['check', '--model', 'causal', ...flags, '-'], { input });
+  t.match(await check(stale, '--level', 'cc'), { exit: 0, stdout: /model causal \(cc\)/ });
+  t.match(await check(stale, '--level', 'cm'), { exit: 0 });
+  t.match(await check(stale), { exit: 9, stderr: /CyclicCF/ });
+  t.match(await check(causal(null, { session: 2 })), { exit: 0, stdout: /3 sessions/ });
+  const json = await check(causal(null), '-o', 'json');
+  t.equal(json.exit, 9);
+  t.match(JSON.parse(json.stdout), {
+    verdict: 'violation',
+    model: 'causal',
+    level: 'ccv',
+    operations: 4,
+    sessions: 2,
+    uncertain_reads: 0,
+    violation: {
+      pattern: 'WriteCOInitRead',
+      culprit: 4,
+      operations: [{ line: 1, version: [1, 'n1'] }, { line: 2 }, { line: 3 }, { line: 4, value: null }],
+    },
+  });
+  const deleted = JSON.stringify({ client: 'd', op: 'delete', key: 'x', call: 0, return: 99, ok: true });
+  t.match(await check(Buffer.concat([causal(null), Buffer.from(`\n${deleted}`)])), { exit: 0, stderr: '' });
+  const two = Buffer.concat([causal(null), Buffer.from(`\n${deleted}\n${deleted.replace('"d"', '"e"')}`)]);
+  t.match(await check(two), { exit: 0, stderr: /^warning: 1 read may be of several writes/ });
+  const long = Array.from({ length: 2001 }, (_, at) =>
+    JSON.stringify({ ...read(null), call: at * 3, return: at * 3 + 1 }),
+  );
+  t.match(await check(Buffer.from(long.join('\n')), '--level', 'cm'), {
+    exit: 9,
+    stdout: /undecided: cm is checked for at most 2000 operations/,
+    stderr: /is undecided: cm is checked for at most 2000/,
+  });
+  t.match(await check(Buffer.from('')), { exit: 0, stderr: /nothing was checked/ });
+});
+
+t.test('--model sessions: read your writes and monotonic reads by versions (ap.md §1.2.6)', async (t) => {
+  const check = (...lines: readonly object[]): ReturnType<typeof run> =>
+    run(['check', '--model', 'sessions', '-'], {
+      input: Buffer.from(lines.map((line) => JSON.stringify(line)).join('\n')),
+    });
+  const put = { ...read('2'), op: 'put', version: [2, 'n1'] };
+  const get = (version?: readonly unknown[]): object => ({ ...read('2'), call: 3, return: 4, version });
+  t.match(await check(put, get([2, 'n1'])), { exit: 0, stdout: /^stdin: session-consistent .* model sessions/ });
+  t.match(await check(put, get([1, 'n9'])), {
+    exit: 9,
+    stdout: /ReadYourWrites: [^]*Later in the same session \[2\] read version/,
+  });
+  t.match(await check({ ...put, version: undefined }, get()), {
+    exit: 0,
+    stderr: /1 read without a version was not checked/,
+  });
+  t.match(await check(put, get([1])), { exit: 2, stderr: /"version" is \[1\]; allowed: a counter and a replica/ });
+});
+
+t.test('options that a model has no use for are refused', async (t) => {
+  const refused = async (option: string, ...flags: readonly string[]): Promise<void> => {
+    t.match(await run(['check', ...flags, GOOD]), { exit: 2, stderr: new RegExp(`has no use for ${option}`) });
+  };
+  await refused('--level', '--level', 'cc');
+  await refused('--level', '--model', 'sessions', '--level', 'cc');
+  await refused('--budget', '--model', 'causal', '--budget', '9');
+  await refused('--init', '--model', 'sessions', '--init', 'x');
+  await refused('--absent-empty', '--model', 'sessions', '--absent-empty');
+  t.match(await run(['check', '--model', 'causal', '--level', 'sc', GOOD]), { exit: 2, stderr: /cc, ccv, cm/ });
+});

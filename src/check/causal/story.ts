@@ -9,6 +9,7 @@ const SUMMARIES: Readonly<Record<Pattern, string>> = {
   WriteCOInitRead: 'a read did not see any of the writes that happened before it',
   WriteCORead: 'a read returned what had been overwritten before it',
   CyclicCF: 'reads ask for contradicting orders of writes: replicas do not agree on who wins',
+  CyclicVersion: 'the order of versions is not that in which they were seen',
   WriteHBInitRead: 'the reads of a session cannot all be explained by one order: one of them sees no write',
   CyclicHB: 'the reads of a session ask for contradicting orders of writes',
 };

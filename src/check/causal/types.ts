@@ -6,7 +6,7 @@ import type { Operation } from '../operation.js';
  * How much is asked (Bouajjani et al., POPL 2017; ap.md appendix C):
  *
  * - `cc`: causal consistency. Every read is explained by some order of what happened before it.
- * - `ccv`: causal convergence. All of them by one and the same order, like that of Lamport timestamps.
+ * - `ccv`: causal convergence. All of them by one and the same order: that of the versions, where writes have some.
  * - `cm`: causal memory. All reads of a session by one order, which may differ from that of another session.
  *
  * `ccv` and `cm` both contain `cc`; neither contains the other.
@@ -20,7 +20,14 @@ export const CAUSAL_LEVELS: readonly CausalLevel[] = ['cc', 'ccv', 'cm'];
  * versions, which say in which order the replicas claim to put writes.
  */
 export type Pattern =
-  'ThinAirRead' | 'CyclicCO' | 'WriteCOInitRead' | 'WriteCORead' | 'CyclicCF' | 'WriteHBInitRead' | 'CyclicHB';
+  | 'ThinAirRead'
+  | 'CyclicCO'
+  | 'WriteCOInitRead'
+  | 'WriteCORead'
+  | 'CyclicCF'
+  | 'CyclicVersion'
+  | 'WriteHBInitRead'
+  | 'CyclicHB';
 
 export interface CausalOptions extends ModelOptions {
   /** `ccv` by default: what a store claims that converges by (Lamport, id). */
@@ -29,7 +36,7 @@ export interface CausalOptions extends ModelOptions {
 
 /** Why a history is refused, in as few operations as could be found. */
 export interface Evidence {
-  readonly pattern: string;
+  readonly pattern: Pattern | 'ReadYourWrites' | 'MonotonicReads';
   readonly summary: string;
   /** In the order of calls; sentences call the first one [1]. */
   readonly operations: readonly Operation[];

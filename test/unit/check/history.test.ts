@@ -2,6 +2,7 @@ import t from 'tap';
 import { createPrng } from '../../../src/base/prng.js';
 import { formatOperation, parseHistory } from '../../../src/check/history.js';
 import { createModel } from '../../../src/check/model.js';
+import type { Operation } from '../../../src/check/operation.js';
 import { randomHistory } from './random-history.js';
 
 const GOOD = { client: 1, op: 'put', key: 'k', value: 'v', call: 1, return: 2, ok: true };
@@ -87,4 +88,30 @@ t.test('what is written is read back (api.md §5)', async (t) => {
     const again = parseHistory(text).map(({ line: _line, ...operation }) => operation);
     t.same(again.map(formatOperation), history.map(formatOperation));
   }
+});
+
+t.test('sessions and versions are read for the models that use them, and passed over otherwise', async (t) => {
+  const record = {
+    client: 1,
+    session: 2,
+    op: 'get',
+    key: 'x',
+    value: 'a',
+    version: [7, 'n1'],
+    call: 1,
+    return: 2,
+    ok: true,
+  };
+  const parse = (change: object = {}, readsVersions = true): Operation | undefined =>
+    parseHistory(JSON.stringify({ ...record, ...change }), 'history', readsVersions)[0];
+  const operation = parse();
+  t.match(operation, { session: 2, version: [7, 'n1'] });
+  t.same(JSON.parse(formatOperation(operation as Operation)), record);
+  t.notMatch(parse({ version: 'mine', session: {} }, false), { version: 'mine' });
+  t.equal(parse({ version: null, session: null })?.version, undefined);
+  t.equal(parse({ ok: null, version: 'of a read without an answer' })?.version, undefined);
+  for (const version of [7, [7], ['7', 'n1'], [7, null], [7, 'n1', 2]]) {
+    t.throws(() => parse({ version }), { code: 'history_invalid', message: /"version" is .*; allowed: a counter and/ });
+  }
+  t.throws(() => parse({ session: [] }), { message: /"session" is \[\]; allowed: a string or a number/ });
 });

@@ -111,19 +111,11 @@ t.test(
       refused('WriteCOInitRead', 2, put('mine'), {});
       refused('WriteCORead', 3, put('mine'), put('next'), { value: 'mine' });
       refused('CyclicCO', 2, { value: 'mine' }, put('mine'));
-      refused(
-        'CyclicCF',
-        4,
-        put('a1', { client: 'a' }),
-        put('b1', { client: 'b' }),
-        ...[
-          { client: 'a', value: 'b1' },
-          { client: 'b', value: 'a1' },
-        ],
-      );
+      const [a, b] = [{ client: 'a' }, { client: 'b' }];
+      refused('CyclicCF', 4, put('a1', a), put('b1', b), { ...a, value: 'b1' }, { ...b, value: 'a1' });
       const seen = history.findLast(({ key, kind }) => kind === 'put' && key === 'k1');
       const read = { value: seen?.value ?? null };
-      refused('WriteCORead', 3, read, put('mine'), read);
+      refused('WriteCORead', 4, read, put('mine'), read);
     }
   },
 );
