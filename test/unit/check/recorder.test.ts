@@ -44,3 +44,11 @@ t.test('a recorder is bounded and refuses what makes no sense', async (t) => {
   recorder.complete(first, 'ok', { value: null });
   t.throws(() => recorder.complete(first, 'ok', { value: null }), /returns once/);
 });
+
+t.test('sessions and versions are kept for the checks that need them (ap.md §1.2.6)', async (t) => {
+  const recorder = new HistoryRecorder();
+  recorder.complete(recorder.invoke('c', { kind: 'put', key: 'x', value: '1', session: 2 }), 'ok', {
+    version: [7, 'n1'],
+  });
+  t.match(JSON.parse(recorder.toNdjson()), { client: 'c', session: 2, op: 'put', version: [7, 'n1'] });
+});
