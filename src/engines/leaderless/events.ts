@@ -49,7 +49,7 @@ export interface LeaderlessOptions {
     readonly counter: number;
     /** Up to this counter tombstones have been collected: no new batch may come at or below it. */
     readonly collectedTo: number;
-    /** Origins of members that are gone, folded: everything of theirs is stable. */
+    /** Origins that nobody writes as any more, and of which every member has everything. */
     readonly retired: readonly OriginId[];
   };
 }
@@ -85,6 +85,10 @@ export type LeaderlessEvent =
   | { readonly type: 'peerUp'; readonly peer: ReplicaId }
   /** What was in flight to it is lost. */
   | { readonly type: 'peerDown'; readonly peer: ReplicaId }
+  /** The link to `peer` stands, but did not take a message: what is on its way to it may be lost. */
+  | { readonly type: 'dropped'; readonly peer: ReplicaId }
+  /** The loop stood still: silence of others up to now says nothing about them. */
+  | { readonly type: 'stalled' }
   /** Another membership is in force. */
   | { readonly type: 'members'; readonly members: readonly ReplicaId[] }
   /** The next batch of our own origin. Answered by exactly one `written` with the same id. */
@@ -119,7 +123,8 @@ export type LeaderlessEvent =
       readonly counter: number;
       readonly collectedTo: number;
     }
-  | { readonly type: 'fullSyncFailed'; readonly from: ReplicaId }
+  /** `whole`: the next attempt must be. */
+  | { readonly type: 'fullSyncFailed'; readonly from: ReplicaId; readonly whole?: boolean }
   /** Follows a `renew` effect: from now on this replica writes as `origin`, made durable by the driver. */
   | { readonly type: 'renewed'; readonly origin: OriginId };
 
@@ -148,8 +153,15 @@ export interface LeaderlessEffects {
   readonly deliver: readonly OriginBatch[];
   readonly written: readonly WriteOutcome[];
   readonly ensured: readonly EnsureOutcome[];
-  /** Fetch the state from `from` (it has what nobody's logs hold): send fullSyncRequest with what we have. */
-  readonly fullSync: { readonly from: ReplicaId } | null;
+  /**
+   * Fetch the state from `from` (it has what nobody's logs hold): send fullSyncRequest with what we have, or with an empty
+   * `have` when `whole`. It must be whole while tombstones may have been collected at the sender that this replica has
+   * never seen (its folder is new, or was rolled back): only the absence of an item tells of those, so with `whole`
+   * an item of ours that does not come, and whose dot the sender's vector covers, is dropped. Before a sync that
+   * is not whole is finished, the driver compares: fullSyncEnd.collectedTo above `closedTo` means fullSyncFailed with `whole`.
+   * Exactly one fullSynced or fullSyncFailed answers.
+   */
+  readonly fullSync: { readonly from: ReplicaId; readonly whole: boolean } | null;
   /** Tombstones and expired items with counters up to this are stable: collect them. */
   readonly collect: number | null;
   /**

@@ -109,9 +109,11 @@ export interface ItemShadow {
   add(items: Uint8Array): void;
   /**
    * Merges everything at once (ap.md §1.0.5 rule 5): an item of theirs whose dot our vector covers, and that we do not
-   * have, was deleted here: it is dropped; the newer of two wins. The vector rises to `vector`.
+   * have, was deleted here: it is dropped; the newer of two wins. The vector rises to `vector`. `whole`: the items are all that
+   * they have, so an item of ours that is not among them, and whose dot `vector` covers, was deleted there: it goes.
    */
   finish(end: {
+    readonly whole?: boolean;
     readonly vector: Vector;
     readonly boots: Vector;
     readonly counter: number;
