@@ -9,8 +9,10 @@ import type { RouteSpec } from './route.js';
 import { RouteTable } from './route-table.js';
 import { ADMIN_ROUTES } from './routes/admin.js';
 import { BATCH_ROUTES } from './routes/batch.js';
+import { CONDITIONAL_ROUTES } from './routes/conditional.js';
 import { HEALTH_ROUTES } from './routes/health.js';
 import { ITEM_ROUTES } from './routes/item.js';
+import { LEADERLESS_ROUTES } from './routes/leaderless.js';
 import { MEMBER_ROUTES } from './routes/members.js';
 import { SCAN_ROUTES } from './routes/scan.js';
 import { STATUS_ROUTES } from './routes/status.js';
@@ -101,12 +103,14 @@ function registerAll(app: FastifyInstance, routes: RouteTable, context: ServerCo
   const bodyBytes = bodyLimits(context, bodyBytesMax);
   const all = [
     ...ITEM_ROUTES,
+    ...CONDITIONAL_ROUTES,
     ...BATCH_ROUTES,
     ...SCAN_ROUTES,
     ...STATUS_ROUTES,
     ...HEALTH_ROUTES,
     ...ADMIN_ROUTES,
     ...MEMBER_ROUTES,
+    ...LEADERLESS_ROUTES,
     openApiRoute,
   ];
   for (const spec of all) {
@@ -142,7 +146,10 @@ function register(
     schema: describe(spec, prefix),
     handler: (request, reply) => {
       const exchange = new Exchange(context, request, reply, operation);
-      exchange.run(() => spec.handle(exchange));
+      exchange.run(() => {
+        if (spec.perKeyspace === true) exchange.openSession();
+        spec.handle(exchange);
+      });
     },
   });
 }

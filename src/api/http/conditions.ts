@@ -1,16 +1,18 @@
 import type { Revision } from '../../base/brand.js';
 import { KvorumError } from '../../base/errors/error.js';
 import type { Condition } from '../../kv/types.js';
+import type { Keyspace } from '../../replica/router.js';
+import { refusedWithoutOrder } from '../leaderless.js';
 import type { Exchange } from './exchange.js';
 
-export function etag(revision: Revision): string {
-  return `"${revision}"`;
-}
-
 /** What If-Match and If-None-Match of a write ask for (RFC 9110 §13.1), or null. */
-export function writeCondition(exchange: Exchange): Condition | null {
+export function writeCondition(exchange: Exchange, keyspace: Keyspace): Condition | null {
   const match = exchange.header('if-match')?.trim();
   const noneMatch = exchange.header('if-none-match')?.trim();
+  if (match === undefined && noneMatch === undefined) return null;
+  if (keyspace.leaderless !== null) {
+    throw refusedWithoutOrder(exchange.router, keyspace, 'If-Match and If-None-Match compare and write');
+  }
   if (match !== undefined && noneMatch !== undefined) {
     throw new KvorumError('bad_request', 'Send If-Match or If-None-Match, not both');
   }
@@ -27,11 +29,11 @@ export function writeCondition(exchange: Exchange): Condition | null {
 }
 
 /** True when If-None-Match of a GET names the current ETag: the answer is 304. Weak comparison (RFC 9110 §13.1.2). */
-export function isNotModified(exchange: Exchange, revision: Revision): boolean {
+export function isNotModified(exchange: Exchange, current: string): boolean {
   const header = exchange.header('if-none-match');
   if (header === undefined) return false;
   return header.split(',').some((tag) => {
     const trimmed = tag.trim().replace(/^W\//, '');
-    return trimmed === '*' || trimmed === etag(revision);
+    return trimmed === '*' || trimmed === current;
   });
 }

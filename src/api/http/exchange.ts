@@ -7,6 +7,7 @@ import type { Keyspace, Router } from '../../replica/router.js';
 import { percentDecode } from './bytes.js';
 import { RETRY_AFTER_SECONDS, problemDocument } from './problem.js';
 import { parseQuery, printable } from './query.js';
+import { SessionScope } from './session.js';
 
 /** What all requests of one server share. */
 export interface ServerContext {
@@ -30,6 +31,8 @@ export class Exchange {
   readonly #context: ServerContext;
   readonly #reply: FastifyReply;
   readonly #startMs = performance.now();
+  /** Null before it was opened, and where the replica hands out no tokens. */
+  session: SessionScope | null = null;
   #query: ReadonlyMap<string, string> | undefined;
   #answered = false;
 
@@ -79,6 +82,12 @@ export class Exchange {
     const keyspace = this.router.keyspace(name);
     if (keyspace === undefined) throw new KvorumError('unknown_keyspace', `There is no keyspace ${printable(name)}`);
     return keyspace;
+  }
+
+  /** From here on the answer carries the session's token. Throws session_token_invalid. */
+  openSession(given: string | null = this.header('x-kvorum-session') ?? null): void {
+    const { sessions } = this.router;
+    if (sessions !== undefined) this.session = new SessionScope(sessions, given === '' ? null : given);
   }
 
   /** The answer may take this long: until then a connection on which nothing moves is not stuck. */
@@ -150,6 +159,7 @@ export class Exchange {
       'no-store',
       ...headers,
     ];
+    if (this.session !== null) head.push('x-kvorum-session', this.session.header());
     if (contentType !== null) head.push('content-type', contentType);
     if (status !== 304) head.push('content-length', String(Buffer.byteLength(body)));
     if (this.#context.draining) head.push('connection', 'close');

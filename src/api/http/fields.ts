@@ -1,4 +1,6 @@
 import { Buffer } from 'node:buffer';
+import { systemClock } from '../../base/clock.js';
+import type { Dot } from '../../base/dot.js';
 import { KvorumError } from '../../base/errors/error.js';
 import { LIMITS } from '../../base/limits.js';
 import type { Command, KeyString } from '../../kv/types.js';
@@ -7,6 +9,9 @@ import { bytesOfText, decodeBase64, textOfBytes } from './bytes.js';
 import type { Exchange } from './exchange.js';
 import { member, parseJsonObject, type JsonObject } from './json.js';
 import { printable } from './query.js';
+
+/** A hundred years: what is added to the wall clock must stay an exact number. */
+const TTL_MS_MAX = 100 * 366 * 86_400_000;
 
 /** The media type of the body, in lower case and without parameters; null when none is given. */
 export function mediaType(exchange: Exchange): string | null {
@@ -115,9 +120,43 @@ export function refuseTtl(object: JsonObject): void {
   if (ttl === undefined || ttl === null) return;
   throw new KvorumError(
     'unsupported_operation',
-    'Keys do not expire in this version: expiry has to be replicated like any other change, and is not yet. ' +
+    'Keys of this keyspace do not expire: expiry would have to be part of the order of its writes, and is not yet. ' +
       'Leave out "ttl_ms" and delete the key when its time has come.',
   );
+}
+
+/** When the value expires by `ttl_ms`, in the body or the query; null: never. Leaderless keyspaces only. */
+export function expiryOf(exchange: Exchange, keyspace: Keyspace, object: JsonObject | null): number | null {
+  if (keyspace.leaderless === null) {
+    if (object !== null) refuseTtl(object);
+    return null;
+  }
+  const given = (object === null ? undefined : member(object, 'ttl_ms')) ?? exchange.query.get('ttl_ms');
+  if (given === undefined) return null;
+  const ttlMs = typeof given === 'string' && /^\d{1,15}$/.test(given) ? Number(given) : given;
+  if (typeof ttlMs === 'number' && Number.isInteger(ttlMs) && ttlMs > 0 && ttlMs <= TTL_MS_MAX) {
+    return Math.round(systemClock.wallMs()) + ttlMs;
+  }
+  throw new KvorumError('bad_request', `ttl_ms must be an integer from 1 to ${TTL_MS_MAX}`);
+}
+
+/**
+ * What a write to a keyspace that keeps siblings has seen and replaces: `context` of the answer to a GET, in the body, as
+ * X-Kvorum-Context or in the query. Null: nothing.
+ */
+export function contextOf(exchange: Exchange, keyspace: Keyspace, object: JsonObject | null): readonly Dot[] | null {
+  const given =
+    (object === null ? undefined : textMember(object, 'context')) ??
+    exchange.header('x-kvorum-context') ??
+    exchange.query.get('context');
+  if (given === undefined || given === '') return null;
+  if (keyspace.leaderless?.conflicts !== 'siblings') {
+    throw new KvorumError(
+      'bad_request',
+      `The keyspace ${keyspace.name} keeps no siblings: a context has no meaning there`,
+    );
+  }
+  return exchange.router.sessions?.decode(given).get(keyspace.name)?.dots ?? [];
 }
 
 type Session = NonNullable<Command['session']>;

@@ -8,7 +8,7 @@ import type { Exchange } from './exchange.js';
  * unlike 308 nobody caches it: leadership moves.
  */
 export function redirectedToLeader(exchange: Exchange, keyspace: Keyspace): boolean {
-  if (!forwardingDeclined(exchange)) return false;
+  if (!forwardingDeclined(exchange) || keyspace.leaderless !== null) return false;
   const leader = keyspace.leader();
   if (leader === null) throw new KvorumError('no_leader');
   if (leader.isSelf) return false;

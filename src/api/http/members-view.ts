@@ -2,12 +2,13 @@ import type { ReplicaId } from '../../base/brand.js';
 import { raftStatus, type RaftStatus } from '../../engines/engine.js';
 import type { MemberInfo } from '../../engines/raft/membership.js';
 import { standingOf } from '../../replica/raft/membership-effect.js';
+import { leaderlessView, leaderlessViews, type LeaderlessView } from './leaderless-view.js';
 import type { Keyspace, Router } from '../../replica/router.js';
 
-export type MemberRole = 'leader' | 'voter' | 'leaving' | 'learner' | 'removed';
+export type MemberRole = 'leader' | 'voter' | 'leaving' | 'learner' | 'member' | 'removed';
 
 /** From most to least: what a replica counts as when it is not the same in every keyspace. */
-const ROLES: readonly MemberRole[] = ['leader', 'voter', 'leaving', 'learner', 'removed'];
+const ROLES: readonly MemberRole[] = ['leader', 'voter', 'leaving', 'learner', 'member', 'removed'];
 
 interface MemberInKeyspace {
   readonly keyspace: string;
@@ -24,20 +25,31 @@ export function membersDocument(router: Router): Record<string, unknown> {
     id: router.self,
     cluster: router.cluster,
     members: memberIds(router).map((id) => memberDocument(router, id)),
-    keyspaces: router.keyspaces.map(keyspaceMembership),
+    keyspaces: withLeader(router).map(keyspaceMembership),
+    leaderless: leaderlessViews(router).map(({ engine, keyspace }) => ({
+      keyspace: keyspace.name,
+      engine: engine.engine,
+      members: engine.members.map(({ id }) => id),
+    })),
   };
+}
+
+/** Leaderless keyspaces have no membership of their own: they follow that of the cluster. */
+function withLeader({ keyspaces }: Router): readonly Keyspace[] {
+  return keyspaces.filter(({ leaderless }) => leaderless === null);
 }
 
 /** In the order of the first keyspace that names them; removed ones last. */
 function memberIds(router: Router): ReplicaId[] {
-  const all = router.keyspaces.map((keyspace) => keyspace.memberships().latest.membership);
+  const all = withLeader(router).map((keyspace) => keyspace.memberships().latest.membership);
   const present = all.flatMap(({ learners, outgoing, voters }) => [...voters, ...outgoing, ...learners]);
-  return [...new Set([...present, ...all.flatMap(({ removed }) => removed)])];
+  const equals = leaderlessViews(router).flatMap(({ engine }) => engine.members.map(({ id }) => id));
+  return [...new Set([...present, ...equals, ...all.flatMap(({ removed }) => removed)])];
 }
 
 function memberDocument(router: Router, id: ReplicaId): Record<string, unknown> {
   const keyspaces = router.keyspaces.flatMap((keyspace) => memberInKeyspace(keyspace, id, router.self) ?? []);
-  const infos = router.keyspaces.flatMap((keyspace) => infoIn(keyspace, id) ?? []);
+  const infos = withLeader(router).flatMap((keyspace) => infoIn(keyspace, id) ?? []);
   const replica = router.replicas.find((candidate) => candidate.id === id);
   const link = router.links().find(({ peer }) => peer === id);
   return {
@@ -58,6 +70,8 @@ function infoIn(keyspace: Keyspace, id: ReplicaId): MemberInfo | undefined {
 }
 
 function memberInKeyspace(keyspace: Keyspace, id: ReplicaId, self: ReplicaId): MemberInKeyspace | null {
+  const leaderless = leaderlessView(keyspace);
+  if (leaderless !== null) return memberWithoutLeader(leaderless, id, self);
   const role = roleIn(keyspace, id);
   if (role === null) return null;
   const engine = raftStatus(keyspace.status().engine);
@@ -74,6 +88,18 @@ function memberInKeyspace(keyspace: Keyspace, id: ReplicaId, self: ReplicaId): M
     lag: lagOf(progress, engine),
     active: progress.recentlyActive,
   };
+}
+
+/** Here everybody knows: how much of its own writes the other lacks. */
+function memberWithoutLeader(
+  { engine, keyspace }: LeaderlessView,
+  id: ReplicaId,
+  self: ReplicaId,
+): MemberInKeyspace | null {
+  const member = engine.members.find((candidate) => candidate.id === id);
+  if (member === undefined) return null;
+  const { alive, lag } = member;
+  return { keyspace: keyspace.name, role: 'member', match_index: null, lag, active: id === self || alive };
 }
 
 export function lagOf({ matchIndex }: RaftStatus['progress'][number], { lastIndex }: RaftStatus): number {

@@ -27,9 +27,19 @@ export const VALUE_FIELDS = {
 export const ITEM_FIELDS = {
   ...KEY_FIELDS,
   ...VALUE_FIELDS,
-  revision: { ...COUNT, description: 'Revision of the last change; the ETag' },
-  create_revision: COUNT,
-  version: { ...COUNT, description: 'Changes since the key was created, 1 for a new key' },
+  revision: { ...COUNT, description: 'Revision of the last change; of a leaderless keyspace its Lamport counter' },
+  create_revision: { ...COUNT, description: 'Keyspaces with a leader only' },
+  version: {
+    type: ['integer', 'string'],
+    description:
+      'Changes since the key was created, 1 for a new key; of a leaderless keyspace counter@origin, the ETag',
+  },
+  expires_at_ms: { ...COUNT, description: 'Milliseconds since 1970; leaderless keyspaces only' },
+  siblings: {
+    ...list(object({ ...VALUE_FIELDS, origin: TEXT }, ['value', 'origin'])),
+    description: 'Concurrent values, the newest first, where a keyspace keeps them',
+  },
+  context: { ...MAYBE_TEXT, description: 'Sent with a write, it replaces all siblings' },
 } as const;
 
 export const SESSION_FIELDS = {
@@ -55,12 +65,38 @@ export const FORWARD_PARAMETER = {
 
 export const SESSION_PARAMETERS = { client_id: TEXT, seq: COUNT } as const;
 
+const LEVELS = ['session', 'one', 'eventual', 'quorum', 'local_quorum', 'each_quorum', 'all'] as const;
+
 export const CONSISTENCY_PARAMETER = {
   consistency: {
     ...TEXT,
-    enum: ['linearizable', 'lease', 'stale'],
-    description: 'What the read sees; the default is set per keyspace',
+    enum: ['linearizable', 'strong', 'lease', 'stale', ...LEVELS],
+    description:
+      'What the read sees; the default is set per keyspace. linearizable (or strong), lease and stale where there is a ' +
+      'leader, the others where there is none',
   },
+} as const;
+
+export const LEVEL_PARAMETER = {
+  consistency: {
+    ...TEXT,
+    enum: LEVELS,
+    description: 'Leaderless keyspaces: how many members must hold the write before it is answered',
+  },
+} as const;
+
+/** What every request to a keyspace may carry. */
+export const SESSION_HEADERS = object({
+  'X-Kvorum-Session': {
+    ...TEXT,
+    description: 'The token of an earlier answer: read your writes, and never older than what was read, on any replica',
+  },
+  Prefer: { ...TEXT, description: 'wait=<seconds>: how long to wait for what the session has seen' },
+});
+
+export const LEADERLESS_INPUT = {
+  ttl_ms: { type: 'integer', minimum: 1, description: 'Leaderless keyspaces: the value expires after this time' },
+  context: { ...TEXT, description: 'Keyspaces with siblings: context of the GET that this write follows' },
 } as const;
 
 export const PROBLEM: JsonSchema = {
@@ -89,7 +125,8 @@ function problem(description: string): JsonSchema {
 const PROBLEMS: Readonly<Record<number, string>> = {
   400: 'The request must change',
   404: 'There is no such key, keyspace or replica',
-  409: 'The state forbids it: what the key holds, the session, the members',
+  409: 'The state forbids it: what the key holds, the session, the members; or the engine cannot do it',
+  410: 'What the session has seen does not exist any more',
   412: 'The precondition does not hold; the member etag has the current ETag',
   413: 'Too large',
   415: 'The Content-Type is not supported',
@@ -116,5 +153,5 @@ export function text(description: string): JsonSchema {
 }
 
 export const REDIRECT = json('The leader, when forwarding was declined', object({ leader: TEXT, location: TEXT }));
-export const READ_PROBLEMS: readonly number[] = [400, 404, 503];
-export const WRITE_PROBLEMS: readonly number[] = [400, 404, 409, 413, 415, 503, 504];
+export const READ_PROBLEMS: readonly number[] = [400, 404, 410, 503];
+export const WRITE_PROBLEMS: readonly number[] = [400, 404, 409, 410, 413, 415, 503, 504];

@@ -4,7 +4,7 @@ import * as part from './schema-parts.js';
 /** What the OpenAPI document says about changes of membership. */
 const ADMIN = ['admin'];
 
-const ROLE = { type: 'string', enum: ['leader', 'voter', 'leaving', 'learner', 'removed'] } as const;
+const ROLE = { type: 'string', enum: ['leader', 'voter', 'leaving', 'learner', 'member', 'removed'] } as const;
 const MAYBE_COUNT = { type: ['integer', 'null'], minimum: 0, description: 'Known to the leader only' } as const;
 const ID_LIST = part.list(part.TEXT);
 
@@ -51,7 +51,17 @@ const KEYSPACE = part.object(
   ['keyspace', 'leader', 'index', 'committed_index', 'joint', 'voters', 'outgoing', 'learners', 'removed'],
 );
 
-const VIEW = { members: part.list(MEMBER), keyspaces: part.list(KEYSPACE) } as const;
+const LEADERLESS = part.object({ keyspace: part.TEXT, engine: part.TEXT, members: ID_LIST }, [
+  'keyspace',
+  'engine',
+  'members',
+]);
+
+const VIEW = {
+  members: part.list(MEMBER),
+  keyspaces: { ...part.list(KEYSPACE), description: 'Those with a leader' },
+  leaderless: { ...part.list(LEADERLESS), description: 'Those without: they follow the membership of the cluster' },
+} as const;
 
 const RESULT = part.object(
   {

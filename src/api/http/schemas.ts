@@ -7,11 +7,16 @@ const ADMIN = ['admin'];
 const HEALTH = ['health'];
 
 const WRITTEN = part.object(
-  { result: { type: 'string', enum: ['created', 'replaced'] }, ...part.KEY_FIELDS, revision: part.COUNT },
+  {
+    result: { type: 'string', enum: ['created', 'replaced'] },
+    ...part.KEY_FIELDS,
+    revision: part.COUNT,
+    version: { ...part.TEXT, description: 'Leaderless keyspaces: counter@origin, the ETag' },
+  },
   ['result', 'key', 'revision'],
 );
-const ITEM = part.object(part.ITEM_FIELDS, ['key', 'value', 'revision', 'create_revision', 'version']);
-const WRITE_QUERY = part.object({ ...part.FORWARD_PARAMETER, ...part.SESSION_PARAMETERS });
+const ITEM = part.object(part.ITEM_FIELDS, ['key', 'value', 'revision', 'version']);
+const WRITE_QUERY = part.object({ ...part.FORWARD_PARAMETER, ...part.SESSION_PARAMETERS, ...part.LEVEL_PARAMETER });
 const READ_QUERY = part.object({ ...part.CONSISTENCY_PARAMETER, ...part.FORWARD_PARAMETER });
 
 export const GET_ITEM: RouteSchema = {
@@ -20,6 +25,7 @@ export const GET_ITEM: RouteSchema = {
     'With Accept: application/octet-stream or text/plain the answer is the value itself. If-None-Match answers 304.',
   operationId: 'get',
   tags: KV,
+  headers: part.SESSION_HEADERS,
   params: part.KEY_PARAMETER,
   querystring: READ_QUERY,
   response: part.responses(
@@ -36,10 +42,11 @@ export const PUT_ITEM: RouteSchema = {
     'The session may also be given as X-Kvorum-Client-Id and X-Kvorum-Seq.',
   operationId: 'put',
   tags: KV,
+  headers: part.SESSION_HEADERS,
   params: part.KEY_PARAMETER,
   querystring: WRITE_QUERY,
   consumes: ['application/json', 'application/octet-stream', 'text/plain'],
-  body: part.object({ ...part.VALUE_INPUT, ...part.SESSION_FIELDS }),
+  body: part.object({ ...part.VALUE_INPUT, ...part.SESSION_FIELDS, ...part.LEADERLESS_INPUT }),
   response: part.responses(
     { 200: part.json('Replaced', WRITTEN), 201: part.json('Created', WRITTEN), 307: part.REDIRECT },
     [...part.WRITE_PROBLEMS, 412],
@@ -50,6 +57,7 @@ export const DELETE_ITEM: RouteSchema = {
   summary: 'Delete a key',
   operationId: 'delete',
   tags: KV,
+  headers: part.SESSION_HEADERS,
   params: part.KEY_PARAMETER,
   querystring: WRITE_QUERY,
   response: part.responses(
@@ -103,6 +111,7 @@ export const SCAN: RouteSchema = {
     'something changed since the first page.',
   operationId: 'scan',
   tags: KV,
+  headers: part.SESSION_HEADERS,
   querystring: part.object({
     prefix: part.TEXT,
     start: { ...part.TEXT, description: 'First key, included' },
@@ -171,6 +180,7 @@ export const MGET: RouteSchema = {
   description: 'All as of one state.',
   operationId: 'mget',
   tags: KV,
+  headers: part.SESSION_HEADERS,
   querystring: READ_QUERY,
   body: part.object({ keys: KEYS_INPUT }, ['keys']),
   response: part.responses(
@@ -294,7 +304,7 @@ export const SET_READ_POLICY: RouteSchema = {
   tags: ADMIN,
   body: part.object(
     {
-      policy: { type: 'string', enum: ['stale', 'readindex', 'linearizable', 'lease'] },
+      policy: { ...part.TEXT, description: 'stale, readindex or lease; of a leaderless keyspace a level' },
       keyspace: part.TEXT,
     },
     ['policy'],

@@ -47,9 +47,10 @@ function showReadPolicy(exchange: Exchange): void {
 function setReadPolicy(exchange: Exchange): void {
   const object = fields.jsonBody(exchange);
   const policy = fields.textMember(object, 'policy');
-  if (policy === undefined) throw new KvorumError('bad_request', '"policy" is missing: stale, readindex or lease');
+  if (policy === undefined)
+    throw new KvorumError('bad_request', '"policy" is missing, for example stale, readindex or lease');
   const keyspace = keyspaceMember(exchange, object);
-  keyspace.defaultConsistency = consistencyNamed(policy);
+  keyspace.defaultConsistency = consistencyNamed(exchange.router, keyspace, policy);
   exchange.json(200, JSON.stringify(policyMembers(keyspace)));
 }
 
@@ -64,6 +65,12 @@ function transferLeader(exchange: Exchange): void {
   const target = fields.textMember(object, 'target') ?? null;
   const replica = exchange.router.replicas.find(({ id }) => id === target);
   if (target !== null && replica === undefined) throw new KvorumError('unknown_replica');
+  if (keyspace.leaderless !== null) {
+    throw new KvorumError(
+      'unsupported_operation',
+      `The keyspace ${keyspace.name} has no leader: every member takes writes`,
+    );
+  }
   const leader = keyspace.leader();
   if (leader === null) throw new KvorumError('no_leader');
   if (!leader.isSelf) {

@@ -1,18 +1,22 @@
 import { KvorumError } from '../../../base/errors/error.js';
 import { LIMITS } from '../../../base/limits.js';
 import type { CommandResult, KeyString, Operation, KvReader } from '../../../kv/types.js';
+import type { Keyspace } from '../../../replica/router.js';
+import { refusedWithoutOrder } from '../../leaderless.js';
 import { keyMembers } from '../bytes.js';
 import { read } from '../consistency.js';
 import type { Exchange } from '../exchange.js';
 import * as fields from '../fields.js';
+import { itemMembers } from '../item-view.js';
 import type { RouteSpec } from '../route.js';
 import * as schemas from '../schemas.js';
 import { revisionHeader, submit } from '../write.js';
-import { itemMembers } from './item.js';
+import { observeReading } from './item.js';
 
 /** One atomic batch with one revision: all keys change together or none does. */
 function putMany(exchange: Exchange): void {
   const keyspace = exchange.keyspace();
+  refuseBatch(exchange, keyspace);
   const object = fields.jsonBody(exchange);
   fields.refuseTtl(object);
   const operations = fields.listMember(object, 'entries').map((element): Operation => {
@@ -33,8 +37,15 @@ function results(operations: readonly Operation[], result: CommandResult): strin
     .join(',');
 }
 
+/** All keys at once or none: without a leader other writes may come between them on one member and not on another. */
+function refuseBatch(exchange: Exchange, keyspace: Keyspace): void {
+  if (keyspace.leaderless === null) return;
+  throw refusedWithoutOrder(exchange.router, keyspace, 'A batch changes all of its keys at once or none');
+}
+
 function removeMany(exchange: Exchange): void {
   const keyspace = exchange.keyspace();
+  refuseBatch(exchange, keyspace);
   const object = fields.jsonBody(exchange);
   const operations = fields
     .listMember(object, 'keys')
@@ -52,7 +63,8 @@ function getMany(exchange: Exchange): void {
   const keyspace = exchange.keyspace();
   const object = fields.jsonBody(exchange);
   const keys = fields.listMember(object, 'keys').map((element) => fields.keyElement(keyspace, element));
-  read(exchange, keyspace, (reader) => {
+  read(exchange, keyspace, keys, (reader) => {
+    observeReading(exchange, keyspace, reader, keys);
     const body = `{"revision":${reader.revision},"entries":[${lookUp(reader, keys)}]}`;
     exchange.json(200, body, revisionHeader(reader.revision));
   });

@@ -1,64 +1,49 @@
-import { Buffer, isUtf8 } from 'node:buffer';
-import type { Revision } from '../../../base/brand.js';
+import { Buffer } from 'node:buffer';
+import type { Dot } from '../../../base/dot.js';
 import { KvorumError } from '../../../base/errors/error.js';
+import type { Revision } from '../../../base/brand.js';
 import type { Condition, Item, KeyString, KvReader, Operation } from '../../../kv/types.js';
-import type { Keyspace, WriteWaiter } from '../../../replica/router.js';
-import { keyMembers, valueMembers, viewOf } from '../bytes.js';
-import { etag, isNotModified, writeCondition } from '../conditions.js';
+import type { Keyspace, WriteOptions, WriteWaiter } from '../../../replica/router.js';
+import { keyMembers } from '../bytes.js';
+import { writeCondition } from '../conditions.js';
 import { read } from '../consistency.js';
 import type { Exchange } from '../exchange.js';
-import { isJsonObject, member, parseJsonObject, type JsonObject } from '../json.js';
 import * as fields from '../fields.js';
+import { answerItem, etagOf, versionName, writtenMembers } from '../item-view.js';
+import { parseJsonObject, type JsonObject } from '../json.js';
 import { redirectedToLeader } from '../leader.js';
 import type { RouteSpec } from '../route.js';
 import * as schemas from '../schemas.js';
-import { onlyOperation, revisionHeader, submit } from '../write.js';
+import { seenByReading } from '../session.js';
+import { observeWrite, onlyOperation, revisionHeader, submit, writeOptions } from '../write.js';
 
-function keyOf(exchange: Exchange, keyspace: Keyspace): KeyString {
+export function keyOf(exchange: Exchange, keyspace: Keyspace): KeyString {
   return fields.checkedKey(keyspace, exchange.parameter('key') ?? '');
-}
-
-export function itemMembers(item: Item): string {
-  const { modRevision, createRevision, version } = item;
-  return `${valueMembers(item)},"revision":${modRevision},"create_revision":${createRevision},"version":${version}`;
-}
-
-/** `Accept` without application/json: the value alone, as bytes or as text; otherwise the JSON object. */
-function wantedForm(exchange: Exchange): 'json' | 'bytes' | 'text' {
-  const accept = exchange.header('accept');
-  if (accept === undefined || accept.includes('application/json')) return 'json';
-  if (accept.includes('application/octet-stream')) return 'bytes';
-  return accept.includes('text/plain') ? 'text' : 'json';
 }
 
 function get(exchange: Exchange): void {
   const keyspace = exchange.keyspace();
   const key = keyOf(exchange, keyspace);
-  read(exchange, keyspace, (reader) => answerGet(exchange, reader, key));
+  read(exchange, keyspace, [key], (reader) => answerGet(exchange, keyspace, reader, key));
 }
 
-function answerGet(exchange: Exchange, reader: KvReader, key: KeyString): void {
+function answerGet(exchange: Exchange, keyspace: Keyspace, reader: KvReader, key: KeyString): void {
+  observeReading(exchange, keyspace, reader, [key]);
   const headers = revisionHeader(reader.revision);
   const item = reader.get(key);
-  if (item === undefined) {
-    exchange.fail(new KvorumError('key_not_found'), headers);
-    return;
-  }
-  const tagged = [...headers, 'etag', etag(item.modRevision)];
-  if (isNotModified(exchange, item.modRevision)) exchange.send(304, null, '', tagged);
-  else answerItem(exchange, key, item, tagged);
+  if (item === undefined) exchange.fail(new KvorumError('key_not_found'), headers);
+  else answerItem(exchange, keyspace.name, key, item, headers);
 }
 
-function answerItem(exchange: Exchange, key: KeyString, item: Item, headers: readonly string[]): void {
-  const form = wantedForm(exchange);
-  if (form === 'json') {
-    exchange.json(200, `{${keyMembers(key)},${itemMembers(item)}}`, headers);
-    return;
-  }
-  const value = viewOf(item);
-  if (form === 'bytes') exchange.send(200, 'application/octet-stream', value, headers);
-  else if (isUtf8(value)) exchange.send(200, 'text/plain; charset=utf-8', value, headers);
-  else throw new KvorumError('not_acceptable', 'The value is not text');
+export function observeReading(
+  exchange: Exchange,
+  keyspace: Keyspace,
+  reader: KvReader,
+  keys: readonly KeyString[],
+): void {
+  if (exchange.session === null) return;
+  const seen = seenByReading(keyspace, reader, keys);
+  if (seen !== null) exchange.session.observe(keyspace.name, seen);
 }
 
 /** The value of a PUT: a member of a JSON object, or the body itself when its type is anything else. */
@@ -66,7 +51,6 @@ function putBody(exchange: Exchange, keyspace: Keyspace): { object: JsonObject |
   const type = fields.mediaType(exchange);
   if (fields.isJsonType(type)) {
     const object = parseJsonObject(exchange.body);
-    fields.refuseTtl(object);
     return { object, value: fields.valueMember(keyspace, object) };
   }
   if (type?.startsWith('multipart/') === true) {
@@ -83,33 +67,60 @@ function put(exchange: Exchange): void {
   const key = keyOf(exchange, keyspace);
   const { object, value } = putBody(exchange, keyspace);
   const session = fields.sessionOf(exchange, object);
-  const condition = writeCondition(exchange);
+  const condition = writeCondition(exchange, keyspace);
+  const options = itemWriteOptions(exchange, keyspace, object);
   if (condition === null && session === null) {
-    if (!redirectedToLeader(exchange, keyspace)) putPlain(exchange, keyspace, key, value);
+    if (!redirectedToLeader(exchange, keyspace)) putPlain(exchange, keyspace, key, value, options);
     return;
   }
   const operation = withCondition({ op: 'put', key, value }, condition);
-  submit(exchange, keyspace, [operation], session, (result, headers) => {
-    const { status, revision, previous } = onlyOperation(result);
-    if (status === 'unmet') throw preconditionFailed(previous);
-    answerPut(exchange, key, status === 'created', revision, headers);
-  });
+  submit(
+    exchange,
+    keyspace,
+    [operation],
+    session,
+    (result, headers) => {
+      const { status, revision, previous } = onlyOperation(result);
+      if (status === 'unmet') throw preconditionFailed(previous);
+      answerPut(exchange, key, status === 'created', revision, result.dot, headers);
+    },
+    options,
+  );
+}
+
+function itemWriteOptions(exchange: Exchange, keyspace: Keyspace, object: JsonObject | null): WriteOptions | undefined {
+  const expiresAtMs = fields.expiryOf(exchange, keyspace, object);
+  const context = fields.contextOf(exchange, keyspace, object);
+  const more =
+    expiresAtMs === null && context === null
+      ? undefined
+      : { ...(expiresAtMs === null ? {} : { expiresAtMs }), ...(context === null ? {} : { context }) };
+  return writeOptions(exchange, keyspace, more);
 }
 
 function withCondition(operation: Operation & { op: 'put' | 'delete' }, condition: Condition | null): Operation {
   return condition === null ? operation : { ...operation, condition };
 }
 
-function putPlain(exchange: Exchange, keyspace: Keyspace, key: KeyString, value: Buffer): void {
+function putPlain(
+  exchange: Exchange,
+  keyspace: Keyspace,
+  key: KeyString,
+  value: Buffer,
+  options: WriteOptions | undefined,
+): void {
   const keyBytes = Buffer.from(key, 'latin1');
+  const done = (created: boolean, revision: Revision, dot: Dot | undefined): void => {
+    observeWrite(exchange, keyspace, revision, dot);
+    answerPut(exchange, key, created, revision, dot, revisionHeader(revision));
+  };
   const waiter: WriteWaiter = {
-    onPut: (_token, created, revision) =>
-      exchange.run(() => answerPut(exchange, key, created, revision, revisionHeader(revision))),
+    onPut: (_token, created, revision, dot) => exchange.run(() => done(created, revision, dot)),
     onResult: (_token, result) =>
       exchange.run(() => {
         if (result.error !== null) throw new KvorumError(result.error);
         const { status, revision } = onlyOperation(result);
-        answerPut(exchange, key, status === 'created', revision, revisionHeader(result.revision));
+        done(status === 'created', revision, result.dot);
       }),
     onError: (_token, error) => exchange.run(() => exchange.fail(error)),
   };
@@ -118,24 +129,27 @@ function putPlain(exchange: Exchange, keyspace: Keyspace, key: KeyString, value:
     { source: value, start: 0, end: value.length },
     waiter,
     0,
+    options,
   );
 }
 
-function answerPut(
+export function answerPut(
   exchange: Exchange,
   key: KeyString,
   created: boolean,
   revision: Revision,
+  dot: Dot | undefined,
   headers: readonly string[],
 ): void {
-  const body = `{"result":"${created ? 'created' : 'replaced'}",${keyMembers(key)},"revision":${revision}}`;
-  exchange.json(created ? 201 : 200, body, [...headers, 'etag', etag(revision)]);
+  const body = `{"result":"${created ? 'created' : 'replaced'}",${keyMembers(key)},${writtenMembers(revision, dot)}}`;
+  const tag = dot === undefined ? `"${revision}"` : `"${versionName(revision, dot.origin)}"`;
+  exchange.json(created ? 201 : 200, body, [...headers, 'etag', tag]);
 }
 
 /** The 412 carries the current ETag as a member; none when the key is absent. */
 function preconditionFailed(previous: Item | null): KvorumError {
   const detail = previous === null ? 'The key does not exist' : `The key is at revision ${previous.modRevision}`;
-  const current = previous === null ? null : etag(previous.modRevision);
+  const current = previous === null ? null : etagOf(previous);
   return new KvorumError('precondition_failed', detail, { extra: { etag: current } });
 }
 
@@ -144,68 +158,44 @@ function remove(exchange: Exchange): void {
   const key = keyOf(exchange, keyspace);
   const object = exchange.body === null ? null : fields.jsonBody(exchange);
   const session = fields.sessionOf(exchange, object);
-  const condition = writeCondition(exchange);
+  const condition = writeCondition(exchange, keyspace);
   if (condition?.kind === 'absent') throw new KvorumError('bad_request', 'If-None-Match makes no sense on DELETE');
   const operation = withCondition({ op: 'delete', key }, condition);
-  submit(exchange, keyspace, [operation], session, (result, headers) => {
-    const { status, revision, previous } = onlyOperation(result);
-    if (status === 'unmet') throw preconditionFailed(previous);
-    if (status === 'absent') exchange.fail(new KvorumError('key_not_found'), headers);
-    else exchange.json(200, `{"result":"deleted",${keyMembers(key)},"revision":${revision}}`, headers);
-  });
+  const context = fields.contextOf(exchange, keyspace, object);
+  submit(
+    exchange,
+    keyspace,
+    [operation],
+    session,
+    (result, headers) => {
+      const { status, revision, previous } = onlyOperation(result);
+      if (status === 'unmet') throw preconditionFailed(previous);
+      if (status === 'absent') {
+        answerAbsent(exchange, keyspace, key, () => exchange.fail(new KvorumError('key_not_found'), headers));
+        return;
+      }
+      const body = `{"result":"deleted",${keyMembers(key)},${writtenMembers(revision, result.dot)}}`;
+      exchange.json(200, body, headers);
+    },
+    writeOptions(exchange, keyspace, context === null ? undefined : { context }),
+  );
 }
 
-function compareAndSet(exchange: Exchange): void {
-  const keyspace = exchange.keyspace();
-  const key = keyOf(exchange, keyspace);
-  const object = fields.jsonBody(exchange);
-  fields.refuseTtl(object);
-  const condition = expectation(object);
-  const value = fields.valueMember(keyspace, object);
-  const session = fields.sessionOf(exchange, object);
-  submit(exchange, keyspace, [{ op: 'put', key, value, condition }], session, (result, headers) => {
-    const { status, revision, previous } = onlyOperation(result);
-    if (status === 'unmet') throw casMismatch(previous);
-    answerPut(exchange, key, status === 'created', revision, headers);
-  });
-}
-
-/** `"expected": null` means that the key must be absent. */
-function expectation(object: JsonObject): Condition {
-  const base64 = member(object, 'expected_base64') ?? null;
-  const text = member(object, 'expected');
-  if (text === null && base64 === null) return { kind: 'absent' };
-  const value = fields.bytesMember(object, 'expected');
-  if (value !== undefined) return { kind: 'value', value };
-  throw new KvorumError('bad_request', '"expected" is missing; null means that the key must be absent');
-}
-
-function casMismatch(previous: Item | null): KvorumError {
-  if (previous === null) {
-    return new KvorumError('cas_mismatch', 'The key does not exist', {
-      extra: { current: null, current_revision: null },
-    });
+/** Who is told that a key is absent has seen the delete, if there was one: no other replica may show it the value. */
+export function answerAbsent(exchange: Exchange, keyspace: Keyspace, key: KeyString, answer: () => void): void {
+  if (keyspace.leaderless === null || exchange.session === null) {
+    answer();
+    return;
   }
-  const held: unknown = JSON.parse(`{${valueMembers(previous)}}`);
-  const { value, value_base64 } = isJsonObject(held) ? held : {};
-  const base64 = value_base64 === undefined ? {} : { current_base64: value_base64 };
-  return new KvorumError('cas_mismatch', undefined, {
-    extra: { current: value, ...base64, current_revision: previous.modRevision },
-  });
-}
-
-function create(exchange: Exchange): void {
-  const keyspace = exchange.keyspace();
-  const object = fields.jsonBody(exchange);
-  fields.refuseTtl(object);
-  const key = fields.keyMember(keyspace, object);
-  const value = fields.valueMember(keyspace, object);
-  const session = fields.sessionOf(exchange, object);
-  submit(exchange, keyspace, [{ op: 'put', key, value, condition: { kind: 'absent' } }], session, (result, headers) => {
-    const { status, revision } = onlyOperation(result);
-    if (status === 'unmet') throw new KvorumError('key_exists');
-    answerPut(exchange, key, true, revision, headers);
-  });
+  const waiter = {
+    onReadable: (_token: number, reader: KvReader): void =>
+      exchange.run(() => {
+        observeReading(exchange, keyspace, reader, [key]);
+        answer();
+      }),
+    onError: (): void => exchange.run(answer),
+  };
+  keyspace.read('one', waiter, 0, { keys: [key] });
 }
 
 export const ITEM_ROUTES: readonly RouteSpec[] = [
@@ -234,22 +224,4 @@ export const ITEM_ROUTES: readonly RouteSpec[] = [
     schema: schemas.DELETE_ITEM,
     handle: remove,
   },
-  {
-    method: 'POST',
-    path: '/kv/:key/cas',
-    perKeyspace: true,
-    operation: 'cas',
-    bodyBytes: 'batch',
-    schema: schemas.CAS,
-    handle: compareAndSet,
-  },
-  ...['/kv', '/kv/'].map((path): RouteSpec => ({
-    method: 'POST',
-    path,
-    perKeyspace: true,
-    operation: 'create',
-    bodyBytes: 'batch',
-    schema: schemas.CREATE,
-    handle: create,
-  })),
 ];

@@ -125,9 +125,9 @@ function answer(
   const failure = failureOf(id, keyspaces, outcomes);
   if (failure !== null) throw failure;
   const added = outcomes.some(({ done }) => done.includes('added'));
-  const { keyspaces: memberships, members } = membersDocument(exchange.router);
+  const { keyspaces: memberships, leaderless, members } = membersDocument(exchange.router);
   const results = outcomes.map(outcomeDocument);
-  exchange.json(added ? 201 : 200, JSON.stringify({ id, results, members, keyspaces: memberships }));
+  exchange.json(added ? 201 : 200, JSON.stringify({ id, results, members, keyspaces: memberships, leaderless }));
 }
 
 function addMember(exchange: Exchange): void {

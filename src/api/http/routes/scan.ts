@@ -2,14 +2,16 @@ import { Buffer } from 'node:buffer';
 import { KvorumError } from '../../../base/errors/error.js';
 import { LIMITS } from '../../../base/limits.js';
 import type { KeyString, KvReader } from '../../../kv/types.js';
+import type { Keyspace } from '../../../replica/router.js';
 import { keyMembers } from '../bytes.js';
 import { read } from '../consistency.js';
 import type { Exchange } from '../exchange.js';
+import { itemMembers } from '../item-view.js';
 import { printable } from '../query.js';
 import type { RouteSpec } from '../route.js';
 import * as schemas from '../schemas.js';
 import { revisionHeader } from '../write.js';
-import { itemMembers } from './item.js';
+import { observeReading } from './item.js';
 
 const LIMIT_DEFAULT = 1000;
 
@@ -39,14 +41,27 @@ function scan(exchange: Exchange): void {
     throw new KvorumError('bad_request', 'The cursor belongs to another prefix, start or end');
   }
   const page: Range = cursor === null ? range : { start: cursor.next, end: range.end };
-  read(exchange, keyspace, (reader) => answerPage(exchange, reader, page, limit, cursor));
+  read(exchange, keyspace, null, (reader) => answerPage(exchange, keyspace, reader, page, limit, cursor));
 }
 
-function answerPage(exchange: Exchange, reader: KvReader, range: Range, limit: number, cursor: Cursor | null): void {
+function answerPage(
+  exchange: Exchange,
+  keyspace: Keyspace,
+  reader: KvReader,
+  range: Range,
+  limit: number,
+  cursor: Cursor | null,
+): void {
   const empty = range.end !== null && range.start >= range.end;
   const page = empty
     ? { items: [], next: null }
     : reader.scan({ start: range.start, end: range.end, limit, maxBytes: LIMITS.scanBytes });
+  observeReading(
+    exchange,
+    keyspace,
+    reader,
+    page.items.map(([key]) => key),
+  );
   const items = page.items.map(([key, item]) => `{${keyMembers(key)},${itemMembers(item)}}`).join(',');
   const first = cursor?.revision ?? reader.revision;
   const next = page.next === null ? 'null' : `"${encodeCursor({ next: page.next, revision: first })}"`;

@@ -3,11 +3,17 @@ import { raftStatus, type RaftStatus } from '../../../engines/engine.js';
 import type { Keyspace, Router } from '../../../replica/router.js';
 import { VERSION } from '../../../version.js';
 import { allOk } from '../../../observe/health.js';
+import { leaderlessStatus, leaderlessView } from '../leaderless-view.js';
 import { keyspaceMembership, lagOf, roleIn } from '../members-view.js';
 import type { RouteSpec } from '../route.js';
 import * as schemas from '../schemas.js';
 
 function memberStatus(keyspace: Keyspace, self: ReplicaId): Record<string, unknown> {
+  const leaderless = leaderlessView(keyspace);
+  return leaderless === null ? leaderStatus(keyspace, self) : leaderlessStatus(leaderless, self);
+}
+
+function leaderStatus(keyspace: Keyspace, self: ReplicaId): Record<string, unknown> {
   const { partition, group, engine: status, revision, keys, checkpointIndex } = keyspace.status();
   const engine = raftStatus(status);
   return {

@@ -103,6 +103,14 @@ t.test('the OpenAPI document describes the answers', async (t) => {
   await check('GET', '/admin/read-policy', '/admin/read-policy', 200);
   await check('POST', '/admin/read-policy', '/admin/read-policy', 200, { policy: 'readindex' });
   await check('POST', '/admin/transfer-leader', '/admin/transfer-leader', 200, { target: 'n1' });
+  const carts = '/keyspaces/{keyspace}/kv';
+  await check('PUT', '/keyspaces/carts/kv/k', `${carts}/{key}`, 201, { value: '1', ttl_ms: 60_000 });
+  await check('GET', '/keyspaces/carts/kv/k', `${carts}/{key}`, 200);
+  await check('GET', '/keyspaces/carts/kv?limit=2', carts, 200);
+  await check('POST', '/keyspaces/carts/kv/k/cas', `${carts}/{key}/cas`, 409, { expected: null, value: '2' });
+  for (const path of ['/admin/conflicts', '/admin/sync', '/admin/members']) await check('GET', path, path, 200);
+  await check('POST', '/admin/sync', '/admin/sync', 202, {});
+  await check('POST', '/admin/scrub', '/admin/scrub', 200, {});
   router.defaultKeyspace.failWith = 'outcome_unknown';
   await check('PUT', '/kv/k', '/kv/{key}', 504, { value: '1' });
   router.defaultKeyspace.failWith = null;

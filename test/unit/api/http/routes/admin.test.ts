@@ -82,7 +82,7 @@ t.test('the read policy changes at run time', async (t) => {
   t.equal(router.other.defaultConsistency, 'lease');
   const back = await ask('POST', '/admin/read-policy', { body: { policy: 'readindex' } });
   t.match(back.json, { policy: 'readindex', consistency: 'linearizable' });
-  t.equal((await ask('POST', '/admin/read-policy', { body: { policy: 'strong' } })).status, 400);
+  t.equal((await ask('POST', '/admin/read-policy', { body: { policy: 'quorum' } })).status, 400);
   t.equal((await ask('POST', '/admin/read-policy', { body: {} })).status, 400);
   t.equal((await ask('POST', '/admin/read-policy', { body: { policy: 'stale', keyspace: 'x' } })).status, 404);
 });

@@ -77,7 +77,7 @@ t.test('wrong parameters are refused', async (t) => {
     `cursor=${String(other)}&prefix=b`,
     'prefix=%zz',
     'prefix=a&prefix=b',
-    'consistency=strong',
+    'consistency=quorum',
   ]) {
     t.equal((await ask('GET', `/kv?${query}`)).status, 400, query);
   }

@@ -1,0 +1,109 @@
+import { KvorumError } from '../../base/errors/error.js';
+import type { OriginId } from '../../base/brand.js';
+import type { Dot } from '../../base/dot.js';
+import type { KeyString, KvReader } from '../../kv/types.js';
+import type { Keyspace, RequestOptions, Seen } from '../../replica/router.js';
+import type { Session, SessionTokens } from '../../replica/session/types.js';
+import type { Exchange } from './exchange.js';
+import { printable } from './query.js';
+
+const NOTHING: Session = new Map();
+/** The token of a session that has seen nothing, per maker of tokens: most refused requests are answered with it. */
+const emptyTokens = new WeakMap<SessionTokens, string>();
+
+/**
+ * The session of one request (ap.md §1.2.4): what its client had seen, and what it sees by the answer. The answer carries
+ * both together, so that the client may go on at any replica.
+ */
+export class SessionScope {
+  readonly #tokens: SessionTokens;
+  readonly #given: string | null;
+  readonly #session: Session;
+  #observed: Map<string, Seen> | null = null;
+
+  /** Throws session_token_invalid. */
+  constructor(tokens: SessionTokens, given: string | null) {
+    this.#tokens = tokens;
+    this.#given = given;
+    this.#session = given === null ? NOTHING : tokens.decode(given);
+  }
+
+  /** What the client had seen of the keyspace, the answers of this request included. */
+  seen(keyspace: string): Seen | undefined {
+    return (this.#observed ?? this.#session).get(keyspace);
+  }
+
+  observe(keyspace: string, seen: Seen): void {
+    this.#observed ??= new Map(this.#session);
+    this.#observed.set(keyspace, mergeSeen(this.#observed.get(keyspace), seen));
+  }
+
+  /** Null while the client has seen nothing. */
+  token(): string | null {
+    return this.#observed === null ? this.#given : this.#tokens.encode(this.#observed);
+  }
+
+  /** What X-Kvorum-Session says. */
+  header(): string {
+    const token = this.token();
+    if (token !== null) return token;
+    const empty = emptyTokens.get(this.#tokens) ?? this.#tokens.encode(NOTHING);
+    emptyTokens.set(this.#tokens, empty);
+    return empty;
+  }
+}
+
+/** Both together: the later of two revisions or counters, and of each origin the later dot. */
+export function mergeSeen(one: Seen | undefined, other: Seen): Seen {
+  if (one === undefined) return other;
+  const revision = laterOf(one.revision, other.revision);
+  const counter = laterOf(one.counter, other.counter);
+  const dots = latestDots([...(one.dots ?? []), ...(other.dots ?? [])]);
+  return {
+    ...(revision === undefined ? {} : { revision }),
+    ...(counter === undefined ? {} : { counter }),
+    ...(dots.length === 0 ? {} : { dots }),
+  };
+}
+
+function laterOf<N extends number>(one: N | undefined, other: N | undefined): N | undefined {
+  if (one === undefined || other === undefined) return one ?? other;
+  return one > other ? one : other;
+}
+
+/** Of each origin the last: who has that one has those before it. */
+export function latestDots(dots: readonly Dot[]): Dot[] {
+  const latest = new Map<OriginId, Dot>();
+  for (const dot of dots) {
+    if (dot.seq > (latest.get(dot.origin)?.seq ?? 0)) latest.set(dot.origin, dot);
+  }
+  return [...latest.values()];
+}
+
+/** What the client has seen by reading `keys`, deleted ones included; of a keyspace with a leader the whole state. */
+export function seenByReading(keyspace: Keyspace, reader: KvReader, keys: readonly KeyString[]): Seen | null {
+  if (keyspace.leaderless === null) return { revision: reader.revision };
+  const versions = keys.flatMap((key) => reader.version?.(key) ?? []);
+  if (versions.length === 0) return null;
+  const counter = versions.reduce((highest, version) => Math.max(highest, version.counter), 0);
+  return { dots: latestDots(versions.flatMap(({ dots }) => dots)), counter };
+}
+
+/** The session and the patience of a request; undefined when it says nothing of either. */
+export function requestOptions(exchange: Exchange, keyspace: Keyspace): RequestOptions | undefined {
+  const seen = exchange.session?.seen(keyspace.name);
+  const waitMs = waitOf(exchange);
+  if (seen === undefined && waitMs === undefined) return undefined;
+  return { ...(seen === undefined ? {} : { seen }), ...(waitMs === undefined ? {} : { waitMs }) };
+}
+
+/** `Prefer: wait=<seconds>` (RFC 7240 §4.3): how long the client would wait for what it has seen. */
+function waitOf(exchange: Exchange): number | undefined {
+  const prefer = exchange.header('prefer');
+  if (prefer === undefined) return undefined;
+  const wait = prefer.split(',').find((preference) => /^\s*wait\s*=/i.test(preference));
+  if (wait === undefined) return undefined;
+  const seconds = /=\s*"?(\d{1,6}(?:\.\d{1,3})?)"?\s*(?:;.*)?$/.exec(wait)?.[1];
+  if (seconds === undefined) throw new KvorumError('bad_request', `${printable(wait.trim())} names no seconds`);
+  return Math.round(Number(seconds) * 1000);
+}
