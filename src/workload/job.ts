@@ -29,8 +29,8 @@ export interface GeneratorJob {
 export interface ThreadLoad {
   /** Share of the time that the event loop had work: near 1 the generator is the bottleneck. */
   readonly busy: number;
-  /** By how much a timer was late, in the worst of a hundred cases. */
-  readonly delayP99Ms: number;
+  /** By how much a timer was late, in the worst of a hundred cases; null when the run was too short to tell. */
+  readonly delayP99Ms: number | null;
 }
 
 export interface ThreadResult extends GeneratorResult, Counts, ThreadLoad {}
@@ -42,6 +42,8 @@ export type ThreadOutcome =
 
 /** Step of the timer whose delay is watched. */
 const RESOLUTION_MS = 10;
+/** Of fewer delays the 99th percentile would be the worst one. */
+const DELAYS_MIN = 150;
 /** Requests that a connection keeps in flight while keys are loaded. */
 const LOAD_PIPELINE = 32;
 
@@ -122,7 +124,8 @@ class LoadMeter {
   end(): void {
     const { utilization } = performance.eventLoopUtilization(this.#before);
     this.#delays.disable();
-    const delayMs = this.#delays.count === 0 ? 0 : this.#delays.percentile(99) / 1e6 - RESOLUTION_MS;
-    this.load = { busy: utilization, delayP99Ms: Math.max(0, delayMs) };
+    const enough = this.#delays.count >= DELAYS_MIN;
+    const delayP99Ms = enough ? Math.max(0, this.#delays.percentile(99) / 1e6 - RESOLUTION_MS) : null;
+    this.load = { busy: utilization, delayP99Ms };
   }
 }

@@ -37,7 +37,7 @@ export interface Percentiles {
 export function percentilesOf(latencies: Histogram): Percentiles | null {
   const { count, max, mean } = latencies;
   if (count === 0) return null;
-  // A bucket's upper end may lie above the largest value in it, which is known exactly.
+  // All are upper ends of buckets, a thousandth above the value at most.
   const at = (percentile: number): number => inUs(Math.min(latencies.percentile(percentile), max));
   return {
     count,

@@ -28,7 +28,7 @@ export interface JudgedRun {
 export function judge({ rate }: WorkloadSettings, run: JudgedRun): Invalidity[] {
   const found: Invalidity[] = [];
   const busy = Math.max(...run.threads.map((thread) => thread.busy));
-  const delayMs = Math.max(...run.threads.map((thread) => thread.delayP99Ms));
+  const delayMs = Math.max(...run.threads.map((thread) => thread.delayP99Ms ?? 0));
   if (busy > VALIDITY.busyMax) {
     const text =
       `a generator thread was busy for ${percent(busy)} of the time (at most ${percent(VALIDITY.busyMax)}): it could ` +

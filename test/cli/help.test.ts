@@ -10,6 +10,7 @@ const COMMANDS = [
   'wal',
   'check',
   'sim',
+  'bench',
   'put',
   'get',
   'del',
@@ -32,7 +33,20 @@ t.test('help lists every command and the exit codes, on stdout', async (t) => {
 });
 
 t.test('every command has examples and names the global options', async (t) => {
-  for (const command of ['start', 'check', 'sim', 'put', 'get', 'del', 'cas', 'scan', 'member', 'leader', 'status']) {
+  for (const command of [
+    'start',
+    'check',
+    'sim',
+    'bench',
+    'put',
+    'get',
+    'del',
+    'cas',
+    'scan',
+    'member',
+    'leader',
+    'status',
+  ]) {
     const { exit, stdout } = await run([command, '--help']);
     t.equal(exit, 0);
     t.match(stdout, new RegExp(`^Usage: kvorum ${command} `));
