@@ -42,6 +42,28 @@ export const LIMITS = {
   forwardedProposals: 1024,
   /** Changes of membership that wait for their end, per group: one is under way at a time, the others are retries. */
   pendingMembershipChanges: 16,
+  /** Batches of leaderless groups in one message, counted before decoding ... */
+  deltaBatches: 1024,
+  /** ... and their bytes (a single larger batch goes alone): small enough that no origin holds up the others. */
+  deltaBytes: 256 * KIB,
+  /**
+   * Batches and bytes that wait for what they depend on, per origin: what is missing always finds room, as it comes from
+   * another one (ap.md §1.2.3).
+   */
+  bufferedBatches: 4096,
+  bufferedBytes: 8 * MIB,
+  /** Origins that a group knows of: members, and their former incarnations until everybody has all of theirs. */
+  origins: 1024,
+  /** Requests that wait until writes have reached other members, or this one, per group; beyond it: `busy`. */
+  ensures: 10_000,
+  /** How far a received Lamport counter may be ahead: 127 days of 100 000 writes a second (ap.md §1.0.2). */
+  clockJump: 2 ** 40,
+  /** No counter above it is taken over: two jumps below the last number that a double counts. */
+  clockCeiling: 2 ** 53 - 2 ** 41,
+  /** Keys in one question to another member for the versions that it holds. */
+  probeKeys: 1024,
+  /** Leaves of the range hash of a leaderless group. */
+  scrubLeaves: 4096,
   /** Bytes queued towards one peer; beyond it messages are dropped and the protocol sends them again. */
   peerQueueBytes: 64 * MIB,
   /** One snapshot chunk: large enough to stream at disk speed, small enough to let heartbeats pass. */

@@ -5,7 +5,7 @@
  */
 export { decodeFrame, type DecodedFrame, type Route } from './decode.js';
 export { encodeFrames, envelopeBytes, frameOf, INLINE_PAYLOAD_BYTES, type EncodedFrames } from './encode.js';
-export type { WireEnvelope } from './envelope.js';
+export { isSpokenIn, type WireEnvelope } from './envelope.js';
 export { encodeFormation, type WireFormation } from './formation.js';
 export { encodePing, encodePong } from './liveness.js';
 export { WireError, type WireErrorReason } from './wire-error.js';

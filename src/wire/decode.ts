@@ -1,9 +1,10 @@
 import { assert, assertDefined } from '../base/assert.js';
-import type { GroupId, LogIndex, ReplicaId, Term } from '../base/brand.js';
+import type { GroupId, LogIndex, Term } from '../base/brand.js';
 import { LIMITS } from '../base/limits.js';
 import type { AppendRequest, Entry, RaftMessage } from '../engines/raft/messages.js';
 import {
   ENTRY_KINDS,
+  LEADERLESS_FIELD_FIRST,
   MESSAGE_FIELD_FIRST,
   MESSAGE_FIELD_LAST,
   MESSAGE_FIELDS,
@@ -12,15 +13,13 @@ import {
   type WireEnvelope,
 } from './envelope.js';
 import { readFormation, type WireFormation } from './formation.js';
+import { EMPTY, keep, reader, type Frame, type Route } from './frame-reader.js';
+import { readLeaderless } from './leaderless-decode.js';
 import { FRAME_ENTRIES_MAX, GROUP_ID_BYTES_MAX } from './protocol.js';
-import { FieldReader, LENGTH_DELIMITED, VARINT } from './varint.js';
+import { LENGTH_DELIMITED, VARINT } from './varint.js';
 import { WireError } from './wire-error.js';
 
-/** Who speaks to whom on the connection that a frame came from: bound by the handshake, not sent in messages. */
-export interface Route {
-  readonly from: ReplicaId;
-  readonly to: ReplicaId;
-}
+export type { Route } from './frame-reader.js';
 
 export interface DecodedFrame {
   readonly envelopes: readonly WireEnvelope[];
@@ -32,11 +31,9 @@ export interface DecodedFrame {
   readonly formation: WireFormation | null;
 }
 
-const EMPTY = Buffer.alloc(0);
 const NO_ENVELOPES: readonly WireEnvelope[] = [];
 
 // One message at a time is decoded, so that its numbers can stand in arrays that are used again and again.
-const reader = new FieldReader();
 const scalars = new Float64Array(SCALAR_FIELDS);
 let payloadStart = 0;
 let payloadEnd = 0;
@@ -44,14 +41,6 @@ const entryTerms = new Float64Array(LIMITS.appendEntries);
 const entryKinds = new Uint8Array(LIMITS.appendEntries);
 const entryStarts = new Uint32Array(LIMITS.appendEntries);
 const entryEnds = new Uint32Array(LIMITS.appendEntries);
-
-/** What one call of decodeFrame carries from message to message. */
-interface Frame {
-  readonly body: Buffer;
-  readonly ownsBody: boolean;
-  readonly route: Route;
-  entries: number;
-}
 
 /**
  * Decodes and checks the body of a frame. All or nothing: throws WireError, and nothing else, for every input that the
@@ -126,7 +115,8 @@ function readEnvelope(frame: Frame): WireEnvelope {
   if (messageField === 0) throw new WireError('unknown_message', 'an envelope without a message that is known here');
   reader.at = start;
   reader.end = start + length;
-  const message = readMessage(frame, messageField);
+  const leaderless = messageField >= LEADERLESS_FIELD_FIRST;
+  const message = leaderless ? readLeaderless(frame, messageField) : readMessage(frame, messageField);
   reader.at = end;
   return { group: group as GroupId, message };
 }
@@ -240,18 +230,7 @@ function readMessage(frame: Frame, field: number): RaftMessage {
 
 /** The payload of the message at hand, safe to keep. */
 function retained(frame: Frame): Uint8Array {
-  if (payloadStart === payloadEnd) return EMPTY;
   return keep(frame, payloadStart, payloadEnd);
-}
-
-/** Bytes [start, end) of the body, either in place or copied: see decodeFrame. */
-function keep(frame: Frame, start: number, end: number): Buffer {
-  const bytes = end - start;
-  if (frame.ownsBody && bytes * 2 >= frame.body.length) return frame.body.subarray(start, end);
-  // Not from Buffer's pool: a payload that is kept would keep 8 KiB of other people's bytes.
-  const copy = Buffer.allocUnsafeSlow(bytes);
-  frame.body.copy(copy, 0, start, end);
-  return copy;
 }
 
 function readAppendRequest(frame: Frame): AppendRequest {

@@ -1,10 +1,20 @@
 import { crc32 } from 'node:zlib';
-import { varintSize, writeVarint } from '../../native-like/bytes/index.js';
+import { varintSize } from '../../native-like/bytes/index.js';
 import { writeFrameHeader } from '../../native-like/frame-scan/index.js';
 import { assert, assertDefined, unreachable } from '../base/assert.js';
 import { LIMITS } from '../base/limits.js';
+import type { EngineMessage } from '../engines/messages.js';
 import type { AppendRequest, RaftMessage } from '../engines/raft/messages.js';
-import { ENTRY_KIND_VALUES, MESSAGE_FIELDS, REFUSAL_VALUES, SCALAR_FIELDS, type WireEnvelope } from './envelope.js';
+import {
+  ENTRY_KIND_VALUES,
+  isLeaderless,
+  MESSAGE_FIELDS,
+  REFUSAL_VALUES,
+  SCALAR_FIELDS,
+  type WireEnvelope,
+} from './envelope.js';
+import { FrameWriter, standalone } from './frame-writer.js';
+import { sizeOf, writeLeaderless, type MessageSize } from './leaderless-encode.js';
 import {
   FRAME_BODY_BYTES_MAX,
   FRAME_BODY_BYTES_TARGET,
@@ -14,11 +24,7 @@ import {
 } from './protocol.js';
 import { WireError } from './wire-error.js';
 
-/**
- * Payloads up to this are copied beside their header: measured, a copy of 4 KiB costs less than one more buffer in the
- * socket's write.
- */
-export const INLINE_PAYLOAD_BYTES = 4096;
+export { INLINE_PAYLOAD_BYTES } from './frame-writer.js';
 
 /** What to write to the socket, in this order. Payloads are the caller's own buffers and must never change. */
 export interface EncodedFrames {
@@ -144,50 +150,31 @@ function entryBytes(term: number, payloadLength: number): number {
   return payloadLength === 0 ? head : head + 1 + varintSize(payloadLength) + payloadLength;
 }
 
-function envelopeBodyBytes(groupLength: number, messageLength: number): number {
-  return 1 + varintSize(groupLength) + groupLength + 1 + varintSize(messageLength) + messageLength;
+function envelopeBodyBytes(groupLength: number, messageTag: number, messageLength: number): number {
+  const groupBytes = 1 + varintSize(groupLength) + groupLength;
+  return groupBytes + varintSize(messageTag) + varintSize(messageLength) + messageLength;
+}
+
+function tagOf(message: EngineMessage): number {
+  return (MESSAGE_FIELDS[message.type] << 3) | 2;
+}
+
+/** What a message takes: bytes, those of them that stand beside the frame's own buffer, and elements of lists. */
+function measure(message: EngineMessage): MessageSize {
+  if (isLeaderless(message)) return sizeOf(message);
+  const elements = message.type === 'appendRequest' ? message.entries.length : 0;
+  return { bytes: messageBytes(message), standalone: standaloneBytes(message), elements };
 }
 
 /** Bytes that `envelope` takes in a frame: what queues are bounded by. */
 export function envelopeBytes(envelope: WireEnvelope): number {
-  const body = envelopeBodyBytes(Buffer.byteLength(envelope.group), messageBytes(envelope.message as RaftMessage));
+  const { group, message } = envelope;
+  const body = envelopeBodyBytes(Buffer.byteLength(group), tagOf(message), measure(message).bytes);
   return 1 + varintSize(body) + body;
 }
 
-/** Copies small pieces into one buffer and lets large payloads stand beside it. */
-class FrameWriter {
-  readonly buffers: Uint8Array[] = [];
-  readonly meta: Buffer;
-  at = FRAME_HEADER_BYTES;
-  private flushedAt = 0;
-
-  constructor(metaBytes: number) {
-    this.meta = Buffer.allocUnsafe(metaBytes);
-  }
-
-  varint(value: number): void {
-    this.at = writeVarint(this.meta, this.at, value);
-  }
-
-  bytesField(tag: number, bytes: Uint8Array): void {
-    this.meta[this.at++] = tag;
-    this.varint(bytes.length);
-    if (bytes.length <= INLINE_PAYLOAD_BYTES) {
-      this.meta.set(bytes, this.at);
-      this.at += bytes.length;
-      return;
-    }
-    this.flush();
-    this.buffers.push(bytes);
-  }
-
-  flush(): void {
-    if (this.at > this.flushedAt) this.buffers.push(this.meta.subarray(this.flushedAt, this.at));
-    this.flushedAt = this.at;
-  }
-}
-
-function writeMessage(writer: FrameWriter, message: RaftMessage): void {
+function writeMessage(writer: FrameWriter, message: EngineMessage): void {
+  if (isLeaderless(message)) return writeLeaderless(writer, message);
   load(message);
   for (let field = 1; field < SCALAR_FIELDS; field++) {
     const value = scalars[field] as number;
@@ -229,10 +216,6 @@ function standaloneBytes(message: RaftMessage): number {
   return bytes;
 }
 
-function standalone(bytes: Uint8Array): number {
-  return bytes.length > INLINE_PAYLOAD_BYTES ? bytes.length : 0;
-}
-
 function plan(envelopes: readonly WireEnvelope[], from: number): FramePlan {
   let bodyBytes = 0;
   let standaloneTotal = 0;
@@ -240,20 +223,20 @@ function plan(envelopes: readonly WireEnvelope[], from: number): FramePlan {
   const sizes: number[] = [];
   let to = from;
   for (; to < envelopes.length && to - from < LIMITS.frameEnvelopes; to++) {
-    const { group, message: any } = assertDefined(envelopes[to], 'the list has no holes');
-    const message = any as RaftMessage;
+    const { group, message } = assertDefined(envelopes[to], 'the list has no holes');
     const groupLength = Buffer.byteLength(group);
     assert(groupLength > 0 && groupLength <= GROUP_ID_BYTES_MAX, 'a group id has 1 to 512 bytes');
-    const size = messageBytes(message);
-    const body = envelopeBodyBytes(groupLength, size);
+    const size = measure(message);
+    const body = envelopeBodyBytes(groupLength, tagOf(message), size.bytes);
     const bytes = 1 + varintSize(body) + body;
     if (bytes > FRAME_BODY_BYTES_MAX) throw new WireError('frame_too_large', `${message.type} of ${bytes} bytes`);
-    entries += message.type === 'appendRequest' ? message.entries.length : 0;
+    if (size.elements > FRAME_ENTRIES_MAX) throw new WireError('too_many_elements', `${message.type} is too long`);
+    entries += size.elements;
     const full = bodyBytes + bytes > FRAME_BODY_BYTES_TARGET || entries > FRAME_ENTRIES_MAX;
     if (full && to > from) break;
     bodyBytes += bytes;
-    standaloneTotal += standaloneBytes(message);
-    sizes.push(size);
+    standaloneTotal += size.standalone;
+    sizes.push(size.bytes);
   }
   return { to, bodyBytes, standaloneBytes: standaloneTotal, messageBytes: sizes };
 }
@@ -262,16 +245,16 @@ function plan(envelopes: readonly WireEnvelope[], from: number): FramePlan {
 function writeFrame(envelopes: readonly WireEnvelope[], from: number, frame: FramePlan): readonly Uint8Array[] {
   const writer = new FrameWriter(FRAME_HEADER_BYTES + frame.bodyBytes - frame.standaloneBytes);
   for (let at = from; at < frame.to; at++) {
-    const { group, message: any } = assertDefined(envelopes[at], 'the list has no holes');
-    const message = any as RaftMessage;
+    const { group, message } = assertDefined(envelopes[at], 'the list has no holes');
+    const tag = tagOf(message);
     const size = assertDefined(frame.messageBytes[at - from], 'every planned message has a size');
     const groupLength = Buffer.byteLength(group);
     writer.meta[writer.at++] = ENVELOPE_TAG;
-    writer.varint(envelopeBodyBytes(groupLength, size));
+    writer.varint(envelopeBodyBytes(groupLength, tag, size));
     writer.meta[writer.at++] = GROUP_TAG;
     writer.varint(groupLength);
     writer.at += writer.meta.write(group, writer.at);
-    writer.meta[writer.at++] = (MESSAGE_FIELDS[message.type] << 3) | 2;
+    writer.varint(tag);
     writer.varint(size);
     writeMessage(writer, message);
   }

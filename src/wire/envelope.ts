@@ -1,7 +1,9 @@
 import type { GroupId } from '../base/brand.js';
 import type { MembershipRefusal } from '../engines/raft/membership.js';
+import type { LeaderlessMessage } from '../engines/leaderless/messages.js';
 import type { EngineMessage } from '../engines/messages.js';
-import type { EntryKind, ProposalRefusal, RaftMessageType } from '../engines/raft/messages.js';
+import type { EntryKind, ProposalRefusal } from '../engines/raft/messages.js';
+import { LEADERLESS_VERSION } from './protocol.js';
 
 /** The same shape as the transport's Envelope (this layer lies below it). */
 export interface WireEnvelope {
@@ -24,10 +26,32 @@ export const MESSAGE_FIELDS = {
   forwardProposalResponse: 12,
   snapshotChunk: 13,
   snapshotChunkResponse: 14,
-} as const satisfies Record<RaftMessageType, number>;
+  gossipDelta: 15,
+  gossipAck: 16,
+  gossipDigest: 17,
+  needFullSync: 18,
+  fullSyncRequest: 19,
+  fullSyncItems: 20,
+  fullSyncEnd: 21,
+  fullSyncAck: 22,
+  versionProbe: 23,
+  versionAnswer: 24,
+  scrubLeaves: 25,
+  scrubItems: 26,
+} as const satisfies Record<EngineMessage['type'], number>;
 
 export const MESSAGE_FIELD_FIRST = 2;
-export const MESSAGE_FIELD_LAST = 14;
+export const LEADERLESS_FIELD_FIRST = 15;
+export const MESSAGE_FIELD_LAST = 26;
+
+export function isLeaderless(message: EngineMessage): message is LeaderlessMessage {
+  return MESSAGE_FIELDS[message.type] >= LEADERLESS_FIELD_FIRST;
+}
+
+/** True when a peer that speaks `version` understands the message: an unknown one would cost the connection. */
+export function isSpokenIn(version: number, { message }: WireEnvelope): boolean {
+  return version >= LEADERLESS_VERSION || !isLeaderless(message);
+}
 
 /** Enum values of peer.proto by position; `null` is the value that is never sent. */
 export const ENTRY_KINDS: readonly (EntryKind | null)[] = [null, 'noop', 'commands', 'membership'];

@@ -11,6 +11,7 @@ import { openStorage } from '../../storage/disk-storage.js';
 import type { FileSystem } from '../../storage/file-system.js';
 import type { CheckpointMark, RecoveredGroup, Storage } from '../../storage/storage.js';
 import { incarnationAt } from '../../storage/writing.js';
+import { isLeaderless } from '../../wire/envelope.js';
 import { PROTOCOL_VERSIONS } from '../../wire/protocol.js';
 import { SimCheckpoint } from './checkpoint-store.js';
 import type { Machine } from './machine.js';
@@ -66,7 +67,9 @@ export async function beginLife(options: LifeOptions): Promise<Life> {
     life,
     prng: prng.fork('links'),
     peers: topology.replicas.map(({ id, peer }) => ({ id, ...peer.advertise })),
-    onMessage: (group, message) => options.onMessage(group, message),
+    onMessage: (group, message) => {
+      if (!isLeaderless(message)) options.onMessage(group, message);
+    },
   });
   const scheduler = machine.schedulerOf(life);
   const replica = new Replica({

@@ -9,6 +9,7 @@ import {
   WireError,
   type EncodedFrames,
   type WireFormation,
+  isSpokenIn,
 } from '../../wire/codec.js';
 import { admissionText, decodeAnswer, encodeHello, judgeAcceptance, type HelloAnswer } from '../../wire/handshake.js';
 import { NONCE_BYTES } from '../../wire/protocol.js';
@@ -42,6 +43,8 @@ export class OutboundLink {
   private pauseMs: number;
   /** Set while a lasting refusal holds. */
   private refused = false;
+  /** Of the protocol, as the peer answered. */
+  private version = 0;
   /** As the peer named it when it let us in. */
   private folder: string | null = null;
   private stopped = false;
@@ -80,6 +83,7 @@ export class OutboundLink {
     }
     const queued = connection.socket.writableLength;
     if (queued >= this.context.queueBytesMax) return this.dropped(queued);
+    if (!envelopes.every((envelope) => isSpokenIn(this.version, envelope))) return this.sendSpoken(envelopes);
     const encoded = this.encode(envelopes);
     if (encoded === null) return false;
     if (queued > 0 && queued + encoded.bytes > this.context.queueBytesMax) return this.dropped(queued);
@@ -192,6 +196,7 @@ export class OutboundLink {
     connection.established = true;
     this.refused = false;
     this.folder = answer.folder;
+    this.version = answer.version;
     this.context.onFolder(this.peer.id, answer.folder);
     if (this.everUp) this.counters.reconnects++;
     this.everUp = true;
@@ -249,6 +254,14 @@ export class OutboundLink {
       this.context.log.warn('peer_message_dropped', this.peer.id, 'message_too_large', { detail: error.message });
       return null;
     }
+  }
+
+  /** The peer is older: it hears what it understands, and nothing of the groups whose messages it would not know. */
+  private sendSpoken(envelopes: readonly Envelope[]): boolean {
+    this.counters.count('too_new');
+    this.context.log.warn('peer_message_dropped', this.peer.id, 'too_new', { version: this.version });
+    const spoken = envelopes.filter((envelope) => isSpokenIn(this.version, envelope));
+    return spoken.length === 0 ? false : this.send(spoken);
   }
 
   private dropped(queuedBytes: number): false {

@@ -1,5 +1,6 @@
 import * as fc from 'fast-check';
-import type { GroupId, LogIndex, ReplicaId, Term } from '../../../src/base/brand.js';
+import type { GroupId, LogIndex, OriginId, ReplicaId, Term } from '../../../src/base/brand.js';
+import type { LeaderlessMessage } from '../../../src/engines/leaderless/messages.js';
 import type { Entry, RaftMessage } from '../../../src/engines/raft/messages.js';
 import type { Route, WireEnvelope } from '../../../src/wire/codec.js';
 
@@ -95,7 +96,78 @@ export const anyMessage: fc.Arbitrary<RaftMessage> = fc.oneof(
   message('snapshotChunkResponse', { streamId: number, sequence: number, ok: flag }),
 );
 
-export const anyEnvelope: fc.Arbitrary<WireEnvelope> = fc.record({ group, message: anyMessage });
+const origin = fc.constantFrom('n1~0', 'n2~0123456789abcdef', 'ñ~~x', `${'r'.repeat(64)}~1`) as fc.Arbitrary<OriginId>;
+const positive = number.map((value) => Math.max(1, value));
+const dot = fc.record({ origin, seq: number });
+const dots = fc.array(dot, { maxLength: 5 });
+/** No origin twice. */
+function vectorOf<T extends object>(fields: { [K in keyof T]: fc.Arbitrary<T[K]> }): fc.Arbitrary<unknown> {
+  const one = fc.record({ origin, ...fields }) as unknown as fc.Arbitrary<{ origin: OriginId }>;
+  return fc.uniqueArray(one, { maxLength: 4, selector: (element) => element.origin });
+}
+const key = fc.uint8Array({ maxLength: 40 }).map((bytes) => Buffer.from(bytes).toString('latin1'));
+const batch = fc.record({
+  origin,
+  seq: positive,
+  boot: positive,
+  encoded: bytes.map((encoded) => (encoded.length === 0 ? new Uint8Array([1]) : encoded)),
+});
+
+function leaderless<T extends LeaderlessMessage['type']>(
+  type: T,
+  fields: { [K in keyof Omit<Extract<LeaderlessMessage, { type: T }>, 'type' | 'from' | 'to'>]: fc.Arbitrary<unknown> },
+): fc.Arbitrary<LeaderlessMessage> {
+  return fc.record({
+    type: fc.constant(type),
+    from: fc.constant(ROUTE.from),
+    to: fc.constant(ROUTE.to),
+    ...fields,
+  }) as unknown as fc.Arbitrary<LeaderlessMessage>;
+}
+
+const anyLeaderless: fc.Arbitrary<LeaderlessMessage> = fc.oneof(
+  {
+    arbitrary: leaderless('gossipDigest', {
+      origin: fc.constantFrom('n1~0123456789abcdef', 'n1~1'),
+      boot: number,
+      respond: flag,
+      vector: vectorOf({ seq: number, boot: number, first: number }),
+      counter: number,
+      heard: vectorOf({ counter: number }),
+      creditBytes: number,
+      syncing: flag,
+      root: fc.option(fc.record({ hash: fc.constantFrom('0', 'abcdef0123456789'), collectedTo: number })),
+    }),
+    weight: 3,
+  },
+  { arbitrary: leaderless('gossipDelta', { batches: fc.array(batch, { maxLength: 5 }), more: flag }), weight: 4 },
+  leaderless('gossipAck', { positions: dots }),
+  leaderless('needFullSync', { origins: fc.array(origin, { maxLength: 4 }) }),
+  leaderless('fullSyncRequest', { id: number, have: dots }),
+  leaderless('fullSyncItems', { id: number, position: number, items: bytes }),
+  leaderless('fullSyncEnd', {
+    id: number,
+    position: number,
+    vector: vectorOf({ seq: number, boot: number }),
+    counter: number,
+    collectedTo: number,
+  }),
+  leaderless('fullSyncAck', { id: number, position: number, aborted: flag }),
+  leaderless('versionProbe', { id: number, keys: fc.array(key, { maxLength: 4 }) }),
+  leaderless('versionAnswer', { id: number, versions: fc.array(dots, { maxLength: 4 }) }),
+  leaderless('scrubLeaves', { vector: vectorOf({ seq: number }), collectedTo: number, leaves: bytes }),
+  leaderless('scrubItems', {
+    vector: vectorOf({ seq: number }),
+    leaves: fc.array(fc.nat(70_000), { maxLength: 5 }),
+    items: bytes,
+    respond: flag,
+  }),
+);
+
+export const anyEnvelope: fc.Arbitrary<WireEnvelope> = fc.record({
+  group,
+  message: fc.oneof(anyMessage, anyLeaderless),
+});
 export const anyEnvelopes: fc.Arbitrary<WireEnvelope[]> = fc.array(anyEnvelope, { minLength: 1, maxLength: 8 });
 
 /** Plain values, so that a Buffer equals a Uint8Array with the same bytes. */
@@ -139,4 +211,9 @@ export function heartbeat(commit: number, groupName = 'default/0'): WireEnvelope
     readRound: 1,
   };
   return { group: groupName as GroupId, message };
+}
+
+export function deltaOf(payloads: readonly Uint8Array[], groupName = 'likes/0'): WireEnvelope {
+  const batches = payloads.map((encoded, at) => ({ origin: 'n1~1' as OriginId, seq: at + 1, boot: 1, encoded }));
+  return { group: groupName as GroupId, message: { type: 'gossipDelta', ...ROUTE, batches, more: false } };
 }

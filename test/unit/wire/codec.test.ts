@@ -1,5 +1,6 @@
 import * as fc from 'fast-check';
 import t from 'tap';
+import { originId } from '../../../src/base/brand.js';
 import { LIMITS } from '../../../src/base/limits.js';
 import type { EngineMessage } from '../../../src/engines/messages.js';
 import type { EntryKind, RaftMessage } from '../../../src/engines/raft/messages.js';
@@ -8,7 +9,7 @@ import { envelopeBytes, WireError, type WireEnvelope } from '../../../src/wire/c
 import { FrameDecoder } from '../../../src/wire/frame-decoder.js';
 import { FRAME_BODY_BYTES_MAX } from '../../../src/wire/protocol.js';
 import { kvorum } from '../../../src/wire/protobuf.js';
-import { anyEnvelopes, appendOf, heartbeat, plain, ROUTE } from './arbitraries.js';
+import { anyEnvelopes, appendOf, deltaOf, heartbeat, plain, ROUTE } from './arbitraries.js';
 
 const { PeerFrame } = kvorum.peer;
 
@@ -62,6 +63,10 @@ function generated({ group, message }: WireEnvelope): kvorum.peer.Envelope.$Prop
     body = { term, id, payload, membership: kind === 'membership' };
   } else if (message.type === 'forwardProposalResponse') {
     body = { ...fields, refused: message.refused === null ? Refusal.NOT_REFUSED : REFUSALS[message.refused] };
+  } else if (message.type === 'versionProbe') {
+    body = { ...fields, keys: message.keys.map((key) => Buffer.from(key, 'latin1')) };
+  } else if (message.type === 'versionAnswer') {
+    body = { ...fields, versions: message.versions.map((dots) => ({ dots: [...dots] })) };
   }
   return { group, [type]: body };
 }
@@ -109,6 +114,21 @@ t.test('a large payload is sent from where it lies', async (t) => {
   t.equal(buffers.length, 4, 'header and meta, payload, meta with the small payload inside, payload');
 });
 
+t.test('a batch is sent from where it lies, and kept without what is around it', async (t) => {
+  const batch = new Uint8Array(INLINE_PAYLOAD_BYTES + 1).fill(7);
+  const { buffers } = encodeFrames([deltaOf([batch, new Uint8Array(10).fill(1), batch])]);
+  t.equal(buffers.filter((buffer) => buffer === batch).length, 2, 'not copied');
+  const body = only([deltaOf([new Uint8Array(100), new Uint8Array(100)]), heartbeat(1)]);
+  const chunk = Buffer.alloc(65_536);
+  body.copy(chunk, 1000);
+  const [envelope] = decodeFrame(chunk.subarray(1000, 1000 + body.length), ROUTE, false).envelopes;
+  const batches = envelope?.message.type === 'gossipDelta' ? envelope.message.batches : [];
+  const [first, second] = batches.map(({ encoded }) => encoded);
+  t.ok((first?.buffer.byteLength ?? Infinity) < 300, 'copied out of the chunk');
+  t.equal(first?.buffer, second?.buffer, 'one allocation for one message');
+  t.equal(batches[0]?.origin, batches[1]?.origin);
+});
+
 t.test('a kept payload keeps no large buffer alive', async (t) => {
   const small = only([appendOf([{ payload: new Uint8Array(100) }, { payload: new Uint8Array(100) }]), heartbeat(1)]);
   const chunk = Buffer.alloc(65_536);
@@ -143,6 +163,11 @@ t.test('what does not fit one frame goes in several, in order', async (t) => {
   const crowded = bodiesOf(Array.from({ length: 40 }, () => appendOf(entries)));
   t.equal(crowded.length, 3, 'a frame ends at 16 Ki entries');
   for (const { body } of crowded) decodeFrame(body, ROUTE);
+
+  const batches = Array.from({ length: LIMITS.deltaBatches }, () => new Uint8Array(1));
+  const deltas = bodiesOf(Array.from({ length: 40 }, () => deltaOf(batches)));
+  t.equal(deltas.length, 3, 'batches are counted as entries are');
+  for (const { body } of deltas) decodeFrame(body, ROUTE);
 });
 
 t.test('the encoder refuses what the protocol forbids', async (t) => {
@@ -152,6 +177,12 @@ t.test('the encoder refuses what the protocol forbids', async (t) => {
   t.throws(() => encodeFrames([heartbeat(2 ** 53)]), { name: 'InvariantViolation' }, 'an unsafe number');
   t.throws(() => encodeFrames([heartbeat(-1)]), { name: 'InvariantViolation' });
   t.throws(() => encodeFrames([]), { name: 'InvariantViolation' });
+  t.throws(() => encodeFrames([deltaOf([new Uint8Array(0)])]), { name: 'InvariantViolation' }, 'a batch of nothing');
+  const many = Array.from({ length: LIMITS.deltaBatches + 1 }, () => new Uint8Array(1));
+  t.throws(() => encodeFrames([deltaOf(many)]), { name: 'InvariantViolation' });
+  const positions = Array.from({ length: 16_385 }, () => ({ origin: originId('n1~1'), seq: 1 }));
+  const ack = { ...deltaOf([]), message: { type: 'gossipAck', ...ROUTE, positions } } as const;
+  t.throws(() => encodeFrames([ack]), new WireError('too_many_elements', 'gossipAck is too long'));
   const huge = appendOf([{ payload: new Uint8Array(LIMITS.frameBytes) }]);
   t.throws(() => encodeFrames([huge]), new WireError('frame_too_large', 'appendRequest of 33554477 bytes'));
 });

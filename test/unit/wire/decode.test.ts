@@ -7,6 +7,7 @@ import { ROUTE } from './arbitraries.js';
 
 const { PeerFrame, EntryKind } = kvorum.peer;
 const COMMANDS = EntryKind.ENTRY_KIND_COMMANDS;
+const TEN = new Uint8Array(10);
 
 function reasonOf(body: Uint8Array): WireErrorReason | 'accepted' {
   try {
@@ -24,6 +25,10 @@ function frame(...envelopes: kvorum.peer.Envelope.$Properties[]): Uint8Array {
 
 function append(fields: kvorum.peer.AppendRequest.$Properties): Uint8Array {
   return frame({ group: 'default/0', appendRequest: { term: 5, prevIndex: 10, prevTerm: 3, ...fields } });
+}
+
+function leaderless(message: Omit<kvorum.peer.Envelope.$Properties, 'group'>): Uint8Array {
+  return frame({ group: 'likes/0', ...message });
 }
 
 /** An envelope whose bytes are written by hand. */
@@ -46,6 +51,73 @@ t.test('element bombs are refused before they become objects (reliability.md §6
   t.equal(reasonOf(frame(...crowded)), 'too_many_elements', 'entries of a frame');
   t.ok(process.memoryUsage().heapUsed - heapBefore < 64 * 1024 * 1024, 'little was allocated');
   t.ok(performance.now() - startedMs < 2_000, 'and it did not take long');
+});
+
+t.test('element bombs of leaderless groups, too, whatever they are made of', async (t) => {
+  const heapBefore = process.memoryUsage().heapUsed;
+  const origin = 'n1~1';
+  const many = <T>(count: number, make: (at: number) => T): T[] => Array.from({ length: count }, (_, at) => make(at));
+  const bombs: Omit<kvorum.peer.Envelope.$Properties, 'group'>[] = [
+    {
+      gossipDelta: { batches: many(LIMITS.deltaBatches + 1, (at) => ({ origin, seq: at + 1, boot: 1, encoded: TEN })) },
+    },
+    { gossipDigest: { origin, vector: many(LIMITS.origins + 1, (at) => ({ origin: `n${at}~1` })) } },
+    { gossipDigest: { origin, heard: many(LIMITS.origins + 1, (at) => ({ origin: `n${at}~1` })) } },
+    { fullSyncEnd: { vector: many(LIMITS.origins + 1, (at) => ({ origin: `n${at}~1` })) } },
+    { needFullSync: { origins: many(LIMITS.origins + 1, (at) => `n${at}~1`) } },
+    { gossipAck: { positions: many(16_385, (seq) => ({ origin, seq })) } },
+    { fullSyncRequest: { have: many(16_385, (seq) => ({ origin, seq })) } },
+    { versionProbe: { keys: many(LIMITS.probeKeys + 1, () => TEN) } },
+    { versionAnswer: { versions: many(LIMITS.probeKeys + 1, () => ({})) } },
+    { versionAnswer: { versions: many(2, () => ({ dots: many(8192, (seq) => ({ origin, seq })) })) } },
+    { scrubItems: { leaves: many(LIMITS.scrubLeaves + 1, (at) => at) } },
+  ];
+  for (const bomb of bombs) t.equal(reasonOf(leaderless(bomb)), 'too_many_elements', Object.keys(bomb)[0] ?? '');
+  const gossipAck = { positions: many(1025, (seq) => ({ origin, seq })) };
+  t.equal(reasonOf(frame(...many(16, () => ({ group: 'g/0', gossipAck })))), 'too_many_elements', 'in a frame');
+  t.ok(process.memoryUsage().heapUsed - heapBefore < 64 * 1024 * 1024, 'little was allocated');
+});
+
+t.test('origins, positions and keys of leaderless groups are checked', async (t) => {
+  const batch = { origin: 'n2~1', seq: 1, boot: 1, encoded: TEN };
+  const delta = (fields: kvorum.peer.SentBatch.$Properties): WireErrorReason | 'accepted' =>
+    reasonOf(leaderless({ gossipDelta: { batches: [{ ...batch, ...fields }] } }));
+  t.equal(delta({}), 'accepted', 'of any origin: everybody relays');
+  t.equal(delta({ seq: 0 }), 'protocol_violation');
+  t.equal(delta({ boot: 0 }), 'protocol_violation');
+  t.equal(delta({ encoded: new Uint8Array(0) }), 'protocol_violation');
+  t.equal(delta({ seq: 2 ** 53 }), 'out_of_range');
+  for (const origin of ['n2', '~1', 'n2~', '~']) t.equal(delta({ origin }), 'protocol_violation', origin);
+  t.equal(delta({ origin: '' }), 'out_of_range');
+  t.equal(delta({ origin: `${'n'.repeat(127)}~1` }), 'out_of_range', 'a long origin');
+  t.equal(delta({ origin: '__proto__~1' }), 'accepted', 'only a name');
+  const digest = (fields: kvorum.peer.GossipDigest.$Properties): WireErrorReason | 'accepted' =>
+    reasonOf(leaderless({ gossipDigest: { origin: 'n1~1', boot: 1, ...fields } }));
+  t.equal(digest({}), 'accepted');
+  t.equal(digest({ origin: 'n2~1' }), 'protocol_violation', 'nobody speaks for somebody else');
+  t.equal(digest({ origin: 'n1~x~1' }), 'protocol_violation');
+  t.equal(reasonOf(leaderless({ gossipDigest: { boot: 1 } })), 'protocol_violation', 'of nobody');
+  const twice = [
+    { origin: 'n1~1', seq: 1 },
+    { origin: 'n1~1', seq: 2 },
+  ];
+  t.equal(digest({ vector: twice }), 'protocol_violation', 'a vector that contradicts itself');
+  t.equal(digest({ heard: twice.map(({ origin }) => ({ origin })) }), 'protocol_violation');
+  t.equal(reasonOf(leaderless({ fullSyncEnd: { vector: twice } })), 'protocol_violation');
+  t.equal(reasonOf(leaderless({ scrubLeaves: { vector: twice } })), 'protocol_violation');
+  t.equal(digest({ root: { hash: '' } }), 'out_of_range');
+  t.equal(digest({ root: { hash: 'h'.repeat(129) } }), 'out_of_range');
+  const long = [Buffer.alloc(LIMITS.keyBytesCeiling + 1)];
+  t.equal(reasonOf(leaderless({ versionProbe: { keys: long } })), 'out_of_range', 'a long key');
+});
+
+t.test('numbers that are repeated may come packed or one by one', async (t) => {
+  const single = raw((writer) => {
+    writer.uint32((1 << 3) | 2).string('likes/0');
+    writer.uint32((26 << 3) | 2).bytes(Buffer.from([2 << 3, 7, (2 << 3) | 2, 2, 8, 9, 2 << 3, 0]));
+  });
+  const [envelope] = decodeFrame(Buffer.from(single), ROUTE).envelopes;
+  t.match(envelope?.message, { type: 'scrubItems', leaves: [7, 8, 9, 0], items: { length: 0 }, respond: false });
 });
 
 t.test('a packed bomb in an unknown field is passed over', async (t) => {

@@ -8,7 +8,7 @@ import { decodeFrame, encodeFormation, encodeFrames, encodePing, WireError } fro
 import { FrameDecoder } from '../../../src/wire/frame-decoder.js';
 import { decodeAnswer, decodeHello, encodeAnswer, encodeHello } from '../../../src/wire/handshake.js';
 import { FRAME_BODY_BYTES_MAX } from '../../../src/wire/protocol.js';
-import { anyEnvelopes, appendOf, heartbeat, ROUTE } from './arbitraries.js';
+import { anyEnvelopes, appendOf, deltaOf, heartbeat, ROUTE } from './arbitraries.js';
 
 // One million random and mutated frames (reliability.md §6.5): only typed errors, no hang, no growth. About 4 s.
 const FRAMES = 1_000_000;
@@ -24,9 +24,10 @@ const vouched = (count: number) =>
   formation(count).map((info, at) => ({ ...info, peer: at % 4 === 0 ? null : `127.0.0.1:${7100 + at}` }));
 const versions = { min: 1, max: 1 };
 const corpus: Buffer[] = [
-  ...fc.sample(anyEnvelopes, { numRuns: 200, seed: SEED }).map((list) => Buffer.concat(encodeFrames(list).buffers)),
+  ...fc.sample(anyEnvelopes, { numRuns: 400, seed: SEED }).map((list) => Buffer.concat(encodeFrames(list).buffers)),
   Buffer.concat(encodeFrames([heartbeat(1), heartbeat(2)]).buffers),
   Buffer.concat(encodeFrames([appendOf([{ payload: Buffer.from('x') }, { payload: Buffer.from('yy') }])]).buffers),
+  Buffer.concat(encodeFrames([deltaOf([Buffer.from('x'), Buffer.from('yy')])]).buffers),
   encodePing(1),
   encodeFormation({ replicas: [], prepared: false, formed: false, members: [] }),
   encodeFormation({ replicas: formation(3), prepared: true, formed: false, members: [] }),

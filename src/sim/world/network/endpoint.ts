@@ -1,7 +1,7 @@
 import { assert } from '../../../base/assert.js';
 import type { GroupId, ReplicaId } from '../../../base/brand.js';
 import type { Prng } from '../../../base/prng.js';
-import type { RaftMessage } from '../../../engines/raft/messages.js';
+import type { EngineMessage } from '../../../engines/messages.js';
 import { LinkCounters } from '../../../transport/link-counters.js';
 import type {
   Envelope,
@@ -26,7 +26,7 @@ export interface EndpointOptions {
   readonly prng: Prng;
   readonly peers: readonly PeerAddress[];
   /** A message leaves. */
-  onMessage(group: GroupId, message: RaftMessage): void;
+  onMessage(group: GroupId, message: EngineMessage): void;
 }
 
 /** What the network keeps of those that listen. */
@@ -82,7 +82,7 @@ export class Endpoint implements Transport {
     if (connection === null || !connection.open || this.machine.life !== this.life) return false;
     for (const { group, message } of envelopes) {
       assert(message.from === this.self && message.to === to, 'messages go from this replica to the one named');
-      this.#options.onMessage(group, message as RaftMessage);
+      this.#options.onMessage(group, message);
     }
     if (this.#context.frozen) freeze(envelopes);
     const counters = this.countersOf(to);

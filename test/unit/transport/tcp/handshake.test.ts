@@ -2,12 +2,13 @@ import t from 'tap';
 import type { ReplicaId } from '../../../../src/base/brand.js';
 import { encodeFrames } from '../../../../src/wire/codec.js';
 import type { HelloAnswer } from '../../../../src/wire/handshake.js';
+import type { Envelope } from '../../../../src/transport/transport.js';
 import { ACCEPTED, at, eventually, FAST, heartbeat, N1, N2, node, rawListener, RawPeer } from './harness.js';
 
 t.test('who is refused, and how both sides know', async (t) => {
   const cases: [string, object, object][] = [
     ['wrong_cluster', { cluster: 'other' }, {}],
-    ['wrong_version', { versions: { min: 2, max: 3 } }, {}],
+    ['wrong_version', { versions: { min: 3, max: 4 } }, {}],
     ['unknown_replica', {}, { self: 'n7' as ReplicaId }],
     ['wrong_recipient', {}, { peers: [{ id: 'n8' as ReplicaId, port: 0 }] }],
   ];
@@ -64,7 +65,7 @@ t.test('an answer from somebody else is not believed', async (t) => {
   const answers: [string, HelloAnswer][] = [
     ['wrong_cluster', { ...ACCEPTED, cluster: 'other' }],
     ['wrong_recipient', { ...ACCEPTED, from: 'n5' }],
-    ['wrong_version', { ...ACCEPTED, version: 2 }],
+    ['wrong_version', { ...ACCEPTED, version: 3 }],
     ['foreign_folder', { ...ACCEPTED, folder: 'another' }],
   ];
   for (const [reason, answer] of answers) {
@@ -75,6 +76,31 @@ t.test('an answer from somebody else is not believed', async (t) => {
     t.strictSame(a.recorder.links, [], reason);
     await a.transport.close();
   }
+});
+
+t.test('a peer of an older version hears what it understands, and keeps its connection', async (t) => {
+  const old = await node(t, N1, { peers: [at(1, N2)], versions: { min: 1, max: 1 } });
+  const a = await node(t, N2, { peers: [at(old.port, N1)] });
+  await a.recorder.until(() => a.transport.isUp(N1));
+  const ack = {
+    group: 'likes/0',
+    message: { type: 'gossipAck', from: N2, to: N1, positions: [] },
+  } as unknown as Envelope;
+  t.equal(a.transport.send(N1, [ack]), false, 'nothing of leaderless groups');
+  t.equal(a.transport.send(N1, [ack, heartbeat(N2, N1, 1), ack]), true);
+  a.transport.send(N1, [heartbeat(N2, N1, 2)]);
+  await old.recorder.until(() => old.recorder.frames.length === 2);
+  t.same(
+    old.recorder.frames.map(({ envelopes }) => envelopes.map(({ message }) => message.type)),
+    [['heartbeat'], ['heartbeat']],
+  );
+  t.match(a.transport.status()[0], { closedBy: { too_new: 2 }, connected: true });
+  const b = await node(t, 'n3' as ReplicaId, { peers: [at(1, N2)] });
+  a.transport.setPeers([at(b.port, 'n3' as ReplicaId)]);
+  await a.recorder.until(() => a.transport.isUp('n3' as ReplicaId));
+  const newer = { ...ack, message: { ...ack.message, to: 'n3' as ReplicaId } };
+  t.equal(a.transport.send('n3' as ReplicaId, [newer]), true);
+  await b.recorder.until(() => b.recorder.frames.length === 1);
 });
 
 t.test('nobody answers the Hello', async (t) => {
