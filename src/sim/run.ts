@@ -1,6 +1,6 @@
 import { assertDefined } from '../base/assert.js';
 import { createPrng, type Prng } from '../base/prng.js';
-import { createRaftChecks } from './checks/index.js';
+import { createRaftChecks } from './checks/raft/index.js';
 import { History } from './clients/history.js';
 import { ClientWire } from './clients/wire.js';
 import { Workload } from './clients/workload.js';

@@ -98,7 +98,7 @@ export const STATE_MUTANTS: readonly Mutant[] = [
     rule: 'none',
     edits: [
       {
-        file: 'src/sim/checks/reads.js',
+        file: 'src/sim/checks/raft/reads.js',
         find: `        if (revision >= floor)
             return;`,
         replace: `        if (revision < 0)

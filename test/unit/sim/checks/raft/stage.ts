@@ -1,19 +1,19 @@
-import type { GroupId, LogIndex, ReplicaId, Term } from '../../../../src/base/brand.js';
-import type { RaftStatus } from '../../../../src/engines/engine.js';
-import type { Membership, PlacedMembership } from '../../../../src/engines/raft/membership.js';
-import type { Entry, RaftMessage, RaftMessageType } from '../../../../src/engines/raft/messages.js';
-import { BatchBuilder, type Command } from '../../../../src/kv/index.js';
-import { createRaftChecks } from '../../../../src/sim/checks/index.js';
+import type { GroupId, LogIndex, ReplicaId, Term } from '../../../../../src/base/brand.js';
+import type { RaftStatus } from '../../../../../src/engines/engine.js';
+import type { Membership, PlacedMembership } from '../../../../../src/engines/raft/membership.js';
+import type { Entry, RaftMessage, RaftMessageType } from '../../../../../src/engines/raft/messages.js';
+import { BatchBuilder, type Command } from '../../../../../src/kv/index.js';
+import { createRaftChecks } from '../../../../../src/sim/checks/raft/index.js';
 import {
   Violation,
   type Observer,
   type ProcessState,
   type SimProcess,
   type World,
-} from '../../../../src/sim/world/types.js';
-import type { RecoveredGroup } from '../../../../src/storage/storage.js';
-import type { StoredRecord } from '../../../../src/storage/wal/unit-encoder.js';
-import { formedBy, pairOf } from '../../../fixtures/membership.js';
+} from '../../../../../src/sim/world/types.js';
+import type { RecoveredGroup } from '../../../../../src/storage/storage.js';
+import type { StoredRecord } from '../../../../../src/storage/wal/unit-encoder.js';
+import { formedBy, pairOf } from '../../../../fixtures/membership.js';
 
 export const GROUP = 'default/0' as GroupId;
 

@@ -1,5 +1,5 @@
-import type { Membership } from '../../engines/raft/membership.js';
-import { Violation, type SimProcess, type World } from '../world/types.js';
+import type { Membership } from '../../../engines/raft/membership.js';
+import { Violation, type SimProcess, type World } from '../../world/types.js';
 import { checkFailure } from './engines.js';
 
 /**

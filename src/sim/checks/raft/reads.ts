@@ -1,4 +1,4 @@
-import { Violation, type Observer, type SimProcess } from '../world/types.js';
+import { Violation, type Observer, type SimProcess } from '../../world/types.js';
 import type { Facts } from './facts.js';
 
 /** Reads see everything that any client was told before they began (raft.md L1-L6). */

@@ -1,7 +1,7 @@
-import { unreachable } from '../../base/assert.js';
-import type { LogIndex, ReplicaId, Term } from '../../base/brand.js';
-import type { CheckpointMark, RecoveredGroup } from '../../storage/storage.js';
-import type { StoredRecord } from '../../storage/wal/unit-encoder.js';
+import { unreachable } from '../../../base/assert.js';
+import type { LogIndex, ReplicaId, Term } from '../../../base/brand.js';
+import type { CheckpointMark, RecoveredGroup } from '../../../storage/storage.js';
+import type { StoredRecord } from '../../../storage/wal/unit-encoder.js';
 
 /** What a position of a log is called in maps: exact for terms below 2^21. */
 export function keyOf(index: LogIndex, term: Term): number {

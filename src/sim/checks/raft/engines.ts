@@ -1,5 +1,5 @@
-import { InvariantViolation } from '../../base/assert.js';
-import { Violation, type Observer, type SimProcess } from '../world/types.js';
+import { InvariantViolation } from '../../../base/assert.js';
+import { Violation, type Observer, type SimProcess } from '../../world/types.js';
 
 /** What the engine states about itself (engines/raft/invariants.ts) holds after every turn, and no assertion ever fails. */
 export class EngineChecks implements Observer {

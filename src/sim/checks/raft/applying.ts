@@ -1,10 +1,10 @@
-import { crc32c } from '../../../native-like/crc32c/index.js';
-import type { GroupId, LogIndex, ReplicaId, Term } from '../../base/brand.js';
-import type { Entry } from '../../engines/raft/messages.js';
-import { decodeBatch } from '../../kv/index.js';
-import type { RaftMember } from '../../replica/raft/member.js';
-import type { CheckpointMark } from '../../storage/storage.js';
-import { Violation, type Observer, type SimProcess } from '../world/types.js';
+import { crc32c } from '../../../../native-like/crc32c/index.js';
+import type { GroupId, LogIndex, ReplicaId, Term } from '../../../base/brand.js';
+import type { Entry } from '../../../engines/raft/messages.js';
+import { decodeBatch } from '../../../kv/index.js';
+import type { RaftMember } from '../../../replica/raft/member.js';
+import type { CheckpointMark } from '../../../storage/storage.js';
+import { Violation, type Observer, type SimProcess } from '../../world/types.js';
 import type { Facts } from './facts.js';
 
 /** Entries between two comparisons of whole states: a digest reads everything. */

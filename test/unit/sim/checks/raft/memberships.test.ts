@@ -1,6 +1,6 @@
 import t from 'tap';
-import type { ReplicaId } from '../../../../src/base/brand.js';
-import { isQuorum, quorumsOverlap } from '../../../../src/sim/checks/quorums.js';
+import type { ReplicaId } from '../../../../../src/base/brand.js';
+import { isQuorum, quorumsOverlap } from '../../../../../src/sim/checks/raft/quorums.js';
 import { entry, placed, Stage } from './stage.js';
 
 const OLD = { voters: ['n1', 'n2', 'n3'] };

@@ -1,5 +1,5 @@
-import type { ReplicaId } from '../../base/brand.js';
-import type { Membership } from '../../engines/raft/membership.js';
+import type { ReplicaId } from '../../../base/brand.js';
+import type { Membership } from '../../../engines/raft/membership.js';
 
 /**
  * Majority arithmetic of the checkers. It is written a second time on purpose: a checker that asked the engine's own

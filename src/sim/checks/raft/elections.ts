@@ -1,6 +1,6 @@
-import type { GroupId, LogIndex, ReplicaId, Term } from '../../base/brand.js';
-import type { RaftMessage } from '../../engines/raft/messages.js';
-import { Violation, type Observer, type SimProcess } from '../world/types.js';
+import type { GroupId, LogIndex, ReplicaId, Term } from '../../../base/brand.js';
+import type { RaftMessage } from '../../../engines/raft/messages.js';
+import { Violation, type Observer, type SimProcess } from '../../world/types.js';
 import type { Facts, Sight } from './facts.js';
 import { describeVoters, isQuorum } from './quorums.js';
 

@@ -1,4 +1,4 @@
-import type { Observer, World } from '../world/types.js';
+import type { Observer, World } from '../../world/types.js';
 import { ApplyChecks } from './applying.js';
 import { CommitChecks } from './commits.js';
 import { checkConvergence } from './convergence.js';

@@ -1,8 +1,8 @@
-import { crc32c } from '../../../native-like/crc32c/index.js';
-import type { GroupId, LogIndex, Term } from '../../base/brand.js';
-import type { Entry, RaftMessage } from '../../engines/raft/messages.js';
-import type { StoredRecord } from '../../storage/wal/unit-encoder.js';
-import { Violation, type Observer, type SimProcess } from '../world/types.js';
+import { crc32c } from '../../../../native-like/crc32c/index.js';
+import type { GroupId, LogIndex, Term } from '../../../base/brand.js';
+import type { Entry, RaftMessage } from '../../../engines/raft/messages.js';
+import type { StoredRecord } from '../../../storage/wal/unit-encoder.js';
+import { Violation, type Observer, type SimProcess } from '../../world/types.js';
 import { keyOf } from './durable-image.js';
 import type { Facts } from './facts.js';
 

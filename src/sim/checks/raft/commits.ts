@@ -1,6 +1,6 @@
-import type { LogIndex, ReplicaId, Term } from '../../base/brand.js';
-import type { PlacedMembership } from '../../engines/raft/membership.js';
-import { Violation, type Observer, type SimProcess } from '../world/types.js';
+import type { LogIndex, ReplicaId, Term } from '../../../base/brand.js';
+import type { PlacedMembership } from '../../../engines/raft/membership.js';
+import { Violation, type Observer, type SimProcess } from '../../world/types.js';
 import type { Facts, Sight } from './facts.js';
 import { describeVoters, isQuorum } from './quorums.js';
 

@@ -1,10 +1,10 @@
-import type { LogIndex, ReplicaId, Term } from '../../base/brand.js';
-import type { RaftStatus } from '../../engines/engine.js';
-import type { PlacedMembership } from '../../engines/raft/membership.js';
-import type { RaftMember } from '../../replica/raft/member.js';
-import type { CheckpointMark } from '../../storage/storage.js';
-import type { StoredRecord } from '../../storage/wal/unit-encoder.js';
-import type { Observer, SimProcess } from '../world/types.js';
+import type { LogIndex, ReplicaId, Term } from '../../../base/brand.js';
+import type { RaftStatus } from '../../../engines/engine.js';
+import type { PlacedMembership } from '../../../engines/raft/membership.js';
+import type { RaftMember } from '../../../replica/raft/member.js';
+import type { CheckpointMark } from '../../../storage/storage.js';
+import type { StoredRecord } from '../../../storage/wal/unit-encoder.js';
+import type { Observer, SimProcess } from '../../world/types.js';
 import { DurableImage } from './durable-image.js';
 
 /** What the engine of one process showed after a turn. */

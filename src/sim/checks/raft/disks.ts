@@ -1,9 +1,9 @@
-import type { GroupId, ReplicaId } from '../../base/brand.js';
-import type { HardState } from '../../engines/raft/events.js';
-import type { AppendResponse, RaftMessage, VoteRequest, VoteResponse } from '../../engines/raft/messages.js';
-import type { CheckpointMark, RecoveredGroup } from '../../storage/storage.js';
-import type { StoredRecord } from '../../storage/wal/unit-encoder.js';
-import { Violation, type Observer, type SimProcess } from '../world/types.js';
+import type { GroupId, ReplicaId } from '../../../base/brand.js';
+import type { HardState } from '../../../engines/raft/events.js';
+import type { AppendResponse, RaftMessage, VoteRequest, VoteResponse } from '../../../engines/raft/messages.js';
+import type { CheckpointMark, RecoveredGroup } from '../../../storage/storage.js';
+import type { StoredRecord } from '../../../storage/wal/unit-encoder.js';
+import { Violation, type Observer, type SimProcess } from '../../world/types.js';
 import type { DurableImage } from './durable-image.js';
 import type { Facts } from './facts.js';
 

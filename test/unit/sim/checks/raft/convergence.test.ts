@@ -1,5 +1,5 @@
 import t from 'tap';
-import { InvariantViolation } from '../../../../src/base/assert.js';
+import { InvariantViolation } from '../../../../../src/base/assert.js';
 import { entry, placed, Stage } from './stage.js';
 
 /** n1 leads; everybody has applied entry 1 and stands at revision 3. */

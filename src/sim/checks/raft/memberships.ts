@@ -1,6 +1,6 @@
-import type { ReplicaId } from '../../base/brand.js';
-import type { Membership } from '../../engines/raft/membership.js';
-import { Violation, type Observer, type SimProcess } from '../world/types.js';
+import type { ReplicaId } from '../../../base/brand.js';
+import type { Membership } from '../../../engines/raft/membership.js';
+import { Violation, type Observer, type SimProcess } from '../../world/types.js';
 import type { Facts, Sight } from './facts.js';
 import { describeVoters, quorumsOverlap } from './quorums.js';
 
