@@ -54,7 +54,7 @@ export function mergeThreads(settings: WorkloadSettings, threads: readonly Threa
     settings,
     ...run,
     operations: latencies.count,
-    operationsPerSecond: sum(({ elapsedMs, finishedInTime }) => (finishedInTime / elapsedMs) * 1000),
+    operationsPerSecond: sum(({ elapsedMs, finishedInTime }) => (finishedInTime / Math.max(1, elapsedMs)) * 1000),
     failed: total(failures.filter(({ unknown }) => !unknown)),
     unknown: total(failures.filter(({ unknown }) => unknown)),
     errors,

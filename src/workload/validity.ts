@@ -11,6 +11,8 @@ export interface Invalidity {
 export const VALIDITY = {
   /** Share of a thread's time with work. */
   busyMax: 0.95,
+  /** How busy a thread is says nothing of a shorter run: it still compiles its code. */
+  judgedMsMin: 300,
   /** Lateness of a timer: longer than any latency that would still be called good. */
   delayP99MaxMs: 50,
   /** Open loop: this share of the operations that were due has to be sent before the end. */
@@ -29,7 +31,7 @@ export function judge({ rate }: WorkloadSettings, run: JudgedRun): Invalidity[] 
   const found: Invalidity[] = [];
   const busy = Math.max(...run.threads.map((thread) => thread.busy));
   const delayMs = Math.max(...run.threads.map((thread) => thread.delayP99Ms ?? 0));
-  if (busy > VALIDITY.busyMax) {
+  if (busy > VALIDITY.busyMax && run.elapsedMs >= VALIDITY.judgedMsMin) {
     const text =
       `a generator thread was busy for ${percent(busy)} of the time (at most ${percent(VALIDITY.busyMax)}): it could ` +
       'not have sent more, whatever the store can do; use more --threads, or a machine of its own';

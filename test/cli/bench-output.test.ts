@@ -34,7 +34,7 @@ function result(changes: Partial<WorkloadResult> = {}): WorkloadResult {
 }
 
 function row(changes: Partial<WorkloadResult> = {}): BenchRow {
-  return { step: {}, result: result(changes), seconds: [], load: null };
+  return { step: {}, result: result(changes), seconds: [], load: null, interrupted: false };
 }
 
 t.test('the summary, word for word', async (t) => {

@@ -4,7 +4,13 @@ import { KvorumError } from '../../base/errors/error.js';
 import { formatHgrm, percentilesOf } from '../../workload/latency.js';
 import { describeMachine } from '../../workload/machine.js';
 import { LoadGenerator } from '../../workload/run.js';
-import { DISTRIBUTIONS, WORKLOAD_LIMITS, YCSB_MIXES, type WorkloadSettings } from '../../workload/settings.js';
+import {
+  DISTRIBUTIONS,
+  WORKLOAD_LIMITS,
+  YCSB_MIXES,
+  type Endpoint,
+  type WorkloadSettings,
+} from '../../workload/settings.js';
 import { setWriteQuorum, settingsOf, stepsOf, type SweepStep } from '../../workload/sweep.js';
 import { resolveTarget, type Target } from '../../workload/targets.js';
 import { BenchProgress } from '../output/bench-progress.js';
@@ -180,8 +186,8 @@ class BenchRun {
     if (quorum !== undefined) await setWriteQuorum(this.#target, settings.keyspace, Number(quorum));
     const label = Object.entries(step).map(([name, value]) => `${name}=${value}`);
     if (label.length > 0) this.#progress.line(label.join(' '));
-    const { endpoints } = this.#target;
-    const load = await this.#load(generator, settings);
+    const endpoints = await this.#endpoints(settings);
+    const load = await this.#load(generator, settings, endpoints);
     const seconds: SecondRow[] = [];
     let operations = 0;
     this.#progress.begin('run', settings.operations ?? settings.seconds);
@@ -195,17 +201,29 @@ class BenchRun {
       },
     });
     this.#progress.end();
-    return { step, result, seconds, load };
+    return { step, result, seconds, load, interrupted: this.#abort.signal.aborted };
   }
 
-  async #load(generator: LoadGenerator, settings: WorkloadSettings): Promise<LoadRow | null> {
+  /** Leaders move from run to run, and keyspaces have different ones. */
+  async #endpoints({ keyspace }: WorkloadSettings): Promise<readonly Endpoint[]> {
+    if (this.#flags.leader !== true) return this.#target.endpoints;
+    const { nodes } = this.#target;
+    const { protocol } = this.#flags;
+    return (await resolveTarget({ nodes, topology: null, protocol, keyspace, leaderOnly: true })).endpoints;
+  }
+
+  async #load(
+    generator: LoadGenerator,
+    settings: WorkloadSettings,
+    endpoints: readonly Endpoint[],
+  ): Promise<LoadRow | null> {
     const { keys, keyspace, valueBytes } = settings;
     const wanted = JSON.stringify({ keyspace, valueBytes });
     if (this.#flags.load !== true || wanted === this.#loaded || this.#abort.signal.aborted) return null;
     this.#loaded = wanted;
     this.#progress.begin('load', keys);
     let done = 0;
-    const result = await generator.load(settings, this.#target.endpoints, {
+    const result = await generator.load(settings, endpoints, {
       signal: this.#abort.signal,
       onSecond: (second) => this.#progress.second(second, (done += second.operations)),
     });

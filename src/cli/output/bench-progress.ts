@@ -60,9 +60,11 @@ export class BenchProgress {
 
   #bar(): void {
     if (this.#stream.isTTY !== true || this.#phase === '') return;
+    const { columns = 0 } = this.#stream;
     const text = formatBar(this.#phase, this.#done, this.#total);
     this.#clear();
-    this.#stream.write(text.slice(0, Math.max(10, (this.#stream.columns ?? 80) - 1)));
+    // Some terminals say that they have no columns.
+    this.#stream.write(text.slice(0, columns > 10 ? columns - 1 : BAR_CHARS * 2));
     this.#barShown = true;
   }
 }

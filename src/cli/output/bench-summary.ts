@@ -12,6 +12,8 @@ export interface BenchRow {
   readonly seconds: readonly SecondRow[];
   /** Null: no keys were loaded before it. */
   readonly load: LoadRow | null;
+  /** It was ended before its time. */
+  readonly interrupted: boolean;
 }
 
 /** A second of a run, for plots. */
@@ -43,6 +45,7 @@ export function formatSummary(row: BenchRow): string {
   const seconds = (elapsedMs / 1000).toFixed(2);
   const parts = [
     formatSettings(result.settings),
+    ...(row.interrupted ? ['interrupted these are the figures until then'] : []),
     `throughput  ${Math.round(operationsPerSecond)} ops/s (${operations} operations in ${seconds} s)`,
     ...rateLines(result),
     `generator   busy ${result.threads.map(({ busy }) => `${Math.round(busy * 100)} %`).join(', ')} of the time`,
@@ -144,13 +147,14 @@ export function benchDocument(rows: readonly BenchRow[], target: BenchTarget, ma
   return { schemaVersion: 1, machine, target, runs: rows.map(runDocument) };
 }
 
-function runDocument({ load, result, seconds, step }: BenchRow): object {
+function runDocument({ interrupted, load, result, seconds, step }: BenchRow): object {
   const { byKind, latencies, lateness, settings } = result;
   return {
     step,
     settings,
     valid: result.invalid.length === 0,
     invalid: result.invalid,
+    interrupted,
     elapsedSeconds: result.elapsedMs / 1000,
     operations: result.operations,
     operationsPerSecond: Math.round(result.operationsPerSecond * 10) / 10,

@@ -24,6 +24,7 @@ t.test('a run is valid unless the generator was what was measured', async (t) =>
 t.test('any thread that is busy all the time makes it invalid', async (t) => {
   const threads = [...fine.threads, { busy: 0.97, delayP99Ms: 1 }];
   t.same(reasons(null, { threads }), ['generator_busy']);
+  t.same(reasons(null, { threads, elapsedMs: 100 }), [], 'too short to tell');
   t.match(judge(settings(), { ...fine, threads })[0]?.text, /97 % of the time \(at most 95 %\).*--threads/);
 });
 
