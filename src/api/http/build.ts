@@ -12,6 +12,7 @@ import { BATCH_ROUTES } from './routes/batch.js';
 import { CONDITIONAL_ROUTES } from './routes/conditional.js';
 import { HEALTH_ROUTES } from './routes/health.js';
 import { ITEM_ROUTES } from './routes/item.js';
+import { KVS_ROUTES } from './routes/kvs.js';
 import { LEADERLESS_ROUTES } from './routes/leaderless.js';
 import { MEMBER_ROUTES } from './routes/members.js';
 import { SCAN_ROUTES } from './routes/scan.js';
@@ -61,6 +62,8 @@ export async function buildApplication(context: ServerContext, bodyBytesMax: num
     rewriteUrl,
     frameworkErrors: (error, request, reply) => new Exchange(context, request, reply, 'other').fail(translate(error)),
   });
+  // The causal document's clients send metadata in the body of a GET; guard.ts lets it through for them alone.
+  app.addHttpMethod('GET', { hasBody: true, overrideExisting: true });
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
   app.setErrorHandler((error, request, reply) => {
@@ -111,6 +114,7 @@ function registerAll(app: FastifyInstance, routes: RouteTable, context: ServerCo
     ...ADMIN_ROUTES,
     ...MEMBER_ROUTES,
     ...LEADERLESS_ROUTES,
+    ...KVS_ROUTES,
     openApiRoute,
   ];
   for (const spec of all) {
@@ -147,7 +151,7 @@ function register(
     handler: (request, reply) => {
       const exchange = new Exchange(context, request, reply, operation);
       exchange.run(() => {
-        if (spec.perKeyspace === true) exchange.openSession();
+        if (spec.perKeyspace === true) exchange.openSession(exchange.sessionHeader);
         spec.handle(exchange);
       });
     },

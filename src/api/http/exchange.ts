@@ -33,6 +33,8 @@ export class Exchange {
   readonly #startMs = performance.now();
   /** Null before it was opened, and where the replica hands out no tokens. */
   session: SessionScope | null = null;
+  /** How an error is told instead of as a problem document: JSON text. */
+  errorDocument: ((shown: KvorumError) => string) | null = null;
   #query: ReadonlyMap<string, string> | undefined;
   #answered = false;
 
@@ -56,6 +58,12 @@ export class Exchange {
   /** Null when the request has no body. */
   get body(): Buffer | null {
     return this.request.body instanceof Buffer ? this.request.body : null;
+  }
+
+  /** The token that the client sent, null for a new session. */
+  get sessionHeader(): string | null {
+    const header = this.header('x-kvorum-session');
+    return header === undefined || header === '' ? null : header;
   }
 
   header(name: string): string | undefined {
@@ -85,9 +93,9 @@ export class Exchange {
   }
 
   /** From here on the answer carries the session's token. Throws session_token_invalid. */
-  openSession(given: string | null = this.header('x-kvorum-session') ?? null): void {
+  openSession(given: string | null): void {
     const { sessions } = this.router;
-    if (sessions !== undefined) this.session = new SessionScope(sessions, given === '' ? null : given);
+    if (sessions !== undefined) this.session = new SessionScope(sessions, given);
   }
 
   /** The answer may take this long: until then a connection on which nothing moves is not stuck. */
@@ -121,7 +129,9 @@ export class Exchange {
     if (!known) this.#report(error);
     const shown = known ? error : new KvorumError('internal');
     const after = retry === 'after' ? ['retry-after', String(RETRY_AFTER_SECONDS)] : [];
-    this.#write(http, PROBLEM_TYPE, problemDocument(shown, this.request.id), [...after, ...headers]);
+    const type = this.errorDocument === null ? PROBLEM_TYPE : JSON_TYPE;
+    const document = this.errorDocument?.(shown) ?? problemDocument(shown, this.request.id);
+    this.#write(http, type, document, [...after, ...headers]);
     this.router.countRefused('http', error.code);
     // That a key is absent is an answer, not a refusal.
     this.#account(error.code === 'key_not_found' ? 'ok' : retry === 'outcome-unknown' ? 'unknown' : 'rejected');

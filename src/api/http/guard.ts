@@ -25,7 +25,8 @@ export function refusalOf(request: IncomingMessage): KvorumError | null {
   }
   if (headers.upgrade !== undefined) return new KvorumError('bad_request', 'The connection cannot be upgraded');
   const length = headers['content-length'] ?? '0';
-  if ((method === 'GET' || method === 'HEAD') && (chunked || length !== '0')) {
+  const mayHaveBody = method === 'GET' && url.startsWith('/kvs/');
+  if ((method === 'GET' || method === 'HEAD') && (chunked || length !== '0') && !mayHaveBody) {
     return new KvorumError('bad_request', `${method} takes no body`);
   }
   return crossSite(request);

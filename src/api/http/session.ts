@@ -61,8 +61,8 @@ export function mergeSeen(one: Seen | undefined, other: Seen): Seen {
   const dots = latestDots([...(one.dots ?? []), ...(other.dots ?? [])]);
   return {
     ...(revision === undefined ? {} : { revision }),
-    ...(counter === undefined ? {} : { counter }),
     ...(dots.length === 0 ? {} : { dots }),
+    ...(counter === undefined ? {} : { counter }),
   };
 }
 

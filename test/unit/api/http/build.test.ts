@@ -111,6 +111,12 @@ t.test('the OpenAPI document describes the answers', async (t) => {
   for (const path of ['/admin/conflicts', '/admin/sync', '/admin/members']) await check('GET', path, path, 200);
   await check('POST', '/admin/sync', '/admin/sync', 202, {});
   await check('POST', '/admin/scrub', '/admin/scrub', 200, {});
+  await check('PUT', '/kvs/k', '/kvs/{key}', 200, { value: '1', 'causal-metadata': null });
+  await check('PUT', '/kvs/k', '/kvs/{key}', 400, {});
+  await check('GET', '/kvs/k', '/kvs/{key}', 200);
+  await check('GET', '/kvs/none', '/kvs/{key}', 404);
+  await check('DELETE', '/kvs/k', '/kvs/{key}', 200);
+  await check('GET', '/kvs/sync', '/kvs/sync', 200);
   router.defaultKeyspace.failWith = 'outcome_unknown';
   await check('PUT', '/kv/k', '/kv/{key}', 504, { value: '1' });
   router.defaultKeyspace.failWith = null;

@@ -76,6 +76,14 @@ t.test('requests over a socket', async (t) => {
   t.match(JSON.parse((await ask(server, 'GET', '/kv/%FF%2F')).text), { key: null, key_base64: '/y8=', value: '1' });
 });
 
+t.test('a GET may bring a body where the causal document says so', async (t) => {
+  const { server } = await start(t);
+  const metadata = 'GET /kvs/a HTTP/1.1\r\nHost: a\r\nContent-Length: 24\r\n\r\n{"causal-metadata":null}';
+  const head = 'GET /health HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n';
+  const text = await talk(server, metadata + head);
+  t.match(text, /^HTTP\/1\.1 404 [^]*Key does not exist[^]*HTTP\/1\.1 200 OK[^]*OK$/, 'and the next request is read');
+});
+
 t.test('what the parser lets through is refused', async (t) => {
   const { server, router } = await start(t);
   for (const [name, bytes] of [
