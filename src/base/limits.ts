@@ -84,8 +84,6 @@ export const LIMITS = {
   originBytes: 96,
   /** Dots in the context of one write: as many as there may be siblings, and then some. */
   contextDots: 256,
-  /** Concurrent values of one key: what a reader is still able to merge by hand (Riak refuses at 100). */
-  siblings: 100,
   /** What the log of overwritten values keeps of one value: enough to recognise it. */
   conflictValueBytes: 1 * KIB,
 } as const;

@@ -34,8 +34,6 @@ export interface DottedOptions {
   readonly conflicts: 'lww' | 'siblings';
   /** How many overwritten concurrent values are remembered. */
   readonly conflictLog: number;
-  /** At most so many siblings per key; a batch beyond it drops the oldest and counts it. */
-  readonly siblingsMax: number;
 }
 
 /** Everything that a checkpoint's meta holds beside the items. */
@@ -50,29 +48,46 @@ export interface DottedMeta {
 }
 
 export interface DottedStateMachine {
+  /** Points to one object for the machine's whole life. */
   readonly reader: DottedReader;
+  /** What has been applied. This object changes as batches are applied: copy what is to stay. */
   readonly vector: Vector;
+  /** Boot of the last applied batch, per origin; 0: not known. Changes like `vector`. */
+  readonly boots: Vector;
+  /** The highest Lamport counter of all that has been applied. */
   readonly counter: number;
   readonly collectedTo: number;
-  /** Applies one batch, which must be the next of its origin. Winners and losers both advance the vector. */
+  readonly retired: ReadonlySet<OriginId>;
+  /** Writes that claimed the timestamp of another one: an origin was used twice. What came first stays. */
+  readonly quarantined: number;
+  /**
+   * Applies one batch, which must be the next of its origin. Winners and losers both advance the vector. Its payload is kept,
+   * must not change, and was checked by `validateDottedBatch` before it was logged.
+   */
   apply(batch: AppliedBatch, sink: ResultSink | null): void;
-  /** Tombstones and expired items with counters up to `counter` go (ap.md §1.0.6). At most `limit` at a time; true when done. */
+  /**
+   * Tombstones and expired items with counters up to `counter` go (ap.md §1.0.6). About `limit` at a time; true when done.
+   * `collectedTo` rises as far as it was done. Items that expire later go by their time, in a later call.
+   */
   collect(counter: number, nowMs: number, limit: number): boolean;
   /** The origin's owner is gone for good and everybody has all of it. */
   retire(origin: OriginId): void;
 
   /** Items whose dots `have` does not cover, of a state pinned now, in key order; pieces of about `maxBytes`. */
   openItems(have: Vector): ItemSource;
-  /** Takes in a piece of somebody else's openItems, beside the state: nothing is visible before `finishItems`. */
+  /** Takes in pieces of somebody else's openItems, beside the state: nothing is visible before its `finish`. */
   openShadow(): ItemShadow;
 
-  /** Hash over all items with counters above collectedTo, equal at equal vectors (ap.md §1.0.7). Kept as items change. */
+  /**
+   * Range hash over the versions of all keys (ap.md §1.0.7), equal at equal vectors and equal collectedTo; what members
+   * collect at different times is left out. Kept as items change: asking costs nothing.
+   */
   root(): { readonly hash: string; readonly collectedTo: number };
   /** All leaf hashes, 8 bytes each. */
   leaves(): Uint8Array;
   /** Items of these leaves (tombstones included), encoded as openItems does. */
   itemsOfLeaves(leaves: readonly number[]): Uint8Array;
-  /** Repairs: takes those items that are newer than ours, at equal vectors. Returns how many. */
+  /** Repairs: takes those items that are newer than ours, at equal vectors. Returns how many. Throws like ItemShadow.add. */
   mergeItems(items: Uint8Array): number;
 
   overwritten(limit: number): { readonly total: number; readonly entries: readonly Overwritten[] };
@@ -97,7 +112,7 @@ export interface ItemSource {
   readonly boots: Vector;
   readonly counter: number;
   readonly collectedTo: number;
-  /** Null at the end. */
+  /** Null at the end. A piece may hold no items, when many were passed over. */
   next(maxBytes: number): Uint8Array | null;
   close(): void;
 }
@@ -105,12 +120,13 @@ export interface ItemSource {
 export interface ItemShadow {
   /** Bytes held so far. */
   readonly bytes: number;
-  /** Throws DecodeError's KvorumError for bytes that are no items. */
+  /** Throws `checkpoint_corrupt` for bytes that are no items. */
   add(items: Uint8Array): void;
   /**
    * Merges everything at once (ap.md §1.0.5 rule 5): an item of theirs whose dot our vector covers, and that we do not
    * have, was deleted here: it is dropped; the newer of two wins. The vector rises to `vector`. `whole`: the items are all that
    * they have, so an item of ours that is not among them, and whose dot `vector` covers, was deleted there: it goes.
+   * Needed by who may have missed tombstones that were collected meanwhile: a folder that was no member for a while.
    */
   finish(end: {
     readonly whole?: boolean;

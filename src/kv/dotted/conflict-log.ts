@@ -1,0 +1,100 @@
+import type { OriginId } from '../../base/brand.js';
+import type { Dot } from '../../base/dot.js';
+import { LIMITS } from '../../base/limits.js';
+import type { KeyString } from '../types.js';
+import { DELETED, type Version } from './item.js';
+import type { Overwritten } from './types.js';
+
+/** Per origin, what it had of the others' logs at its last batch: the sum of what its batches said (ap.md §1.2.1). */
+export type SeenRows = ReadonlyMap<OriginId, ReadonlyMap<OriginId, number>>;
+
+/**
+ * The last values that a concurrent write replaced (ap.md §1.1): last-writer-wins loses acknowledged writes by design, and
+ * here is where it says which.
+ *
+ * The rule: an overwrite is recorded unless it is *proven* that the winner's origin had the loser when it wrote. Proof is
+ * the same origin, or the dependencies of the winner's batch and those before it. So nothing that was lost concurrently is
+ * missed; too much is recorded where nothing is proven: of origins whose batches tell no dependencies, and after a full
+ * sync, which skips batches. A loser that comes after its winner is always recorded: a causal group delivers no write
+ * after one that has seen it, and in another group nothing proves when the winner's origin met it.
+ */
+export class ConflictLog {
+  readonly #capacity: number;
+  readonly #entries: Overwritten[] = [];
+  /** Where the next entry goes once the ring is full. */
+  #at = 0;
+  #total = 0;
+  readonly #seen = new Map<OriginId, Map<OriginId, number>>();
+
+  constructor(capacity: number, seen: SeenRows = new Map()) {
+    this.#capacity = capacity;
+    for (const [origin, row] of seen) this.#seen.set(origin, new Map(row));
+  }
+
+  /** Since the state was opened. */
+  get total(): number {
+    return this.#total;
+  }
+
+  get seen(): SeenRows {
+    return this.#seen;
+  }
+
+  /** Takes in what the next batch of `origin` says about what its writer had. */
+  learn(origin: OriginId, dependencies: readonly Dot[]): void {
+    let row = this.#seen.get(origin);
+    if (row === undefined) {
+      row = new Map();
+      this.#seen.set(origin, row);
+    }
+    for (const dot of dependencies) if ((row.get(dot.origin) ?? 0) < dot.seq) row.set(dot.origin, dot.seq);
+  }
+
+  forget(origin: OriginId): void {
+    this.#seen.delete(origin);
+  }
+
+  /** `winner`, of the batch whose dependencies were learnt last, takes the place of `loser`. */
+  replaced(key: KeyString, winner: Version, loser: Version): void {
+    const { origin, seq } = loser.write;
+    if (winner.write.origin === origin || (this.#seen.get(winner.write.origin)?.get(origin) ?? 0) >= seq) return;
+    this.record(key, winner, loser);
+  }
+
+  /** `loser` came when `winner` was there already. */
+  lost(key: KeyString, winner: Version, loser: Version): void {
+    if (winner.write.origin !== loser.write.origin) this.record(key, winner, loser);
+  }
+
+  record(key: KeyString, winner: Version, loser: Version): void {
+    this.#total++;
+    if (this.#capacity === 0) return;
+    const valueBytes = loser.end - loser.start;
+    const kept = Math.min(valueBytes, LIMITS.conflictValueBytes);
+    const isDelete = loser.source === DELETED;
+    this.#entries[this.#at] = {
+      key,
+      winner: plain(winner),
+      loser: plain(loser),
+      // A copy: a view would keep the whole batch in memory.
+      value: isDelete ? null : loser.source.slice(loser.start, loser.start + kept),
+      valueBytes,
+    };
+    this.#at = (this.#at + 1) % this.#capacity;
+  }
+
+  /** The newest first. */
+  last(limit: number): readonly Overwritten[] {
+    const { length } = this.#entries;
+    const entries: Overwritten[] = [];
+    for (let back = 1; back <= Math.min(limit, length); back++) {
+      entries.push(this.#entries[(this.#at - back + length) % length] as Overwritten);
+    }
+    return entries;
+  }
+}
+
+function plain({ write, counter }: Version): Overwritten['winner'] {
+  const { origin, seq, wallMs } = write;
+  return { origin, seq, counter, wallMs };
+}

@@ -1,0 +1,43 @@
+import type { OriginId } from '../../base/brand.js';
+import { DecodeError } from '../decode-error.js';
+import { hashOrigin, writeOf, type Write } from './item.js';
+
+/**
+ * All origins that a state has ever seen, numbered in the order in which it met them: records hold the number instead of
+ * the name. Numbers are this state's own affair; they are never reused, and kept in the checkpoint's meta.
+ */
+export class Origins {
+  readonly #ids: OriginId[] = [];
+  readonly #hashes: number[] = [];
+  readonly #numbers = new Map<OriginId, number>();
+
+  constructor(ids: readonly OriginId[] = []) {
+    for (const id of ids) this.number(id);
+  }
+
+  get ids(): readonly OriginId[] {
+    return this.#ids;
+  }
+
+  /** The number of `id`, a new one for a new origin. */
+  number(id: OriginId): number {
+    const known = this.#numbers.get(id);
+    if (known !== undefined) return known;
+    const number = this.#ids.length;
+    this.#ids.push(id);
+    this.#hashes.push(hashOrigin(id));
+    this.#numbers.set(id, number);
+    return number;
+  }
+
+  /** Throws DecodeError for a number that nobody has. */
+  id(number: number): OriginId {
+    const id = this.#ids[number];
+    if (id === undefined) throw new DecodeError('the number of no origin');
+    return id;
+  }
+
+  write(number: number, seq: number, wallMs: number): Write {
+    return writeOf(this.id(number), this.#hashes[number] as number, seq, wallMs);
+  }
+}
