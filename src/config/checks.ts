@@ -1,19 +1,12 @@
 import { assert, assertDefined } from '../base/assert.js';
 import { isLoopback, isWildcard, overlaps, formatAddress } from './address.js';
-import type { Diagnostic, Reporter } from './diagnostics.js';
-import { showSaid, type ResolvedValue, type ResolvedValues } from './layers.js';
+import { report, type CheckContext } from './check-context.js';
+import { checkKeyspaces, votes } from './check-keyspaces.js';
+import { showSaid, type ResolvedValue } from './layers.js';
 import { names, readAddress } from './resolve.js';
-import type { Source, SourcePath } from './source.js';
+import type { SourcePath } from './source.js';
 import type { HostPort } from './topology.js';
 import { isRecord, show, valueAt } from './validate.js';
-
-/** What the checks look at. `bad` names values that were refused already and must not be judged again. */
-export interface CheckContext {
-  readonly source: Source;
-  readonly values: ResolvedValues;
-  readonly bad: ReadonlySet<string>;
-  readonly reporter: Reporter;
-}
 
 /** Everything that concerns more than one value. */
 export function crossCheck(context: CheckContext): void {
@@ -24,6 +17,7 @@ export function crossCheck(context: CheckContext): void {
   checkExposure(context);
   checkKeyspaces(context);
   checkTiming(context);
+  checkSession(context);
   checkSupervisor(context);
 }
 
@@ -65,7 +59,7 @@ function checkVoters(context: CheckContext): void {
     (id) => context.values.get(`replicas.${id}.joining`)?.value === true,
   );
   const count = Array.isArray(replicas) ? replicas.length - joining.length : 0;
-  if (count <= 0 || count % 2 === 1) return;
+  if (count <= 0 || count % 2 === 1 || !votes(context)) return;
   const survives = count / 2 - 1;
   const message =
     `${count} voters survive ${survives === 0 ? 'no failure' : failures(survives)}, ` +
@@ -164,25 +158,6 @@ function checkExposure(context: CheckContext): void {
   report(context, 'error', first.said, `${reach}, and this version has no authentication or encryption: ${remedy}`);
 }
 
-function checkKeyspaces(context: CheckContext): void {
-  const all = names(context.values, 'keyspaces');
-  for (const name of all) {
-    const reads = context.values.get(`keyspaces.${name}.reads`);
-    if (reads?.value === 'lease' && context.values.get('raft.leaseReads')?.value === false) {
-      report(
-        context,
-        'error',
-        reads,
-        `${reads.path} is "lease", but raft.leaseReads is false: set it to true to trust clocks`,
-      );
-    }
-  }
-  if (all.length < 2 || all.includes('default')) return;
-  const { at, excerpt } = context.source.locate(['keyspaces'], 'key');
-  const message = `none of the ${all.length} keyspaces is named "default": /kv and Redis database 0 need one; rename one of ${all.join(', ')}`;
-  context.reporter.report('error', at, message, excerpt);
-}
-
 function checkTiming(context: CheckContext): void {
   checkElection(context);
   compare(context, 'timing.heartbeatMs', 'timing.electionTimeoutMs', (heartbeat, election, words) => {
@@ -213,6 +188,14 @@ function checkElection(context: CheckContext): void {
       const why = 'without a spread, replicas stand for election at the same moment again and again';
       report(context, 'error', said, `${read}: ${why}; write [${first}, ${first * 2}]`);
     }
+  });
+}
+
+function checkSession(context: CheckContext): void {
+  compare(context, 'session.waitMs', 'timing.requestTimeoutMs', (wait, timeout, words) => {
+    if (wait.first < timeout.first) return;
+    const message = `${words}: requests time out before they are told what they wait for`;
+    report(context, 'warning', later(wait.said, timeout.said), message);
   });
 }
 
@@ -257,8 +240,4 @@ function later(a: ResolvedValue, b: ResolvedValue): ResolvedValue {
   const rank = { default: 0, file: 1, environment: 2, flag: 3 } as const;
   if (a.origin.kind === 'file' && b.origin.kind === 'file') return a.origin.line >= b.origin.line ? a : b;
   return rank[a.origin.kind] >= rank[b.origin.kind] ? a : b;
-}
-
-function report(context: CheckContext, severity: Diagnostic['severity'], said: ResolvedValue, message: string): void {
-  context.reporter.report(severity, said.origin, message, context.source.excerptAt(said.origin));
 }

@@ -55,6 +55,7 @@ function describeOption(spec: OptionSpec): string {
 }
 
 function describeDefault(spec: OptionSpec): string {
+  if (spec.defaultDoc !== undefined) return spec.defaultDoc;
   if (spec.default === undefined) return spec.required === true ? 'none, it is required' : 'unset';
   const plain = JSON.stringify(spec.default);
   return spec.unit === 'bytes' ? `\`${plain}\`${humanBytes(Number(spec.default))}` : `\`${plain}\``;

@@ -5,6 +5,9 @@ import type { Json } from './option.js';
 import { findOption } from './options.js';
 import type { HostPort } from './topology.js';
 
+/** In the place of a secret. */
+const HIDDEN = '(hidden)';
+
 /** One line of `kvorum config explain`. */
 export interface ExplainedOption {
   readonly option: string;
@@ -26,13 +29,20 @@ export function explainTopology({ origins, topology }: LoadedTopology): readonly
       if (address !== null) decided.set(`replicas.${id}.${kind}`, showBoth(address.listen, address.advertise));
     }
   }
-  return [...origins.values()].map(({ path, value, origin, overruled }) => ({
-    option: path,
-    value: decided.get(path) ?? value,
-    unit: findOption(path)?.unit ?? null,
-    origin: formatOrigin(origin),
-    overruled: overruled.map((said) => ({ value: said.value, origin: formatOrigin(said.origin) })),
-  }));
+  for (const keyspace of topology.keyspaces) {
+    for (const [option, value] of Object.entries(keyspace)) decided.set(`keyspaces.${keyspace.name}.${option}`, value);
+  }
+  return [...origins.values()].map(({ path, value, origin, overruled }) => {
+    const spec = findOption(path);
+    const shown = (said: Json): Json => (spec?.secret === true && said !== null ? HIDDEN : said);
+    return {
+      option: path,
+      value: shown(decided.get(path) ?? value),
+      unit: spec?.unit ?? null,
+      origin: formatOrigin(origin),
+      overruled: overruled.map((said) => ({ value: shown(said.value), origin: formatOrigin(said.origin) })),
+    };
+  });
 }
 
 function showBoth(listen: HostPort, advertise: HostPort): string {

@@ -5,7 +5,17 @@ export type Json = string | number | boolean | null | readonly Json[] | { readon
 
 /** The part of the documentation that an option belongs to, and what it applies to. */
 export type OptionScope =
-  'topology' | 'replica' | 'keyspace' | 'timing' | 'limits' | 'storage' | 'raft' | 'api' | 'supervisor' | 'log';
+  | 'topology'
+  | 'replica'
+  | 'keyspace'
+  | 'timing'
+  | 'limits'
+  | 'storage'
+  | 'raft'
+  | 'session'
+  | 'api'
+  | 'supervisor'
+  | 'log';
 
 interface OptionBase {
   /** Dotted path in the file; `*` stands for a replica's id or a keyspace's name. Unit last in the name. */
@@ -14,6 +24,10 @@ interface OptionBase {
   /** Undefined: there is none, and the option is either `required` or may stay unset. */
   readonly default?: Json;
   readonly required?: true;
+  /** What stands in for a default that depends on other options, in words. `default` is undefined then. */
+  readonly defaultDoc?: string;
+  /** The value is never shown: neither by `config explain` nor in messages. */
+  readonly secret?: true;
   /** Only in the documentation; the name carries the unit as well. */
   readonly unit?: 'ms' | 'bytes';
   /** Flag when it is not the path in kebab case. Per-replica and per-keyspace options have none: `--set path=value`. */

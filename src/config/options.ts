@@ -1,6 +1,6 @@
 import { LIMITS } from '../base/limits.js';
 import type { OptionScope, OptionSpec } from './option.js';
-import { ENGINES_AVAILABLE, ENGINES_KNOWN, LOG_LEVELS, READS } from './topology.js';
+import { CONFLICTS, ENGINES_AVAILABLE, ENGINES_KNOWN, LOG_LEVELS, READS, WRITE_LEVELS } from './topology.js';
 
 const MIB = 1024 * 1024;
 const HOUR_MS = 3_600_000;
@@ -106,15 +106,47 @@ export const OPTIONS: readonly OptionSpec[] = [
     choices: ENGINES_AVAILABLE,
     refused: ENGINES_KNOWN.filter((engine) => !ENGINES_AVAILABLE.some((available) => available === engine)),
     default: 'raft',
-    doc: 'How the keyspace is replicated. It cannot be changed once the keyspace has data.',
+    doc: 'How the keyspace is replicated. `raft`: one order of all writes, decided by a leader; needs a majority. `lww`: every replica takes writes, also alone; of concurrent writes to a key the last one (by Lamport clock, then by replica) wins on all of them, and the others are gone. `causal`: as `lww`, and nobody sees a write before everything that its author had seen. It cannot be changed once the keyspace has data.',
   },
   {
     path: 'keyspaces.*.reads',
     scope: 'keyspace',
     type: 'choice',
     choices: READS,
-    default: 'linearizable',
-    doc: 'What a read sees that does not ask for anything else. `linearizable`: every write acknowledged before the read began. `lease`: the same, without a round to the other replicas, as long as clocks run at nearly the same rate; needs `raft.leaseReads`. `stale`: what the asked replica has, however old.',
+    defaultDoc: '`"linearizable"` with the engine raft, `"session"` with lww and causal',
+    doc: 'What a read sees that does not ask for anything else. With the engine raft: `linearizable`, every write acknowledged before the read began; `lease`, the same without a round to the other replicas, as long as clocks run at nearly the same rate (needs `raft.leaseReads`); `stale`, what the asked replica has, however old. With lww and causal: `session` and `one`, what the asked replica has, after waiting for what a session token brings along; `quorum`, the newest that a majority of the members has; `local_quorum`, the same of the members in the region of the asked one; `each_quorum`, of each region; `all`, of all members.',
+  },
+  {
+    path: 'keyspaces.*.writes',
+    scope: 'keyspace',
+    type: 'choice',
+    choices: WRITE_LEVELS,
+    defaultDoc: '`"one"` with the engines lww and causal; raft has no choice',
+    doc: 'On how many disks a write is before it is answered, when it does not ask for anything else: `one`, `quorum`, `local_quorum`, `each_quorum` or `all`, as for reads. Whatever the level, every member gets it. With lww and causal; with raft it is always a majority.',
+  },
+  {
+    path: 'keyspaces.*.conflicts',
+    scope: 'keyspace',
+    type: 'choice',
+    choices: CONFLICTS,
+    defaultDoc: '`"lww"` with the engines lww and causal; with raft nothing conflicts',
+    doc: 'What becomes of values that were written to one key concurrently. `lww`: the last one wins, the others are gone and are remembered in the conflict log. `siblings`: all of them are kept, and given to readers, until a write that has seen them replaces them; with the engine causal only.',
+  },
+  {
+    path: 'keyspaces.*.conflictLog',
+    scope: 'keyspace',
+    type: 'integer',
+    min: 0,
+    max: 1_000_000,
+    defaultDoc: '`1000` with the engines lww and causal',
+    doc: 'How many overwritten concurrent values a replica remembers, for `GET /admin/conflicts`. 0 keeps none and only counts them.',
+  },
+  {
+    path: 'keyspaces.*.forwardTo',
+    scope: 'keyspace',
+    type: 'text',
+    ...ID,
+    doc: 'The id of the replica that serves the causal API (`/kvs`) for all: the others hand such requests over to it. Left out, each one serves them itself. With the engine causal only; clients that do not keep their causal metadata want it.',
   },
   {
     path: 'keyspaces.*.partitions',
@@ -153,7 +185,17 @@ export const OPTIONS: readonly OptionSpec[] = [
     max: 60_000,
     default: 200,
     unit: 'ms',
-    doc: 'How often replicas compare what they have. For engines that gossip; raft does not use it.',
+    doc: 'Mean time between two gossip rounds of a replica, which vary by 20 %: in each it compares what it has with one other member, chosen at random. New writes do not wait for it, they are sent as soon as they are on the disk; it finds what was lost on the way. A replica that is behind takes a tenth of it. For lww and causal; raft does not use it.',
+  },
+  {
+    path: 'timing.startGraceMs',
+    scope: 'timing',
+    type: 'integer',
+    min: 0,
+    max: HOUR_MS,
+    default: 2000,
+    unit: 'ms',
+    doc: 'How long a replica that starts waits to hear from another member before it takes writes of leaderless keyspaces, so that it notices when its disk went back in time. About ten gossip rounds. After that it takes them alone; one with a new data folder does not, as long as others have an older one.',
   },
   {
     path: 'timing.tickMs',
@@ -260,6 +302,26 @@ export const OPTIONS: readonly OptionSpec[] = [
     doc: "Let a leader answer `lease` reads from its own state while its lease lasts. Saves a round to the other replicas; a clock that runs much slower than the others', or a paused process, can make such a read stale. With false they are answered like `linearizable` ones.",
   },
   {
+    path: 'session.waitMs',
+    scope: 'session',
+    type: 'integer',
+    min: 0,
+    max: HOUR_MS,
+    default: 1000,
+    unit: 'ms',
+    doc: 'How long a request waits, at most, until this replica has what its session has seen. Then it is answered with `dependencies_not_satisfied` and what is missing; nothing has happened. A request can ask for less.',
+  },
+  {
+    path: 'session.key',
+    scope: 'session',
+    type: 'text',
+    pattern: '^[\\x21-\\x7e]{16,256}$',
+    patternDoc: 'a text of 16 to 256 printable ASCII characters without blanks',
+    secret: true,
+    defaultDoc: 'a key that follows from the name of the cluster',
+    doc: 'Signs session tokens; the same on every replica of the cluster. The default only protects against accidents, such as a token of another cluster or a truncated one: whoever knows the name of the cluster can forge tokens with it, and make requests wait for writes that do not exist. Where clients are not trusted, set a random one, best by the environment. Changing it voids all tokens that clients hold.',
+  },
+  {
     path: 'api.connectionsMax',
     scope: 'api',
     type: 'integer',
@@ -332,6 +394,10 @@ export const SCOPES: Readonly<Record<OptionScope, { readonly title: string; read
   limits: { title: 'Limits', doc: 'What clients may send.' },
   storage: { title: 'Storage', doc: 'The log and the checkpoints on disk.' },
   raft: { title: 'Raft', doc: 'Options of the engine raft.' },
+  session: {
+    title: 'Sessions',
+    doc: 'What a client has seen travels with it, in a token (`X-Kvorum-Session`), so that it reads its own writes on any replica.',
+  },
   api: { title: 'Client interfaces', doc: 'HTTP and the Redis protocol.' },
   supervisor: { title: 'Supervisor', doc: 'What happens to a replica that crashes.' },
   log: { title: 'Log messages', doc: 'Written to standard error, one JSON object per line.' },

@@ -4,8 +4,20 @@ import { replicaId } from '../base/brand.js';
 import { parseAddress } from './address.js';
 import type { ResolvedValues } from './layers.js';
 import type { Json } from './option.js';
-import type { Address, EngineName, HostPort, KeyspaceConfig, Reads, ReplicaConfig, Topology } from './topology.js';
+import type {
+  Address,
+  EngineName,
+  HostPort,
+  KeyspaceConfig,
+  LeaderlessKeyspaceConfig,
+  OrderedKeyspaceConfig,
+  ReplicaConfig,
+  Topology,
+} from './topology.js';
 import { isRecord } from './validate.js';
+
+/** The default of `conflictLog`. */
+const CONFLICT_LOG = 1000;
 
 /**
  * Puts the decided values into the form that the program works with. Every value has been checked: what does not fit
@@ -31,6 +43,7 @@ export function buildTopology(values: ResolvedValues, file: string | null, worki
     limits: section(values, 'limits'),
     storage: section(values, 'storage'),
     raft: section(values, 'raft'),
+    session: section(values, 'session'),
     api: section(values, 'api'),
     supervisor: section(values, 'supervisor'),
     log: section(values, 'log'),
@@ -50,12 +63,21 @@ function buildReplica(values: ResolvedValues, name: string): ReplicaConfig {
 }
 
 function buildKeyspace(values: ResolvedValues, name: string): KeyspaceConfig {
-  const at = `keyspaces.${name}`;
+  const said = (option: string): Json => valueOf(values, `keyspaces.${name}.${option}`);
+  const base = { name, partitions: said('partitions') as number };
+  const engine = said('engine') as EngineName;
+  if (engine === 'raft') {
+    return { ...base, engine, reads: (said('reads') ?? 'linearizable') as OrderedKeyspaceConfig['reads'] };
+  }
+  const forwardTo = said('forwardTo') as string | null;
   return {
-    name,
-    engine: valueOf(values, `${at}.engine`) as EngineName,
-    reads: valueOf(values, `${at}.reads`) as Reads,
-    partitions: valueOf(values, `${at}.partitions`) as number,
+    ...base,
+    engine,
+    reads: (said('reads') ?? 'session') as LeaderlessKeyspaceConfig['reads'],
+    writes: (said('writes') ?? 'one') as LeaderlessKeyspaceConfig['writes'],
+    conflicts: (said('conflicts') ?? 'lww') as LeaderlessKeyspaceConfig['conflicts'],
+    conflictLog: (said('conflictLog') ?? CONFLICT_LOG) as number,
+    forwardTo: forwardTo === null ? null : replicaId(forwardTo),
   };
 }
 
@@ -82,7 +104,7 @@ function readHostPort(text: unknown): HostPort | null {
   return typeof address === 'string' ? null : address;
 }
 
-type Section = 'timing' | 'limits' | 'storage' | 'raft' | 'api' | 'supervisor' | 'log';
+type Section = 'timing' | 'limits' | 'storage' | 'raft' | 'session' | 'api' | 'supervisor' | 'log';
 
 /** Collects `timing.heartbeatMs`, … into one object. The option table and topology.ts name the same members. */
 function section<Name extends Section>(values: ResolvedValues, name: Name): Topology[Name] {

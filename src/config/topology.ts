@@ -27,6 +27,7 @@ export interface Topology {
   readonly limits: LimitsConfig;
   readonly storage: StorageConfig;
   readonly raft: RaftConfig;
+  readonly session: SessionConfig;
   readonly api: ApiConfig;
   readonly supervisor: SupervisorConfig;
   readonly log: LogConfig;
@@ -58,30 +59,57 @@ export interface HostPort {
 }
 
 /** Engines that this version can run. The one list: schema, checks and documentation follow it. */
-export const ENGINES_AVAILABLE = ['raft'] as const;
+export const ENGINES_AVAILABLE = ['raft', 'lww', 'causal'] as const;
 /** Engines that the topology format knows. */
 export const ENGINES_KNOWN = ['raft', 'semisync', 'causal', 'lww'] as const;
 export type EngineName = (typeof ENGINES_AVAILABLE)[number];
 
-export const READS = ['linearizable', 'lease', 'stale'] as const;
-export type Reads = (typeof READS)[number];
+/** Where reads of a keyspace with a leader go. */
+export const ORDERED_READS = ['linearizable', 'lease', 'stale'] as const;
+/** How many members a leaderless keyspace asks: see Level in replica/router.ts. */
+export const WRITE_LEVELS = ['one', 'quorum', 'local_quorum', 'each_quorum', 'all'] as const;
+export const READ_LEVELS = ['session', ...WRITE_LEVELS] as const;
+export const READS = [...ORDERED_READS, ...READ_LEVELS] as const;
+export const CONFLICTS = ['lww', 'siblings'] as const;
 
-export interface KeyspaceConfig {
+interface KeyspaceBase {
   readonly name: string;
-  readonly engine: EngineName;
-  /** Consistency of a read that does not ask for one. */
-  readonly reads: Reads;
   /** Number of slices of the key space, each replicated by a group of its own. Fixed for the life of the data. */
   readonly partitions: number;
 }
+
+/** All writes of a partition have one order, and a leader who decides it. */
+export interface OrderedKeyspaceConfig extends KeyspaceBase {
+  readonly engine: 'raft';
+  /** Consistency of a read that does not ask for one. */
+  readonly reads: (typeof ORDERED_READS)[number];
+}
+
+/** Every replica takes writes. */
+export interface LeaderlessKeyspaceConfig extends KeyspaceBase {
+  readonly engine: 'lww' | 'causal';
+  /** Level of a read, and of a write, that does not ask for one. */
+  readonly reads: (typeof READ_LEVELS)[number];
+  readonly writes: (typeof WRITE_LEVELS)[number];
+  /** What becomes of concurrent values of one key. */
+  readonly conflicts: (typeof CONFLICTS)[number];
+  /** How many overwritten concurrent values are remembered. */
+  readonly conflictLog: number;
+  /** Who serves the causal API (`/kvs`) for all replicas; null: each one for itself. */
+  readonly forwardTo: ReplicaId | null;
+}
+
+export type KeyspaceConfig = OrderedKeyspaceConfig | LeaderlessKeyspaceConfig;
 
 /** All in milliseconds. */
 export interface TimingConfig {
   readonly heartbeatMs: number;
   /** Drawn anew from [min, max] for each election (raft.md E11). */
   readonly electionTimeoutMs: readonly [min: number, max: number];
-  /** Accepted for the engines that gossip; raft does not use it. */
+  /** Mean time between gossip rounds of the leaderless engines. */
   readonly gossipMs: number;
+  /** How long a replica that starts waits to hear from another member before it takes writes (leaderless engines). */
+  readonly startGraceMs: number;
   /** Resolution of the engines' clock. */
   readonly tickMs: number;
   /** A client's request without an answer after this is answered `outcome_unknown` or `read_timeout`. */
@@ -111,6 +139,13 @@ export interface StorageConfig {
 export interface RaftConfig {
   /** Allow reads under the leader's lease (raft.md L4). They trust that clocks run at nearly the same rate. */
   readonly leaseReads: boolean;
+}
+
+export interface SessionConfig {
+  /** How long a request waits at most for what its session has seen. */
+  readonly waitMs: number;
+  /** Signs session tokens. Null: a key that follows from the cluster's name. Never shown. */
+  readonly key: string | null;
 }
 
 export interface ApiConfig {

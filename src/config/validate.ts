@@ -40,7 +40,8 @@ export function checkFile(source: Source, reporter: Reporter): ReadonlySet<strin
     seen.add(`${pathName(source.value, finding.path)}\n${finding.once}`);
     if (finding.once === 'value') bad.add(pathName(source.value, finding.path));
     const { at, excerpt } = source.locate(finding.path, finding.what);
-    reporter.report('error', at, finding.message, excerpt);
+    const secret = findOption(genericName(finding.path))?.secret === true;
+    reporter.report('error', at, finding.message, secret ? null : excerpt);
   }
   return bad;
 }
@@ -148,6 +149,7 @@ function valueMessage(spec: OptionSpec, name: string, value: unknown): string {
     const option = spec.path.split('.').at(-1);
     return `${option} ${String(value)} is not available in this version; available: ${spec.choices.join(', ')}`;
   }
+  if (spec.secret === true) return `${name} is not shown here: allowed is ${describeAllowed(spec)}`;
   const hint = valueHint(spec, value);
   return `${name} is ${show(value)}: allowed is ${describeAllowed(spec)}${hint === null ? '' : `; ${hint}`}`;
 }

@@ -66,7 +66,10 @@ t.test('a nearly right file, with any one value replaced', (t) => {
   const file = fc.record({
     cluster: section('demo'),
     replicas: fc.oneof(fc.array(replica, { minLength: 1, maxLength: 3 }), tree),
-    keyspaces: section({ default: { engine: 'raft' } }),
+    keyspaces: fc.oneof(
+      section({ default: { engine: 'raft' } }),
+      section({ default: { engine: 'causal', conflicts: 'siblings', forwardTo: 'n1', writes: 'all' } }),
+    ),
     timing: fc.record({ heartbeatMs: section(50), electionTimeoutMs: section([150, 300]) }),
     local: section(['n1']),
   });

@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import t from 'tap';
 import { formatDiagnostics } from '../../../src/config/diagnostics.js';
+import { explainTopology } from '../../../src/config/explain.js';
 import { ConfigError } from '../../../src/config/errors.js';
 import { loadTopology, type LoadRequest } from '../../../src/config/load.js';
 
@@ -152,9 +153,10 @@ replicas:
 
 t.test('aliases are followed and positions point at what they stand for', (t) => {
   t.equal(load('timing: &t { heartbeatMs: 20 }\n').topology.timing.heartbeatMs, 20);
+  const allowed = 'allowed is one of linearizable, lease, stale, session, one, quorum, local_quorum, each_quorum, all';
   t.same(messages('keyspaces: { default: &k { engine: raft, reads: x }, b: *k }\n'), [
-    'a.yaml:6:49: error: keyspaces.default.reads is "x": allowed is one of linearizable, lease, stale',
-    'a.yaml:6:49: error: keyspaces.b.reads is "x": allowed is one of linearizable, lease, stale',
+    `a.yaml:6:49: error: keyspaces.default.reads is "x": ${allowed}`,
+    `a.yaml:6:49: error: keyspaces.b.reads is "x": ${allowed}`,
   ]);
   t.end();
 });
@@ -170,5 +172,79 @@ t.test('the default keyspace comes first', (t) => {
     'orders',
     'or it is the only one',
   );
+  t.end();
+});
+
+t.test('options of leaderless keyspaces have defaults of their own', (t) => {
+  const { topology } = load('keyspaces: { default: { engine: lww }, carts: { engine: causal, writes: quorum } }\n');
+  const defaults = {
+    partitions: 1,
+    reads: 'session',
+    writes: 'one',
+    conflicts: 'lww',
+    conflictLog: 1000,
+    forwardTo: null,
+  };
+  t.same(topology.keyspaces, [
+    { name: 'default', engine: 'lww', ...defaults },
+    { name: 'carts', engine: 'causal', ...defaults, writes: 'quorum' },
+  ]);
+  const siblings = 'conflicts: siblings, conflictLog: 0, forwardTo: n2, reads: quorum';
+  t.match(load(`keyspaces: { default: { engine: causal, ${siblings} } }\n`).topology.keyspaces[0], {
+    conflicts: 'siblings',
+    conflictLog: 0,
+    forwardTo: 'n2',
+    reads: 'quorum',
+  });
+  t.same(topology.session, { waitMs: 1000, key: null });
+  t.equal(topology.timing.startGraceMs, 10 * topology.timing.gossipMs, 'ten rounds');
+  t.end();
+});
+
+t.test('an even number of replicas is as good as any where nobody votes', (t) => {
+  const two = 'cluster: demo\nreplicas: [{ id: n1, peer: 127.0.0.1:7101 }, { id: n2, peer: 127.0.0.1:7102 }]\n';
+  t.equal(loadTopology({ text: `${two}keyspaces: { default: { engine: lww } }` }).warnings.length, 0);
+  t.equal(loadTopology({ text: `${two}keyspaces: { default: { engine: lww }, b: {} }` }).warnings.length, 1);
+  t.end();
+});
+
+t.test('levels of regions are warned about where replicas have none', (t) => {
+  const keyspaces = 'keyspaces: { default: { engine: lww, writes: each_quorum } }\n';
+  t.match(formatDiagnostics(load(keyspaces).warnings), /writes is "each_quorum", but no replica has region: those/);
+  const env = { KVORUM_REPLICAS_N1_REGION: 'eu', KVORUM_REPLICAS_N2_REGION: 'us' };
+  t.match(formatDiagnostics(load(keyspaces, { env }).warnings), /but n3 have no region/);
+  const all = { ...env, KVORUM_REPLICAS_N3_REGION: 'us' };
+  t.equal(load(keyspaces, { env: all }).warnings.length, 0);
+  t.match(formatDiagnostics(load('session: { waitMs: 5000 }\n').warnings), /before they are told what they wait for/);
+  t.end();
+});
+
+t.test('the key of sessions is never shown', (t) => {
+  const loaded = load('session: { key: correct-horse-battery }\n', {
+    env: { KVORUM_SESSION_KEY: 'staple-correct-horse' },
+  });
+  t.equal(loaded.topology.session.key, 'staple-correct-horse');
+  const explained = explainTopology(loaded);
+  t.match(
+    explained.find(({ option }) => option === 'session.key'),
+    { value: '(hidden)', origin: 'environment KVORUM_SESSION_KEY', overruled: [{ value: '(hidden)' }] },
+  );
+  t.equal(explainTopology(load('')).find(({ option }) => option === 'session.key')?.value, null, 'none is set');
+  t.notMatch(JSON.stringify(explained), /horse/);
+  for (const request of [{}, { env: { KVORUM_SESSION_KEY: 'horse' } }, { flags: { 'session.key': 'horse' } }]) {
+    const text = 'env' in request || 'flags' in request ? '' : 'session: { key: horse }\n';
+    const what = /session.key is not shown here: allowed is a text of 16 to 256 printable[^|]*$/;
+    t.throws(() => load(text, request), { message: what }, 'nor the line of the file');
+  }
+  t.end();
+});
+
+t.test('config explain shows what the engine decides', (t) => {
+  const explained = explainTopology(load('keyspaces: { default: { engine: raft }, likes: { engine: lww } }\n'));
+  const valueOf = (path: string): unknown => explained.find(({ option }) => option === path)?.value;
+  t.equal(valueOf('keyspaces.default.reads'), 'linearizable');
+  t.equal(valueOf('keyspaces.default.writes'), null);
+  t.equal(valueOf('keyspaces.likes.reads'), 'session');
+  t.equal(valueOf('keyspaces.likes.conflictLog'), 1000);
   t.end();
 });

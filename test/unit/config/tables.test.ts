@@ -48,7 +48,7 @@ t.test('the resolved topology holds exactly the sections and options of the tabl
     t.same(Object.keys(section), keys, name);
   }
   const sections = Object.keys(topology).filter((name) => name in SCOPES);
-  t.same(sections, ['timing', 'limits', 'storage', 'raft', 'api', 'supervisor', 'log']);
+  t.same(sections, ['timing', 'limits', 'storage', 'raft', 'session', 'api', 'supervisor', 'log']);
   t.end();
 });
 

@@ -1,0 +1,121 @@
+import { report, type CheckContext } from './check-context.js';
+import type { ResolvedValue } from './layers.js';
+import { names } from './resolve.js';
+import { ENGINES_AVAILABLE, ORDERED_READS, READ_LEVELS, type EngineName } from './topology.js';
+import { show } from './validate.js';
+
+/** What a read of the other kind of engine is called here, as nearly as there is anything like it. */
+const NEAREST_READS: Readonly<Record<string, string>> = {
+  linearizable: 'quorum',
+  lease: 'quorum',
+  stale: 'one',
+  session: 'stale',
+  one: 'stale',
+  quorum: 'linearizable',
+  local_quorum: 'linearizable',
+  each_quorum: 'linearizable',
+  all: 'linearizable',
+};
+/** Options of leaderless engines, and why raft has no use for them. */
+const LEADERLESS_ONLY = {
+  writes: 'a write is always on the disks of a majority',
+  conflicts: 'all writes have one order, nothing conflicts',
+  conflictLog: 'all writes have one order, nothing conflicts',
+  forwardTo: 'the leader serves all requests',
+} as const;
+
+export function checkKeyspaces(context: CheckContext): void {
+  const all = names(context.values, 'keyspaces');
+  for (const name of all) {
+    const engine = engineOf(context, name);
+    if (engine === 'raft') checkOrdered(context, name);
+    else if (engine !== null) checkLeaderless(context, name, engine);
+  }
+  if (all.length < 2 || all.includes('default')) return;
+  const { at, excerpt } = context.source.locate(['keyspaces'], 'key');
+  const message = `none of the ${all.length} keyspaces is named "default": /kv and Redis database 0 need one; rename one of ${all.join(', ')}`;
+  context.reporter.report('error', at, message, excerpt);
+}
+
+/** True when replicas vote about anything. */
+export function votes(context: CheckContext): boolean {
+  return names(context.values, 'keyspaces').some((name) => engineOf(context, name) === 'raft');
+}
+
+/** Null: what the file says was refused already. */
+function engineOf(context: CheckContext, name: string): EngineName | null {
+  const path = `keyspaces.${name}.engine`;
+  if (context.bad.has(path)) return null;
+  const value = context.values.get(path)?.value;
+  return ENGINES_AVAILABLE.find((engine) => engine === value) ?? null;
+}
+
+/** What somebody has said about an option of the keyspace. */
+function saidOf(context: CheckContext, name: string, option: string): ResolvedValue | null {
+  const said = context.values.get(`keyspaces.${name}.${option}`);
+  return said === undefined || said.value === null ? null : said;
+}
+
+function checkOrdered(context: CheckContext, name: string): void {
+  const reads = saidOf(context, name, 'reads');
+  if (reads !== null && !ORDERED_READS.some((word) => word === reads.value)) {
+    report(context, 'error', reads, wrongReads(reads, 'raft', ORDERED_READS));
+  } else if (reads?.value === 'lease' && context.values.get('raft.leaseReads')?.value === false) {
+    const message = `${reads.path} is "lease", but raft.leaseReads is false: set it to true to trust clocks`;
+    report(context, 'error', reads, message);
+  }
+  for (const [option, why] of Object.entries(LEADERLESS_ONLY)) {
+    const said = saidOf(context, name, option);
+    if (said === null) continue;
+    const message = `${said.path} is ${show(said.value)}, but with the engine raft ${why}: leave it out`;
+    report(context, 'error', said, message);
+  }
+}
+
+function checkLeaderless(context: CheckContext, name: string, engine: EngineName): void {
+  const reads = saidOf(context, name, 'reads');
+  if (reads !== null && !READ_LEVELS.some((word) => word === reads.value)) {
+    const order = reads.value === 'stale' ? '' : '; only the engine raft has an order of all writes to read from';
+    report(context, 'error', reads, wrongReads(reads, engine, READ_LEVELS) + order);
+  }
+  const conflicts = saidOf(context, name, 'conflicts');
+  if (conflicts?.value === 'siblings' && engine === 'lww') {
+    const why = 'the last write wins whatever it has seen, so that siblings would be dropped in silence';
+    const remedy = "use the engine causal, or conflicts: lww (Basho's advisory of July 2015 on Riak: never both)";
+    report(context, 'error', conflicts, `${conflicts.path} is "siblings", but with the engine lww ${why}: ${remedy}`);
+  }
+  for (const option of ['reads', 'writes']) checkRegions(context, saidOf(context, name, option));
+  checkForward(context, name, engine);
+}
+
+function wrongReads({ path, value }: ResolvedValue, engine: EngineName, allowed: readonly string[]): string {
+  const nearest = NEAREST_READS[typeof value === 'string' ? value : ''] ?? allowed[0];
+  return `${path} is ${show(value)}: with the engine ${engine} allowed is one of ${allowed.join(', ')}; write ${nearest}`;
+}
+
+/** Levels that speak of regions, where there are none. */
+function checkRegions(context: CheckContext, said: ResolvedValue | null): void {
+  if (said === null || (said.value !== 'local_quorum' && said.value !== 'each_quorum')) return;
+  const replicas = names(context.values, 'replicas');
+  const without = replicas.filter((id) => (context.values.get(`replicas.${id}.region`)?.value ?? null) === null);
+  if (without.length === 0) return;
+  const who = without.length === replicas.length ? 'no replica has' : `${without.join(', ')} have no`;
+  const message = `${said.path} is ${show(said.value)}, but ${who} region: those without count as one`;
+  report(context, 'warning', said, message);
+}
+
+function checkForward(context: CheckContext, name: string, engine: EngineName): void {
+  const said = saidOf(context, name, 'forwardTo');
+  if (said === null) return;
+  const read = `${said.path} is ${show(said.value)}`;
+  const target = typeof said.value === 'string' ? said.value : '';
+  const replicas = names(context.values, 'replicas');
+  if (engine !== 'causal') {
+    report(context, 'error', said, `${read}, but the causal API (/kvs) needs the engine causal: leave it out`);
+  } else if (!replicas.includes(target)) {
+    const message = `${read}, which is no replica of this topology: replicas are ${replicas.join(', ')}`;
+    report(context, 'error', said, message);
+  } else if ((context.values.get(`replicas.${target}.http`)?.value ?? null) === null) {
+    report(context, 'error', said, `${read}, which does not serve HTTP: give it an http address`);
+  }
+}
