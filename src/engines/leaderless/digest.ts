@@ -1,0 +1,150 @@
+import { replicaOf } from '../../base/brand.js';
+import { isOrigin } from './batch-codec.js';
+import { checkOwn } from './incarnation.js';
+import type { GossipDigest, OriginCounter, OriginState } from './messages.js';
+import type { Peer } from './peer.js';
+import { isLater, noteTold, rowOf } from './stability.js';
+import { onWord } from './start.js';
+import { isSyncing, originHere, type LeaderlessState } from './state.js';
+import type { Dot } from './types.js';
+import { positionOf, raise, sameVector, vectorOf } from './vector.js';
+
+/** Everything about us that `peer` needs; what it claims is durable. */
+export function buildDigest(
+  state: LeaderlessState,
+  peer: Peer,
+  pull: readonly Dot[],
+  creditBytes: number,
+): GossipDigest {
+  const vector: OriginState[] = [];
+  const heard: OriginCounter[] = [];
+  for (const here of state.origins.values()) {
+    const { origin, log } = here;
+    if (log.durable > 0) vector.push({ origin, seq: log.durable, boot: log.bootOf(log.durable), first: log.first });
+    if (!state.retired.has(origin)) heard.push({ origin, counter: rowOf(state, here) });
+  }
+  const counter = state.clock.durable;
+  if (counter > state.promised) state.promised = counter;
+  return {
+    type: 'gossipDigest',
+    from: state.self,
+    to: peer.id,
+    origin: state.origin,
+    boot: state.options.boot,
+    respond: peer.digest?.respond ?? false,
+    vector,
+    counter,
+    heard,
+    creditBytes,
+    syncing: isSyncing(state),
+    clock: state.clock.value,
+    pull,
+    round: ++state.round,
+    answers: peer.digest?.answers ?? 0,
+    // What was just handed out is in the vector, but the driver has not applied it yet.
+    root: state.outbox.deliver.length === 0 ? state.options.root() : null,
+  };
+}
+
+export function onDigest(state: LeaderlessState, peer: Peer, digest: GossipDigest): void {
+  if (!isSane(digest) || replicaOf(digest.origin) !== peer.id) {
+    state.counters.rejectedCounters++;
+    return;
+  }
+  const round = digest.round ?? 0;
+  const age = compareLives(peer, digest);
+  if (age < 0 || (age === 0 && round > 0 && round <= peer.round)) {
+    if (age < 0 && digest.respond) peer.wantDigest(false, round); // It must learn that it is not who it was.
+    return;
+  }
+  if (age > 0) newLife(peer, digest);
+  peer.round = round;
+  peer.answered = Math.max(peer.answered, digest.answers ?? 0);
+  peer.syncing = digest.syncing;
+  peer.collectedTo = digest.root?.collectedTo ?? null;
+  learnPositions(state, peer, digest);
+  learnCounters(state, peer, digest);
+  compareRoots(state, peer, digest);
+  const positions = (digest.pull ?? []).filter(({ origin }) => isOrigin(origin));
+  if (positions.length > 0) peer.asked = { positions, creditBytes: digest.creditBytes };
+  if (digest.respond) peer.wantDigest(false, round);
+  onWord(state, digest.syncing);
+  state.pullsDirty = true;
+  state.ensuresDirty = true;
+  state.stabilityDirty = true;
+}
+
+function isSane(digest: GossipDigest): boolean {
+  if (!isOrigin(digest.origin) || !isCount(digest.boot)) return false;
+  for (const { origin, seq, boot, first } of digest.vector) {
+    if (!isOrigin(origin) || !isCount(seq) || !isCount(boot) || !isCount(first)) return false;
+  }
+  for (const { origin, counter } of digest.heard) if (!isOrigin(origin) || !isCount(counter)) return false;
+  return (digest.pull ?? []).every(({ seq }) => isCount(seq)) && isCount(digest.creditBytes);
+}
+
+function isCount(value: number): boolean {
+  return Number.isSafeInteger(value) && value >= 0;
+}
+
+/** Negative: the digest is of an earlier life of the member than what we know; positive: of a later one. */
+function compareLives(peer: Peer, digest: GossipDigest): number {
+  if (peer.origin === null) return 1;
+  if (peer.origin === digest.origin) return digest.boot - peer.boot;
+  return isLater(digest.origin, peer.origin) ? 1 : -1;
+}
+
+/** Nothing that the former one claimed need be true any more. */
+function newLife(peer: Peer, digest: GossipDigest): void {
+  peer.has = new Map();
+  peer.first = new Map();
+  peer.row = null;
+  peer.origin = digest.origin;
+  peer.boot = digest.boot;
+  peer.known = false;
+  peer.answered = 0;
+  peer.grounded();
+  peer.acked.clear();
+  peer.pull = null;
+}
+
+function learnPositions(state: LeaderlessState, peer: Peer, digest: GossipDigest): void {
+  for (const { origin, seq, boot, first } of digest.vector) {
+    peer.learn({ origin, seq });
+    peer.first.set(origin, first);
+    checkOwn(state, { origin, seq }, boot);
+    if (origin !== state.origin) originHere(state, origin);
+  }
+  if (!peer.known) {
+    for (const { origin, seq } of digest.vector) if (origin !== state.origin) raise(state.goal, origin, seq);
+    state.outbox.changed = true;
+  }
+  peer.known = true;
+  peer.follows ||= peer.reach(state.origin) >= positionOf(state.vector, state.origin);
+}
+
+function learnCounters(state: LeaderlessState, peer: Peer, digest: GossipDigest): void {
+  const { clock, tick } = state;
+  if (!clock.admit(digest.counter, peer.id, tick) || !clock.admit(digest.clock ?? 0, peer.id, tick)) {
+    state.counters.rejectedCounters++;
+    return;
+  }
+  peer.row ??= new Map();
+  for (const { origin, counter } of digest.heard) raise(peer.row, origin, counter);
+  const here = originHere(state, digest.origin);
+  const own = digest.vector.find(({ origin }) => origin === digest.origin);
+  if (here !== null && digest.origin !== state.origin) noteTold(state, here, own?.seq ?? 0, digest.counter);
+}
+
+/** Equal vectors mean equal states: anything else is bit rot or a bug (ap.md §1.0.7). Told once per vector and peer. */
+function compareRoots(state: LeaderlessState, peer: Peer, digest: GossipDigest): void {
+  if (digest.root === null || state.outbox.deliver.length > 0 || state.sync !== null) return;
+  if (!sameVector(state.vector, vectorOf(digest.vector))) return;
+  const ours = state.options.root();
+  if (ours === null || ours.collectedTo !== digest.root.collectedTo || ours.hash === digest.root.hash) return;
+  const shown = `${peer.id} ${ours.hash} ${digest.root.hash}`;
+  if (shown === state.mismatchShown) return;
+  state.mismatchShown = shown;
+  state.counters.mismatches++;
+  state.outbox.mismatch = peer.id;
+}

@@ -1,0 +1,102 @@
+import type { OriginId, ReplicaId } from '../../base/brand.js';
+import { replicaOf } from '../../base/brand.js';
+import type { Peer } from './peer.js';
+import type { LeaderlessState, OriginHere } from './state.js';
+import { positionOf } from './vector.js';
+
+/**
+ * Causal stability (ap.md §1.0.6). Each origin o tells (lastSeq, C): "whatever I write after lastSeq has a counter above C".
+ * A member that has everything up to lastSeq records heard[o] = C, and tells its row. The least of all rows is what no
+ * new write can come at or below, anywhere: tombstones up to it have nothing left to fight.
+ */
+
+/** The owner of `here` has told that all its batches after `seq` are above `counter`. */
+export function noteTold(state: LeaderlessState, here: OriginHere, seq: number, counter: number): void {
+  // The oldest word is kept until it is fulfilled: under a steady load the newest never would be.
+  if (here.told.length === 2) here.told.pop();
+  here.told.push({ seq, counter });
+  settleHeard(state, here);
+}
+
+export function settleHeard(state: LeaderlessState, here: OriginHere): void {
+  for (let oldest = here.told[0]; oldest !== undefined; oldest = here.told[0]) {
+    if (here.log.durable < oldest.seq) return;
+    here.told.shift();
+    if (oldest.counter <= here.heard) continue;
+    here.heard = oldest.counter;
+    state.stabilityDirty = true;
+  }
+}
+
+/** Our row: for our own origin what we promise, for others what we heard, and never less than what was collected. */
+export function rowOf(state: LeaderlessState, here: OriginHere): number {
+  if (here.origin === state.origin) return state.clock.durable;
+  return Math.max(here.heard, state.collectedTo);
+}
+
+/** All that is written with counters up to this is applied here, and none of it is still to come. */
+export function closedTo(state: LeaderlessState): number {
+  for (const peer of state.peers.values()) if (peer.row === null) return state.collectedTo;
+  return leastOf(state, (here) => rowOf(state, here));
+}
+
+function leastOf(state: LeaderlessState, row: (here: OriginHere) => number): number {
+  let least = Number.POSITIVE_INFINITY;
+  for (const here of state.origins.values()) {
+    if (!state.retired.has(here.origin)) least = Math.min(least, row(here));
+  }
+  return Number.isFinite(least) ? least : 0;
+}
+
+/** What a member's row comes to; 0 while it has told none. */
+function floorOf(state: LeaderlessState, peer: Peer): number {
+  const { row } = peer;
+  return row === null ? 0 : leastOf(state, ({ origin }) => row.get(origin) ?? 0);
+}
+
+export function updateStability(state: LeaderlessState): void {
+  retireOrigins(state);
+  let least = closedTo(state);
+  for (const peer of state.peers.values()) least = Math.min(least, floorOf(state, peer));
+  if (least > state.stable) state.stable = least;
+}
+
+/** Who tells the least, as long as that is less than what is durable here. */
+export function blockers(state: LeaderlessState): ReplicaId[] {
+  if (state.stable >= state.clock.durable) return [];
+  const floors = new Map([...state.peers.values()].map((peer) => [peer.id, floorOf(state, peer)]));
+  floors.set(
+    state.self,
+    leastOf(state, (here) => rowOf(state, here)),
+  );
+  const least = Math.min(...floors.values());
+  return [...floors].filter(([, floor]) => floor === least).map(([id]) => id);
+}
+
+/**
+ * An origin that nobody writes as any more, and of which every member has the same, says nothing about stability: it
+ * would hold it back for ever (ap.md §1.0.1 rule 5).
+ */
+function retireOrigins(state: LeaderlessState): void {
+  for (const { origin, log } of state.origins.values()) {
+    if (state.retired.has(origin) || !isAbandoned(state, origin)) continue;
+    const everywhere = [...state.peers.values()].every(
+      ({ row, has }) => row !== null && positionOf(has, origin) === log.durable,
+    );
+    if (everywhere && log.durable === log.accepted) state.retired.add(origin);
+  }
+}
+
+/** Its owner is no member, or writes as a later origin. */
+export function isAbandoned(state: LeaderlessState, origin: OriginId): boolean {
+  const owner = replicaOf(origin);
+  if (owner === state.self) return origin !== state.origin;
+  const peer = state.peers.get(owner);
+  if (peer === undefined) return true;
+  return peer.origin !== null && peer.origin !== origin && isLater(peer.origin, origin);
+}
+
+/** Of two origins of one replica, `a` was minted after `b`: incarnations are hex digits that begin with the time. */
+export function isLater(a: OriginId, b: OriginId): boolean {
+  return a > b;
+}
