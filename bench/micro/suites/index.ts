@@ -1,6 +1,7 @@
 import type { BenchSuite } from '../harness.js';
 import { bytesSuite } from './bytes.js';
 import { crc32cSuite } from './crc32c.js';
+import { dottedSuite } from './dotted.js';
 import { frameScanSuite } from './frame-scan.js';
 import { keyHashSuite } from './key-hash.js';
 import { kvSuite } from './kv.js';
@@ -18,6 +19,7 @@ export const SUITES: readonly BenchSuite[] = [
   bytesSuite,
   wireSuite,
   kvSuite,
+  dottedSuite,
   raftSuite,
   ...logSuites,
   ...replicationSuites,

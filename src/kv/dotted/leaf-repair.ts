@@ -1,5 +1,4 @@
-import { compareVersions, isTombstone, type DottedItem } from './item.js';
-import { hashKey, leafOf } from './leaf-sums.js';
+import { compareVersions, isTombstone, versionsOf, type DottedItem } from './item.js';
 import { decodePiece, PieceWriter } from './pieces.js';
 import type { DottedState } from './state.js';
 
@@ -10,7 +9,8 @@ export function itemsOfLeaves(state: DottedState, leaves: readonly number[]): Ui
   const cursor = state.items.cursor('', null);
   try {
     for (; cursor.key !== null; cursor.advance()) {
-      if (wanted.has(leafOf(hashKey(cursor.key)))) writer.add(cursor.key, cursor.value);
+      const { key, value } = cursor;
+      if (versionsOf(value).some((version) => wanted.has(state.leaves.leafOf(version)))) writer.add(key, value);
     }
   } finally {
     cursor.close();

@@ -4,7 +4,7 @@ import { Layers } from '../layers.js';
 import type { KvBase, KvChange } from '../records.js';
 import type { KeyString } from '../types.js';
 import { hasValue, isPlain, versionsOf, DELETED, type DottedItem, type Version } from './item.js';
-import { hashKey, LeafSums } from './leaf-sums.js';
+import { LeafSums } from './leaf-sums.js';
 import type { Origins } from './origins.js';
 import { EXPIRING, GARBAGE, itemRecords, markKey } from './records.js';
 
@@ -66,23 +66,22 @@ export class DottedState {
   replace(key: KeyString, before: DottedItem | null, after: DottedItem | null): void {
     if (this.listeners.size > 0) for (const listener of this.listeners) listener.beforeChange(key, before);
     this.items.set(key, after);
-    const hash = hashKey(key);
     if (after !== null && isPlain(after) && (before === null || isPlain(before))) {
       if (before === null) this.#size++;
-      else this.leaves.add(hash, before, -1);
-      this.leaves.add(hash, after, 1);
+      else this.leaves.subtract(before);
+      this.leaves.add(after);
       return;
     }
-    if (before !== null) this.#account(key, hash, before, -1);
-    if (after !== null) this.#account(key, hash, after, 1);
+    if (before !== null) this.#account(key, before, -1);
+    if (after !== null) this.#account(key, after, 1);
   }
 
-  #account(key: KeyString, hash: number, item: DottedItem, sign: 1 | -1): void {
+  #account(key: KeyString, item: DottedItem, sign: 1 | -1): void {
     if (hasValue(item)) this.#size += sign;
-    for (const version of versionsOf(item)) this.#accountVersion(key, hash, version, sign);
+    for (const version of versionsOf(item)) this.#accountVersion(key, version, sign);
   }
 
-  #accountVersion(key: KeyString, hash: number, version: Version, sign: 1 | -1): void {
+  #accountVersion(key: KeyString, version: Version, sign: 1 | -1): void {
     const { source, counter, expiresAtMs } = version;
     const isTombstone = source === DELETED;
     const isStable = counter <= this.#collectedTo;
@@ -95,7 +94,8 @@ export class DottedState {
     else if (expiresAtMs > 0) this.expiring.set(markKey(expiresAtMs, key), mark);
     // What members collect at different times must not make their hashes differ.
     if ((isTombstone || expiresAtMs > 0) && isStable) return;
-    this.leaves.add(hash, version, sign);
+    if (sign > 0) this.leaves.add(version);
+    else this.leaves.subtract(version);
   }
 
   /**
@@ -104,21 +104,16 @@ export class DottedState {
    */
   collect(collectedTo: number, changes: ReadonlyMap<KeyString, DottedItem | null>): void {
     assert(collectedTo >= this.#collectedTo, 'what was collected stays collected');
-    const hashes = new Map<KeyString, number>();
     for (const key of changes.keys()) {
       const before = this.items.find(key);
-      if (before === null) continue;
+      assert(before !== null, 'only what exists is collected');
       for (const listener of this.listeners) listener.beforeChange(key, before);
-      const hash = hashKey(key);
-      hashes.set(key, hash);
-      this.#account(key, hash, before, -1);
+      this.#account(key, before, -1);
     }
     this.#collectedTo = collectedTo;
     for (const [key, after] of changes) {
-      const hash = hashes.get(key);
-      assert(hash !== undefined, 'only what exists is collected');
       this.items.set(key, after);
-      if (after !== null) this.#account(key, hash, after, 1);
+      if (after !== null) this.#account(key, after, 1);
     }
     assert(this.#size >= 0 && this.#tombstones >= 0, 'only what exists is collected');
   }
