@@ -35,7 +35,10 @@ const PATIENCE_MS = 1000;
  */
 export class ClusterGate {
   readonly #options: GateOptions;
-  /** Null for a replica that keeps nothing: it has no past that it could contradict. */
+  /**
+   * Null for a replica that keeps nothing, as it has no past that it could contradict; and where nobody votes: a folder
+   * that was wiped comes back as another origin (ap.md §1.0.1), and may, whatever it has forgotten.
+   */
   readonly #formation: Formation | null;
   /** What others hold against this replica. */
   readonly #refusals = new Map<ReplicaId, { readonly code: string; readonly text: string }>();
@@ -62,8 +65,10 @@ export class ClusterGate {
     const joining = topology.replicas.some((replica) => replica.id === self && replica.joining);
     const { folder, formation: record } = storage;
     const first = firstOf(topology);
-    this.#formation =
-      folder === null ? null : new Formation({ self, folder, first, joining: record?.joining ?? joining, record });
+    const forms = folder !== null && votes(topology);
+    this.#formation = !forms
+      ? null
+      : new Formation({ self, folder, first, joining: record?.joining ?? joining, record });
     this.#open = this.#formation?.done ?? true;
   }
 
@@ -201,7 +206,10 @@ export class ClusterGate {
   }
 
   get #state(): string {
-    if (this.#formation === null) return 'nothing is kept, so nothing is to be agreed';
+    if (this.#formation === null) {
+      const why = votes(this.#options.topology) ? 'nothing is kept' : 'no keyspace votes';
+      return `${why}, so nothing is to be agreed`;
+    }
     return this.#formation.joined ? 'joins a cluster that exists' : 'formed';
   }
 
@@ -265,6 +273,11 @@ export class ClusterGate {
     this.#logged = trouble;
     this.#options.logger.error('formation_blocked', { detail: trouble });
   }
+}
+
+/** True when a keyspace decides by votes, which a replica must never forget or give twice. */
+function votes({ keyspaces }: Pick<Topology, 'keyspaces'>): boolean {
+  return keyspaces.some(({ engine }) => engine === 'raft');
 }
 
 function firstOf({ replicas }: Pick<Topology, 'replicas'>): readonly ReplicaId[] {

@@ -2,6 +2,7 @@ import t from 'tap';
 import { replicaId, type ReplicaId } from '../../../src/base/brand.js';
 import { silentLogger } from '../../../src/base/logger.js';
 import { loadTopology } from '../../../src/config/load.js';
+import type { Topology } from '../../../src/config/topology.js';
 import { votersOnly, type Membership } from '../../../src/engines/raft/membership.js';
 import { ClusterGate } from '../../../src/replica/gate.js';
 import type { FormationRecord, Storage } from '../../../src/storage/storage.js';
@@ -13,13 +14,14 @@ const FIRST = [N1, N2, N3];
 const PREPARED = FIRST.map((id) => ({ id, folder: `${id}-1` }));
 const N4_INFO: VouchedMember = { id: N4, folder: 'n4-1', peer: '127.0.0.1:44' };
 
-const { topology } = loadTopology({
-  text: JSON.stringify({
+function topologyOf(...engines: readonly string[]): Topology {
+  const text = JSON.stringify({
     cluster: 'demo',
     replicas: FIRST.map((id, at) => ({ id, peer: `127.0.0.1:${at + 1}` })),
-    keyspaces: { default: {} },
-  }),
-});
+    keyspaces: Object.fromEntries(engines.map((engine, at) => [at === 0 ? 'default' : `k${at}`, { engine }])),
+  });
+  return loadTopology({ text }).topology;
+}
 
 function membership(change: Partial<Membership> = {}): Membership {
   const base = votersOnly(FIRST);
@@ -32,6 +34,11 @@ function withN4(): Membership {
   return membership({ voters: [...FIRST, N4], members: [...members, info] });
 }
 
+interface BenchOptions {
+  readonly engines?: readonly string[];
+  readonly folder?: string | null;
+}
+
 /** A gate between a transport and a storage that only remember. */
 class GateBench {
   readonly gate: ClusterGate;
@@ -41,19 +48,23 @@ class GateBench {
   dialled: readonly PeerAddress[] = [];
   latest = membership();
   committed = membership();
+  /** Set where no group has a membership. */
+  #memberships: readonly Membership[] | null = null;
+  formed = 0;
   /** How often it asked for another look at the peers. */
   asked = 0;
 
-  constructor(record: FormationRecord | null) {
+  constructor(record: FormationRecord | null, { engines = ['raft'], folder = 'n3-1' }: BenchOptions = {}) {
+    if (!engines.includes('raft')) this.#memberships = [];
     this.gate = new ClusterGate({
-      topology,
+      topology: topologyOf(...engines),
       self: N3,
-      storage: storageOf(record),
+      storage: storageOf(record, folder),
       transport: this.#transport(),
       logger: silentLogger,
-      memberships: () => [this.committed, this.latest],
-      committed: () => [this.committed],
-      onFormed: () => undefined,
+      memberships: () => this.#memberships ?? [this.committed, this.latest],
+      committed: () => this.#memberships ?? [this.committed],
+      onFormed: () => void this.formed++,
       onVouched: () => void this.asked++,
     });
     this.gate.onMembership();
@@ -93,9 +104,9 @@ class GateBench {
   }
 }
 
-function storageOf(record: FormationRecord | null): Storage {
+function storageOf(record: FormationRecord | null, folder: string | null): Storage {
   return {
-    folder: 'n3-1',
+    folder,
     formation: record,
     recordFormation: () => undefined,
     beginWriting: () => undefined as never,
@@ -202,4 +213,47 @@ t.test('peers are told on every link, and when the committed membership changes'
   bench.up.add(N2);
   bench.gate.onTick(4000);
   t.strictSame(bench.toldBy(), [[N1, 3]], 'again where the queue was full; n2 is told when its link is up');
+});
+
+t.test('where no keyspace votes, any replica serves alone, and a wiped disk is let in (ap.md §1.0.1)', async (t) => {
+  const bench = new GateBench(null, { engines: ['lww', 'causal'] });
+  t.ok(bench.gate.open, 'nothing is to be agreed');
+  t.equal(bench.gate.unformed, null);
+  t.equal(bench.formed, 0);
+  t.match(bench.gate.checks(), [
+    { name: 'formation', ok: true, detail: /no keyspace votes/ },
+    { name: 'admission', ok: true },
+  ]);
+  t.strictSame(bench.dials, ['n1:1', 'n2:2'], 'the members are those of the topology');
+  t.equal(bench.gate.admits('n1', 'n1-1'), null);
+  t.ok(bench.gate.hears(N1));
+  t.equal(bench.gate.admits('n1', 'n1-2'), null, 'it is another origin now');
+  t.equal(bench.gate.admits('n1', null), null);
+  t.ok(bench.gate.hears(N1));
+  t.equal(bench.gate.admits('n9', 'n9-1'), 'unknown_replica', 'not whoever comes along');
+  bench.gate.onPeerUp(N1);
+  bench.gate.onTick(1000);
+  t.strictSame(bench.toldBy(), [], 'nothing is to be told');
+  bench.hear(N1, N4_INFO);
+  t.equal(
+    bench.gate.admits('n4', 'n4-1'),
+    'unknown_replica',
+    'nor vouched for: there is no membership to be a member of',
+  );
+});
+
+t.test('one keyspace that votes shuts the gate for all of them until the cluster is formed', async (t) => {
+  const bench = new GateBench(null, { engines: ['lww', 'raft'] });
+  t.notOk(bench.gate.open);
+  t.notOk(bench.gate.hears(N1));
+  bench.hear(N1);
+  t.notOk(bench.gate.open, 'formed without this folder: it was wiped');
+  const formed = new GateBench(FORMED, { engines: ['lww', 'raft'] });
+  t.ok(formed.gate.open);
+  t.equal(
+    formed.gate.admits('n1', 'n1-2'),
+    'foreign_folder',
+    'a vote that was forgotten could be given twice (raft.md M4)',
+  );
+  t.ok(new GateBench(null, { engines: ['lww', 'raft'], folder: null }).gate.open, 'unless nothing is kept');
 });
