@@ -1,7 +1,7 @@
 import { KvorumError, isKvorumError } from '../base/errors/error.js';
 import { connect, type KvorumClient } from '../client/client.js';
 import { loadTopology } from '../config/load.js';
-import type { Topology } from '../config/topology.js';
+import type { ENGINES_KNOWN, Topology } from '../config/topology.js';
 import type { Endpoint } from './settings.js';
 
 export interface TargetRequest {
@@ -129,6 +129,14 @@ export function keyspaceOf(keyspaces: readonly TargetKeyspace[], name: string | 
   throw new KvorumError('unknown_keyspace', `There is no keyspace ${name}: the target has ${listed(keyspaces)}`);
 }
 
+const LEADERLESS: readonly string[] = ['causal', 'lww'] satisfies (typeof ENGINES_KNOWN)[number][];
+
+/** Throws `usage` when replicas of the keyspace are all alike. */
+export function checkHasLeaders({ engine, name }: TargetKeyspace): void {
+  if (!LEADERLESS.includes(engine)) return;
+  throw new KvorumError('usage', `Keyspace ${name} (${engine}) never has a leader: leave out --leader`);
+}
+
 export function listed(keyspaces: readonly TargetKeyspace[]): string {
   return keyspaces.map(({ engine, name }) => `${name} (${engine})`).join(', ') || 'none';
 }
@@ -152,6 +160,7 @@ function chosen(
     throw new KvorumError('usage', `Replica ${status.id} does not serve the Redis protocol: use --protocol http`);
   }
   if (!leaderOnly) return endpoints;
+  checkHasLeaders(keyspace);
   if (keyspace.leader === null) throw new KvorumError('no_leader', `Keyspace ${keyspace.name} has no leader`);
   const atLeader = endpoints.filter(({ name }) => name === keyspace.leader);
   if (atLeader.length > 0) return atLeader;

@@ -12,7 +12,7 @@ import {
   type WorkloadSettings,
 } from '../../workload/settings.js';
 import { setWriteQuorum, settingsOf, stepsOf, type SweepStep } from '../../workload/sweep.js';
-import { resolveTarget, type Target } from '../../workload/targets.js';
+import { checkHasLeaders, keyspaceOf, resolveTarget, type Target } from '../../workload/targets.js';
 import { BenchProgress } from '../output/bench-progress.js';
 import {
   benchDocument,
@@ -124,7 +124,10 @@ async function bench(flags: BenchFlags, globals: { readonly node: string; readon
   for (const warning of target.warnings) process.stderr.write(`warning: ${warning}\n`);
   // Everything that is wrong with a step is told before the first one runs.
   const runs = steps.map((step) => ({ step, settings: settingsOf(step, settings, target) }));
-  for (const run of runs) checkSettings(run.settings);
+  for (const run of runs) {
+    checkSettings(run.settings);
+    if (flags.leader === true) checkHasLeaders(keyspaceOf(target.keyspaces, run.settings.keyspace));
+  }
   const rows = await new BenchRun(flags, target, globals.output === 'json').all(runs);
   const document = benchDocument(rows, benchTarget(target), describeMachine());
   if (globals.output === 'json') printJson(document);
