@@ -1,4 +1,5 @@
 import type { Metrics, MetricSink } from '../observe/metrics.js';
+import { collectLeaderless } from './collect-leaderless.js';
 import type { RaftMember } from '../replica/raft/member.js';
 import type { Replica } from '../replica/replica.js';
 import type { HealthCheck } from '../replica/router.js';
@@ -25,6 +26,11 @@ export function collectReplicaMetrics(metrics: Metrics, sources: MetricSources):
     for (const check of sources.liveness()) setCheck(sink, 'liveness', check);
     for (const check of sources.readiness()) setCheck(sink, 'readiness', check);
     for (const member of replica.raftMembers) collectMember(sink, member, storage);
+    for (const member of replica.leaderlessMembers) {
+      collectLeaderless(sink, member);
+      const [keyspace = ''] = member.group.split('/');
+      sink.set('kvorum_checkpoint_bytes', storage.checkpoint(member.group, 'none').bytes, { keyspace });
+    }
     for (const link of transport.status()) collectLink(sink, link);
     sink.set('kvorum_wal_appends_total', replica.stats.logAppends);
     sink.set('kvorum_wal_bytes', storage.log.bytes);

@@ -1,14 +1,20 @@
-import type { ReplicaId } from '../base/brand.js';
+import { createHash } from 'node:crypto';
+import type { GroupId, ReplicaId } from '../base/brand.js';
 import { assertDefined } from '../base/assert.js';
+import { KvorumError } from '../base/errors/error.js';
 import { systemScheduler, type Scheduler } from '../base/scheduler.js';
 import { groupsOf } from '../cluster/placement.js';
-import type { HostPort, Topology } from '../config/topology.js';
+import type { HostPort, LeaderlessKeyspaceConfig, OrderedKeyspaceConfig, Topology } from '../config/topology.js';
 import type { Metrics } from '../observe/metrics.js';
+import { LeaderlessKeyspace } from '../replica/leaderless/keyspace.js';
+import type { LeaderlessMember } from '../replica/leaderless/member.js';
 import { RaftKeyspace } from '../replica/raft/keyspace.js';
 import type { RaftMember } from '../replica/raft/member.js';
 import { knownReplicas } from '../replica/raft/membership-replicas.js';
 import type { Replica } from '../replica/replica.js';
 import type { HealthCheck, Keyspace, ReplicaInfo, Router } from '../replica/router.js';
+import { createSessionTokens } from '../replica/session/token.js';
+import type { SessionTokens } from '../replica/session/types.js';
 import type { Storage } from '../storage/storage.js';
 import type { PeerLinkStatus, Transport } from '../transport/transport.js';
 
@@ -35,6 +41,7 @@ export class NodeRouter implements Router {
   readonly region: string | null;
   readonly keyspaces: readonly Keyspace[];
   readonly defaultKeyspace: Keyspace;
+  readonly sessions: SessionTokens;
   /** Readiness is false: a load balancer sends no new work, while requests are still served. */
   leaving = false;
   /** New requests are refused. */
@@ -56,6 +63,7 @@ export class NodeRouter implements Router {
     }));
     this.region = this.#topologyReplicas.find(({ id }) => id === replica.self)?.region ?? null;
     this.keyspaces = this.#createKeyspaces();
+    this.sessions = this.#createSessions();
     this.defaultKeyspace = assertDefined(
       this.keyspace(topology.defaultKeyspace),
       'the topology names a default keyspace',
@@ -63,27 +71,73 @@ export class NodeRouter implements Router {
   }
 
   #createKeyspaces(): Keyspace[] {
-    const { topology, replica, scheduler } = this.#options;
+    const { topology } = this.#options;
     const placed = groupsOf(topology);
     return topology.keyspaces.map((config) => {
       const group = assertDefined(
         placed.find(({ keyspace }) => keyspace === config.name),
         `keyspace ${config.name} has a group`,
       ).group;
-      return new RaftKeyspace({
-        name: config.name,
-        self: replica.self,
-        member: replica.raftMember(group),
-        limits: topology.limits,
-        consistency: config.reads,
-        replicas: this.#topologyReplicas,
-        scheduler: scheduler ?? systemScheduler,
-        transferTimeoutMs: 2 * topology.timing.electionTimeoutMs[1],
-        joining: () => this.#joining,
-        unformed: () => replica.gate.unformed,
-        draining: () => this.draining,
-        failure: () => replica.failure,
-      });
+      return config.engine === 'raft' ? this.#createRaft(config, group) : this.#createLeaderless(config, group);
+    });
+  }
+
+  #createRaft(config: OrderedKeyspaceConfig, group: GroupId): Keyspace {
+    const { topology, replica, scheduler } = this.#options;
+    return new RaftKeyspace({
+      name: config.name,
+      self: replica.self,
+      member: replica.raftMember(group),
+      limits: topology.limits,
+      consistency: config.reads,
+      replicas: this.#topologyReplicas,
+      scheduler: scheduler ?? systemScheduler,
+      transferTimeoutMs: 2 * topology.timing.electionTimeoutMs[1],
+      joining: () => this.#joining,
+      unformed: () => replica.gate.unformed,
+      draining: () => this.draining,
+      failure: () => replica.failure,
+    });
+  }
+
+  #createLeaderless(config: LeaderlessKeyspaceConfig, group: GroupId): Keyspace {
+    const { topology, replica } = this.#options;
+    return new LeaderlessKeyspace({
+      name: config.name,
+      member: replica.leaderlessMember(group),
+      limits: topology.limits,
+      consistency: config.reads,
+      writes: config.writes,
+      conflicts: config.conflicts,
+      ordered: topology.keyspaces.filter(({ engine }) => engine === 'raft').map(({ name }) => name),
+      forwardTo: config.forwardTo,
+      draining: () => this.draining,
+      failure: () => replica.failure,
+      refusal: () => this.#outsider(),
+    });
+  }
+
+  /** Where there are votes, this replica takes part in nothing before the cluster has taken it in, nor afterwards. */
+  #outsider(): KvorumError | null {
+    const { replica } = this.#options;
+    const standing = replica.raftMembers[0]?.standing ?? 'voter';
+    if (standing === 'voter' || standing === 'learner') return null;
+    if (standing === 'removed') return new KvorumError('not_member', `${this.self} was removed from the cluster`);
+    if (this.#joining) return new KvorumError('not_member', `${this.self} waits to be added to the cluster`);
+    return replica.gate.unformed ?? new KvorumError('starting', 'The cluster forms');
+  }
+
+  #createSessions(): SessionTokens {
+    const { cluster, session } = this.#options.topology;
+    // Without a key of the operator's it protects against accidents only, not against forgery: see session.key.
+    const secret = createHash('sha256')
+      .update(session.key ?? `kvorum ${cluster}`)
+      .digest();
+    const members = new Map(this.#options.replica.leaderlessMembers.map((member) => [keyspaceOf(member), member]));
+    return createSessionTokens({
+      cluster,
+      keys: [{ id: session.key === null ? 0 : 1, secret }],
+      everywhere: (keyspace, dot) => members.get(keyspace)?.everywhere(dot) ?? false,
     });
   }
 
@@ -116,11 +170,19 @@ export class NodeRouter implements Router {
   }
 
   readiness(): readonly HealthCheck[] {
-    const groups = this.#options.replica.raftMembers.map((member) => ({
-      name: `group ${member.group}`,
-      ok: takesPart(member) && member.caughtUp,
-      detail: this.#groupDetail(member),
-    }));
+    const { leaderlessMembers, raftMembers } = this.#options.replica;
+    const groups = [
+      ...raftMembers.map((member) => ({
+        name: `group ${member.group}`,
+        ok: takesPart(member) && member.caughtUp,
+        detail: this.#groupDetail(member),
+      })),
+      ...leaderlessMembers.map((member) => ({
+        name: `group ${member.group}`,
+        ok: member.caughtUp && this.#outsider() === null,
+        detail: this.#outsider()?.message ?? leaderlessDetail(member),
+      })),
+    ];
     return [
       ...this.liveness(),
       { name: 'draining', ok: !this.leaving, detail: this.leaving ? 'shutting down' : 'taking requests' },
@@ -167,6 +229,19 @@ export class NodeRouter implements Router {
   }
 }
 
+function keyspaceOf({ group }: { readonly group: GroupId }): string {
+  return group.slice(0, group.lastIndexOf('/'));
+}
+
 function takesPart({ standing }: RaftMember): boolean {
   return standing === 'voter' || standing === 'learner';
+}
+
+function leaderlessDetail(member: LeaderlessMember): string {
+  const { behind, state, stable } = member.status();
+  if (member.removed) return 'removed from the cluster';
+  if (state === 'starting') return 'has not met another member yet';
+  if (state === 'syncing') return 'installs the state of another member';
+  const lacks = behind.map(({ origin, seq }) => `${seq} of ${origin}`).join(', ');
+  return state === 'behind' ? `lacks batches that others have: ${lacks}` : `stable up to ${stable}`;
 }

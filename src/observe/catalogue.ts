@@ -74,6 +74,68 @@ export const METRICS = {
   ),
   kvorum_raft_entries_applied_total: counter('Log entries applied', ['keyspace']),
   kvorum_commands_applied_total: counter('Commands of clients applied', ['keyspace']),
+  // Leaderless engines (lww, causal), one member per keyspace.
+  kvorum_leaderless_ready: gauge('1 when this member has what others had when it met them', ['keyspace']),
+  kvorum_leaderless_writes_total: counter(
+    'Writes taken here. `result` is done, refused (nothing happened) or unknown (too few members confirmed in time)',
+    ['keyspace', 'result'],
+  ),
+  kvorum_leaderless_writes_pending: gauge('Batches of writes that are not durable here yet', ['keyspace']),
+  kvorum_leaderless_reads_total: counter('Reads at any level. `result` is served or refused', ['keyspace', 'result']),
+  kvorum_leaderless_reads_pending: gauge('Reads that wait for other members', ['keyspace']),
+  kvorum_read_repairs_total: counter('Reads that found members at different versions and brought them together', [
+    'keyspace',
+  ]),
+  kvorum_batches_applied_total: counter('Batches applied, of all origins', ['keyspace']),
+  kvorum_origin_position: gauge('Position up to which the batches of an origin are applied here', [
+    'keyspace',
+    'origin',
+  ]),
+  kvorum_origin_behind_batches: gauge('Batches of an origin that others have and this member lacks', [
+    'keyspace',
+    'origin',
+  ]),
+  kvorum_causal_buffered_batches: gauge('Batches of an origin received here that wait for what comes before them', [
+    'keyspace',
+    'origin',
+  ]),
+  kvorum_member_lag_batches: gauge('Of the batches of this replica, how many the peer is known to lack', [
+    'keyspace',
+    'peer',
+  ]),
+  kvorum_member_phi: gauge('Suspicion that the peer is down: log10 of how unlikely its silence is', [
+    'keyspace',
+    'peer',
+  ]),
+  kvorum_lamport_counter: gauge('Lamport clock of this member', ['keyspace']),
+  kvorum_clock_rejected_total: counter('Counters of others that were refused because they were absurd', ['keyspace']),
+  kvorum_batches_rejected_total: counter('Batches of others that were refused', ['keyspace']),
+  kvorum_lww_conflicts_total: counter('Concurrent values that were overwritten, and so lost', ['keyspace']),
+  kvorum_tombstones: gauge('Deletes that are remembered until every member has them', ['keyspace']),
+  kvorum_tombstone_bytes: gauge('Memory of these deletes', ['keyspace']),
+  kvorum_tombstones_collected_total: counter('Deletes that were forgotten because every member had them', ['keyspace']),
+  kvorum_stable_counter: gauge('Lamport counter up to which everything is applied at every member', ['keyspace']),
+  kvorum_stable_blocked: gauge('1 for a member that keeps tombstones from being collected', ['keyspace', 'peer']),
+  kvorum_dependency_waits_total: counter('Requests that waited for what their session had seen', ['keyspace']),
+  kvorum_dependency_waiting: gauge('Requests that wait for what their session has seen', ['keyspace']),
+  kvorum_dependency_wait_seconds_total: counter('Time that requests waited for what their session had seen', [
+    'keyspace',
+  ]),
+  kvorum_dependency_timeouts_total: counter('Requests that waited for it in vain', ['keyspace']),
+  kvorum_gossip_total: counter(
+    'Gossip. `event` is round, delta (messages with batches), batch, duplicate, gap or overflow',
+    ['keyspace', 'event'],
+  ),
+  kvorum_gossip_bytes_total: counter('Bytes of batches sent to other members', ['keyspace']),
+  kvorum_full_syncs_total: counter('Full syncs. `event` is sent, received or failed', ['keyspace', 'event']),
+  kvorum_incarnations_total: counter('Times this replica began another origin because its disk had gone back', [
+    'keyspace',
+  ]),
+  kvorum_integrity_mismatch_total: counter(
+    'Members found to differ where they cannot: a disk or a program is at fault',
+    ['keyspace'],
+  ),
+  kvorum_integrity_repaired_items_total: counter('Items replaced by what another member had', ['keyspace']),
   // The state.
   kvorum_keys: gauge('Live keys', ['keyspace']),
   kvorum_revision: gauge('Revision of the last change', ['keyspace']),

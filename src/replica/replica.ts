@@ -2,23 +2,26 @@ import type { GroupId, ReplicaId } from '../base/brand.js';
 import { assert, assertDefined } from '../base/assert.js';
 import { systemClock, type Clock } from '../base/clock.js';
 import { KvorumError, toKvorumError } from '../base/errors/error.js';
-import { LIMITS } from '../base/limits.js';
 import type { Logger } from '../base/logger.js';
 import type { Prng } from '../base/prng.js';
 import { systemScheduler, type Scheduler } from '../base/scheduler.js';
 import { groupsOf } from '../cluster/placement.js';
-import type { Topology } from '../config/topology.js';
+import type { KeyspaceConfig, LeaderlessKeyspaceConfig, Topology } from '../config/topology.js';
 import type { EngineStatus } from '../engines/engine.js';
+import type { LeaderlessLimits } from '../engines/leaderless/events.js';
+import type { OriginBatch } from '../engines/leaderless/types.js';
 import type { RaftOptions } from '../engines/raft/events.js';
 import type { Membership } from '../engines/raft/membership.js';
 import type { EngineMessage } from '../engines/messages.js';
 import type { Entry } from '../engines/raft/messages.js';
 import type { LogRecord, Storage } from '../storage/storage.js';
 import type { Envelope, Transport } from '../transport/transport.js';
-import { membershipCodec } from '../wire/membership-codec.js';
 import { ClusterGate } from './gate.js';
 import type { AnyMember, MemberRecords } from './group-member.js';
+import { LeaderlessMember } from './leaderless/member.js';
+import { protocolOptions, regionsOf, stateOptions } from './leaderless/options.js';
 import { RaftMember } from './raft/member.js';
+import { raftOptions } from './raft/options.js';
 import { Outbox } from './outbox.js';
 import { createReplicaStats } from './stats.js';
 
@@ -41,8 +44,11 @@ export interface ReplicaOptions {
   onChanged(group: GroupId, status: EngineStatus): void;
   /** An entry was applied: for those who check, not for the replica's own work. */
   readonly onApplied?: (group: GroupId, entry: Entry) => void;
+  /** As onApplied, of leaderless groups. */
+  readonly onDelivered?: (group: GroupId, batch: OriginBatch) => void;
   /** In place of some of LIMITS: small ones make rare paths common. */
   readonly engineLimits?: Partial<RaftOptions['limits']>;
+  readonly leaderlessLimits?: Partial<LeaderlessLimits>;
 }
 
 /**
@@ -97,7 +103,14 @@ export class Replica {
       },
       onVouched: () => this.#checkPeers(),
     });
-    for (const { group } of groupsOf(topology)) members.set(group, this.#createMember(group));
+    // Those that vote first: they say who belongs to the others.
+    const placed = groupsOf(topology).map(({ group, keyspace }) => ({ group, config: configOf(topology, keyspace) }));
+    for (const { group, config } of placed) {
+      if (config.engine === 'raft') members.set(group, this.#createRaft(group));
+    }
+    for (const { group, config } of placed) {
+      if (config.engine !== 'raft') members.set(group, this.#createLeaderless(group, config));
+    }
     options.storage.onFailed((error) => this.#fail(new KvorumError('storage_failed', error.message, { cause: error })));
   }
 
@@ -106,7 +119,11 @@ export class Replica {
     return [...this.members.values()].filter((member) => member.engine === 'raft');
   }
 
-  #createMember(group: GroupId): AnyMember {
+  get leaderlessMembers(): readonly LeaderlessMember[] {
+    return [...this.members.values()].filter((member) => member.engine !== 'raft');
+  }
+
+  #createRaft(group: GroupId): RaftMember {
     const { topology, storage, prng, logger, onApplied, engineLimits } = this.#options;
     return new RaftMember({
       group,
@@ -117,6 +134,7 @@ export class Replica {
       clock: this.#clock,
       logger,
       requestTimeoutMs: topology.timing.requestTimeoutMs,
+      sessionWaitMs: topology.session.waitMs,
       checkpointBytes: topology.storage.checkpointBytes,
       retainBytes: topology.storage.retainBytes,
       raft: raftOptions(topology, prng.fork(group), engineLimits),
@@ -131,9 +149,56 @@ export class Replica {
     });
   }
 
+  #createLeaderless(group: GroupId, config: LeaderlessKeyspaceConfig): LeaderlessMember {
+    const { topology, storage, prng, logger, onDelivered, leaderlessLimits } = this.#options;
+    return new LeaderlessMember({
+      group,
+      self: this.self,
+      engine: config.engine,
+      identity: storage.beginWriting(),
+      members: this.#clusterMembers,
+      store: storage.checkpoint(group, 'none'),
+      log: storage.log,
+      clock: this.#clock,
+      logger,
+      requestTimeoutMs: topology.timing.requestTimeoutMs,
+      sessionWaitMs: topology.session.waitMs,
+      checkpointBytes: topology.storage.checkpointBytes,
+      retainBytes: topology.storage.retainBytes,
+      state: stateOptions(config),
+      protocol: protocolOptions(topology, prng.fork(group), leaderlessLimits),
+      regionOf: regionsOf(topology),
+      renew: (above) => storage.renewIncarnation(above),
+      wake: () => this.wake(),
+      send: (message) => this.#send(group, message),
+      onFailed: (error) => this.#fail(toKvorumError(error)),
+      onChanged: (status) => this.#options.onChanged(group, status),
+      ...(onDelivered === undefined ? {} : { onApplied: (batch: OriginBatch) => onDelivered(group, batch) }),
+    });
+  }
+
+  /**
+   * Who holds the groups without votes: the cluster's members, whom the first group with votes has agreed upon; all
+   * replicas of the topology while that is not known, and where nobody votes.
+   */
+  get #clusterMembers(): readonly ReplicaId[] {
+    const membership = this.raftMembers[0]?.memberships.latest.membership;
+    const agreed = membership === undefined ? [] : [...membership.voters, ...membership.learners];
+    return agreed.length > 0 ? agreed : this.#options.topology.replicas.map(({ id }) => id);
+  }
+
   /** Not within a member's own turn, nor a link's: links that are cut tell the members. */
   #checkPeers(): void {
-    this.#scheduler.nextTurn(() => this.#guarded(() => this.gate.onMembership()));
+    this.#scheduler.nextTurn(() => this.#guarded(() => this.#onMembership()));
+  }
+
+  #onMembership(): void {
+    this.gate.onMembership();
+    const members = this.#clusterMembers;
+    for (const member of this.leaderlessMembers) {
+      if (members.includes(this.self)) member.onMembers(members);
+      else member.onRemoved();
+    }
   }
 
   async start(): Promise<void> {
@@ -156,7 +221,7 @@ export class Replica {
         for (const member of this.members.values()) member.onPeerDown(peer);
       },
     });
-    this.gate.onMembership(); // What the log remembers may be newer than the topology.
+    this.#onMembership(); // What the log remembers may be newer than the topology.
     this.gate.start(this.#clock.monotonicMs());
     this.#lastTickMs = this.#clock.monotonicMs();
     this.#stopTicks = this.#scheduler.every(this.#options.topology.timing.tickMs, () => this.#onTimer());
@@ -312,6 +377,13 @@ export class Replica {
     return assertDefined(this.members.get(group), `this replica holds group ${group}`);
   }
 
+  /** As `member`, of a group without a leader. */
+  leaderlessMember(group: GroupId): LeaderlessMember {
+    const member = this.member(group);
+    assert(member.engine !== 'raft', `group ${group} has no leader`);
+    return member;
+  }
+
   /** As `member`, of a group that raft replicates. */
   raftMember(group: GroupId): RaftMember {
     const member = this.member(group);
@@ -357,30 +429,9 @@ function membershipsOf({ memberships }: RaftMember): readonly Membership[] {
   return committed.index === latest.index ? [latest.membership] : [committed.membership, latest.membership];
 }
 
-function raftOptions(
-  topology: Topology,
-  prng: Prng,
-  limits: Partial<RaftOptions['limits']> = {},
-): Omit<RaftOptions, 'self' | 'membership' | 'recovered'> {
-  const { timing } = topology;
-  const ticks = (ms: number): number => Math.max(1, Math.round(ms / timing.tickMs));
-  return {
-    electionTicks: [ticks(timing.electionTimeoutMs[0]), ticks(timing.electionTimeoutMs[1])],
-    heartbeatTicks: ticks(timing.heartbeatMs),
-    diskStallTicks: ticks(timing.diskStallMs),
-    leaseReads: topology.raft.leaseReads,
-    volatile: topology.memory,
-    codec: membershipCodec,
-    prng,
-    limits: {
-      appendEntries: LIMITS.appendEntries,
-      appendBytes: LIMITS.appendBytes,
-      inflightMessages: LIMITS.inflightMessages,
-      inflightBytes: LIMITS.inflightBytes,
-      uncommittedBytes: LIMITS.uncommittedBytes,
-      pendingReads: LIMITS.pendingReads,
-      forwardedProposals: LIMITS.forwardedProposals,
-      ...limits,
-    },
-  };
+function configOf({ keyspaces }: Topology, name: string): KeyspaceConfig {
+  return assertDefined(
+    keyspaces.find((keyspace) => keyspace.name === name),
+    `the topology has keyspace ${name}`,
+  );
 }

@@ -1,9 +1,9 @@
-import type { ReplicaId } from '../../base/brand.js';
+import type { ReplicaId, Revision } from '../../base/brand.js';
 import { assert } from '../../base/assert.js';
 import { KvorumError } from '../../base/errors/error.js';
 import type { Scheduler } from '../../base/scheduler.js';
 import type { MembershipPair } from '../../engines/raft/membership.js';
-import type { Command, ValueRef } from '../../kv/types.js';
+import type { Command, KvReader, ValueRef } from '../../kv/types.js';
 import type { RaftMember } from './member.js';
 import { standingOf } from './membership-effect.js';
 import type {
@@ -12,10 +12,15 @@ import type {
   KeyspaceStatus,
   MembershipRequest,
   MembershipResult,
+  OrderedConsistency,
+  ReadOptions,
   ReadWaiter,
   ReplicaInfo,
+  RequestOptions,
+  WriteOptions,
   WriteWaiter,
 } from '../router.js';
+import { notSeen } from './revision-waits.js';
 
 export interface KeyspaceOptions {
   readonly name: string;
@@ -38,6 +43,8 @@ export interface KeyspaceOptions {
 /** How often a leadership transfer is checked for its end. */
 const TRANSFER_POLL_MS = 10;
 
+const NOTHING_SEEN = 0 as Revision;
+
 /** A raft keyspace of one partition: the whole keyspace is one group. */
 export class RaftKeyspace implements Keyspace {
   readonly engine = 'raft';
@@ -56,26 +63,55 @@ export class RaftKeyspace implements Keyspace {
     this.defaultConsistency = options.consistency;
   }
 
-  put(key: ValueRef, value: ValueRef, waiter: WriteWaiter, token: number): void {
+  put(key: ValueRef, value: ValueRef, waiter: WriteWaiter, token: number, options?: WriteOptions): void {
     const keyBytes = key.end - key.start;
     assert(keyBytes > 0 && keyBytes <= this.limits.keyBytes, 'the caller has checked the length of the key');
     assert(value.end - value.start <= this.limits.valueBytes, 'the caller has checked the length of the value');
     const refusal = this.#refusal();
     if (refusal !== null) waiter.onError(token, refusal);
-    else this.#member.writes.put(key, value, waiter, token);
+    else if (!this.#lags(options)) this.#member.writes.put(key, value, waiter, token);
+    else {
+      const copy = { source: value.source.slice(value.start, value.end), start: 0, end: value.end - value.start };
+      const name = { source: key.source.slice(key.start, key.end), start: 0, end: keyBytes };
+      this.#whenSeen(options, waiter, token, () => this.#member.writes.put(name, copy, waiter, token));
+    }
   }
 
-  submit(command: Command, waiter: WriteWaiter, token: number): void {
+  submit(command: Command, waiter: WriteWaiter, token: number, options?: WriteOptions): void {
     const refusal = this.#refusal();
     if (refusal !== null) waiter.onError(token, refusal);
-    else this.#member.writes.submit(command, waiter, token);
+    else if (!this.#lags(options)) this.#member.writes.submit(command, waiter, token);
+    else this.#whenSeen(options, waiter, token, () => this.#member.writes.submit(command, waiter, token));
   }
 
-  read(consistency: Consistency, waiter: ReadWaiter, token: number): void {
+  read(consistency: Consistency, waiter: ReadWaiter, token: number, options?: ReadOptions): void {
     const refusal = this.#refusal();
     if (refusal !== null) waiter.onError(token, refusal);
-    else if (consistency === 'stale') this.#readStale(waiter, token);
+    else if (!isOrdered(consistency)) waiter.onError(token, noSuchConsistency(consistency));
+    else if (!this.#lags(options)) this.#readNow(consistency, waiter, token);
+    else if (consistency === 'stale') {
+      this.#whenSeen(options, waiter, token, () => this.#readStale(waiter, token));
+    } else this.#readNow(consistency, new SeenReading(waiter, options?.seen?.revision ?? NOTHING_SEEN), token);
+  }
+
+  #readNow(consistency: OrderedConsistency, waiter: ReadWaiter, token: number): void {
+    if (consistency === 'stale') this.#readStale(waiter, token);
     else this.#member.reads.read(waiter, token, consistency === 'lease');
+  }
+
+  /** True when the session has seen more than is applied here. */
+  #lags(options: RequestOptions | undefined): boolean {
+    return (options?.seen?.revision ?? NOTHING_SEEN) > this.#member.revision;
+  }
+
+  #whenSeen(
+    options: RequestOptions | undefined,
+    waiter: WriteWaiter | ReadWaiter,
+    token: number,
+    then: () => void,
+  ): void {
+    const { revision, sessions } = this.#member;
+    sessions.whenApplied(options, revision, then, (error) => waiter.onError(token, error));
   }
 
   /** A cluster that is not formed yet holds nothing: that must not look like an absent key. */
@@ -178,5 +214,36 @@ export class RaftKeyspace implements Keyspace {
         }
       });
     });
+  }
+}
+
+function isOrdered(consistency: Consistency): consistency is OrderedConsistency {
+  return consistency === 'linearizable' || consistency === 'lease' || consistency === 'stale';
+}
+
+function noSuchConsistency(consistency: Consistency): KvorumError {
+  return new KvorumError('unsupported_consistency', `raft offers linearizable, lease and stale, not ${consistency}`);
+}
+
+/**
+ * A read in the order of all writes sees whatever was acknowledged before it. If that is less than the session has seen,
+ * the session is of a history that was lost: there is nothing to wait for.
+ */
+class SeenReading implements ReadWaiter {
+  readonly #waiter: ReadWaiter;
+  readonly #seen: Revision;
+
+  constructor(waiter: ReadWaiter, seen: Revision) {
+    this.#waiter = waiter;
+    this.#seen = seen;
+  }
+
+  onReadable(token: number, reader: KvReader): void {
+    if (reader.revision >= this.#seen) this.#waiter.onReadable(token, reader);
+    else this.#waiter.onError(token, notSeen(this.#seen, reader.revision));
+  }
+
+  onError(token: number, error: KvorumError): void {
+    this.#waiter.onError(token, error);
   }
 }

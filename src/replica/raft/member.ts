@@ -18,6 +18,7 @@ import { MembershipDriver } from './membership-driver.js';
 import type { Refusal, Standing } from './membership-effect.js';
 import { ReadPath } from './read-path.js';
 import { reconcile } from './recover.js';
+import { RevisionWaits } from './revision-waits.js';
 import type { MembershipRequest, MembershipResult } from '../router.js';
 import { SnapshotReceiver } from './snapshot-receiver.js';
 import { SnapshotSender } from './snapshot-sender.js';
@@ -38,6 +39,8 @@ export interface MemberOptions {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly requestTimeoutMs: number;
+  /** How long a request waits for what its session has seen. */
+  readonly sessionWaitMs: number;
   readonly checkpointBytes: number;
   readonly retainBytes: number;
   /** Everything about the engine but what this replica has on disk. */
@@ -65,6 +68,8 @@ export class RaftMember implements GroupMember {
   readonly stats = createMemberStats();
   readonly writes: WritePath;
   readonly reads: ReadPath;
+  /** Requests of sessions that have seen more than is applied here. */
+  readonly sessions: RevisionWaits;
   readonly #options: MemberOptions;
   #raft: Raft;
   readonly #membership: MembershipDriver;
@@ -101,6 +106,7 @@ export class RaftMember implements GroupMember {
     };
     this.writes = new WritePath({ ...shared, target: () => ({ leader: this.#raft.leader, term: this.#raft.term }) });
     this.reads = new ReadPath({ ...shared, leaseValid: () => this.leaseValid });
+    this.sessions = new RevisionWaits(options.clock, options.sessionWaitMs);
     this.#membership = new MembershipDriver({
       ...shared,
       group,
@@ -316,6 +322,7 @@ export class RaftMember implements GroupMember {
     if (this.#raft.hasEffects) this.#options.wake(); // Most ticks have none: no turn is needed then.
     this.writes.expire(nowMs);
     this.reads.expire(nowMs);
+    this.sessions.expire(nowMs, this.revision);
     this.#membership.check();
     this.#sender.check(this.#raft.role === 'leader' ? this.#raft.term : null, nowMs);
     this.#receiver.check(nowMs);
@@ -400,6 +407,7 @@ export class RaftMember implements GroupMember {
     this.#toApply = count === this.#toApply.length ? [] : this.#toApply.slice(count);
     if (!this.#installing) this.#raft.step({ type: 'applied', index: this.#appliedIndex });
     this.reads.onApplied(this.#appliedIndex, this.#kv.reader);
+    this.sessions.onApplied(this.revision);
     if (this.#toApply.length > 0 || this.#raft.hasEffects) this.#options.wake();
     if (this.#checkpointer.due) this.#checkpointer.start();
   }
@@ -424,6 +432,7 @@ export class RaftMember implements GroupMember {
     this.#checkpointer.onSnapshotInstalled();
     this.writes.onSnapshotInstalled(mark.index, mark.term);
     this.reads.onApplied(mark.index, this.#kv.reader);
+    this.sessions.onApplied(this.revision);
     this.#installing = true;
     const { log, group } = this.#options;
     log.append([{ kind: 'checkpoint', group, index: mark.index, term: mark.term }], true, () => {
@@ -439,6 +448,7 @@ export class RaftMember implements GroupMember {
    */
   stop(unknown: KvorumError, certain: KvorumError): void {
     this.#closed = true;
+    this.sessions.stop(certain);
     this.writes.failAll(unknown, certain);
     this.#membership.failAll(unknown, certain);
     this.reads.failAll(certain);

@@ -48,6 +48,7 @@ t.test('a restart with very many small entries in the log applies them all', asy
     log,
     clock: systemClock,
     logger: silentLogger,
+    sessionWaitMs: 1000,
     requestTimeoutMs: 1000,
     checkpointBytes: 1024 ** 3,
     retainBytes: 1024,

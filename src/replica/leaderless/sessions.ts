@@ -1,0 +1,88 @@
+import { replicaOf, type ReplicaId } from '../../base/brand.js';
+import type { Clock } from '../../base/clock.js';
+import { covers, type Dot, type Vector } from '../../base/dot.js';
+import { KvorumError } from '../../base/errors/error.js';
+import type { RequestOptions } from '../router.js';
+import type { EnsureEnd, Ensures } from './ensures.js';
+import type { LeaderlessStats } from './stats.js';
+
+/** Requests that wait for what their session has seen; beyond it they are answered `busy` (ap.md §1.2.5). */
+const WAITING_MAX = 1024;
+
+export interface SessionsOptions {
+  readonly self: ReplicaId;
+  readonly clock: Clock;
+  readonly ensures: Ensures;
+  readonly stats: LeaderlessStats;
+  /** How long a request waits at most, and by default. */
+  readonly waitMs: number;
+  /** What is applied here. */
+  vector(): Vector;
+  stopped(): KvorumError;
+}
+
+/** Makes a request wait until this replica has what its client has seen elsewhere (ap.md §1.2.5). */
+export class Sessions {
+  readonly #options: SessionsOptions;
+  #waiting = 0;
+
+  constructor(options: SessionsOptions) {
+    this.#options = options;
+  }
+
+  get waiting(): number {
+    return this.#waiting;
+  }
+
+  /** What of it is not here. */
+  missing(options: RequestOptions | undefined): readonly Dot[] {
+    const dots = options?.seen?.dots;
+    if (dots === undefined || dots.length === 0) return [];
+    const vector = this.#options.vector();
+    return dots.filter((dot) => !covers(vector, dot));
+  }
+
+  /** Fetches `dots`; exactly one of the two is called, not before this returns. */
+  wait(
+    dots: readonly Dot[],
+    request: RequestOptions | undefined,
+    onCovered: () => void,
+    onError: (error: KvorumError) => void,
+  ): void {
+    const { clock, ensures, self, stats, waitMs } = this.#options;
+    if (this.#waiting >= WAITING_MAX) {
+      onError(new KvorumError('busy', 'Too many requests wait for what their sessions have seen'));
+      return;
+    }
+    const startMs = clock.monotonicMs();
+    const deadlineMs = startMs + Math.min(request?.waitMs ?? waitMs, waitMs);
+    this.#waiting++;
+    stats.dependencyWaits++;
+    ensures.start(dots, [{ members: [self], count: 1 }], deadlineMs, (end) => {
+      this.#waiting--;
+      stats.dependencyWaitMs += clock.monotonicMs() - startMs;
+      if (end.result === 'covered') onCovered();
+      else onError(this.#refusal(end, dots));
+    });
+  }
+
+  #refusal({ result, missing }: EnsureEnd, dots: readonly Dot[]): KvorumError {
+    const vector = this.#options.vector();
+    const lacks = (missing.length > 0 ? missing : dots).map(({ origin, seq }) => ({
+      replica: replicaOf(origin),
+      have: vector.get(origin) ?? 0,
+      need: seq,
+    }));
+    switch (result) {
+      case 'lost':
+        return new KvorumError('causal_history_lost', undefined, { extra: { missing: lacks } });
+      case 'busy':
+        return new KvorumError('busy', 'Too many requests wait for what their sessions have seen');
+      case 'stopped':
+        return this.#options.stopped();
+      default:
+        this.#options.stats.dependencyTimeouts++;
+        return new KvorumError('dependencies_not_satisfied', undefined, { extra: { missing: lacks } });
+    }
+  }
+}
