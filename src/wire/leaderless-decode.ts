@@ -18,6 +18,7 @@ import { WireError } from './wire-error.js';
 /** The largest number of a scalar field. */
 const NUMBERS = 9;
 const INTERNED_MAX = 4096;
+const ORIGIN = /^[\x21-\x7e]+~[\x21-\x7d]+$/;
 
 // As in decode.ts: one message at a time, its numbers by field number, and its bytes field.
 const numbers = new Float64Array(NUMBERS);
@@ -146,11 +147,11 @@ function textOf(frame: Frame, start: number, end: number, bytesMax: number): str
 }
 
 function originAt(frame: Frame, start: number, end: number): OriginId {
-  const text = textOf(frame, start, end, ORIGIN_BYTES_MAX);
+  if (end - start > ORIGIN_BYTES_MAX) throw new WireError('out_of_range', `an origin of ${end - start} bytes`);
+  const text = latin1Slice(frame.body, start, end);
   const known = interned.get(text);
   if (known !== undefined) return known;
-  const tilde = text.lastIndexOf('~');
-  if (tilde <= 0 || tilde === text.length - 1) throw new WireError('protocol_violation', 'not an origin');
+  if (!ORIGIN.test(text)) throw new WireError('protocol_violation', 'not an origin');
   if (interned.size === INTERNED_MAX) interned.clear();
   const origin = originId(text);
   interned.set(text, origin);

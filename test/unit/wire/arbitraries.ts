@@ -96,7 +96,12 @@ export const anyMessage: fc.Arbitrary<RaftMessage> = fc.oneof(
   message('snapshotChunkResponse', { streamId: number, sequence: number, ok: flag }),
 );
 
-const origin = fc.constantFrom('n1~0', 'n2~0123456789abcdef', 'ñ~~x', `${'r'.repeat(64)}~1`) as fc.Arbitrary<OriginId>;
+const origin = fc.constantFrom(
+  'n1~0',
+  'n2~0123456789abcdef',
+  'a@/~~x',
+  `${'r'.repeat(64)}~1`,
+) as fc.Arbitrary<OriginId>;
 const positive = number.map((value) => Math.max(1, value));
 const dot = fc.record({ origin, seq: number });
 const dots = fc.array(dot, { maxLength: 5 });
