@@ -41,6 +41,20 @@ function anyCase(prng: Prng, word: Word): Word {
   return Array.from(word, (char) => (prng.between(0, 1) === 0 ? char.toLowerCase() : char.toUpperCase())).join('');
 }
 
+const OFFSETS = [
+  '0',
+  '1',
+  '-1',
+  '-2',
+  '5',
+  '299',
+  '300',
+  '-300',
+  '-301',
+  '9223372036854775807',
+  '-9223372036854775808',
+  'x',
+];
 const SET_OPTIONS = ['NX', 'XX', 'GET', 'KEEPTTL', 'nx', 'xx', 'get', 'bogus', 'NXX', ''];
 
 /** One command of those whose replies must be the same, now and then with too few or too many arguments. */
@@ -60,12 +74,15 @@ function randomCommand(prng: Prng): Word[] {
     () => ['MSET', ...Array.from({ length: prng.between(1, 4) }, () => [key(), value()]).flat()],
     () => ['MSETNX', ...Array.from({ length: prng.between(1, 4) }, () => [key(), value()]).flat()],
     () => ['MSET', key(), value(), key()],
-    () => [pick(prng, ['DEL', 'UNLINK', 'EXISTS']), key(), ...some(prng, KEYS, 4)],
+    () => [pick(prng, ['DEL', 'UNLINK', 'EXISTS', 'TOUCH']), key(), ...some(prng, KEYS, 4)],
     () => ['TYPE', key()],
     () => [pick(prng, ['INCR', 'DECR']), key()],
     () => [pick(prng, ['INCRBY', 'DECRBY']), key(), value()],
     () => ['APPEND', key(), value()],
     () => ['STRLEN', key()],
+    () => [pick(prng, ['GETRANGE', 'SUBSTR']), key(), pick(prng, OFFSETS), pick(prng, OFFSETS)],
+    () => [pick(prng, ['TTL', 'PTTL', 'EXPIRETIME', 'PEXPIRETIME']), key()],
+    () => ['KEYS', pick(prng, ['', 'none*', '[x', 'long'])],
     () => ['DBSIZE'],
     () => ['PING', ...some(prng, VALUES, 2)],
     () => ['ECHO', value()],

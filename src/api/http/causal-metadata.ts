@@ -1,8 +1,8 @@
+import { replicaOf } from '../../base/brand.js';
 import { KvorumError } from '../../base/errors/error.js';
 import type { Seen } from '../../replica/router.js';
 import type { Exchange } from './exchange.js';
 import { isJsonObject, member, type JsonObject } from './json.js';
-import { replicaOf } from './leaderless-view.js';
 import { textOfBytes } from './bytes.js';
 
 const NAME = 'causal-metadata';

@@ -1,5 +1,5 @@
 import { assert } from '../../base/assert.js';
-import { revision, type OriginId, type ReplicaId } from '../../base/brand.js';
+import { replicaOf, revision, type ReplicaId } from '../../base/brand.js';
 import type { Dot, Vector } from '../../base/dot.js';
 import type { LeaderlessStatus, MemberView } from '../../engines/leaderless/events.js';
 import type { Overwritten } from '../../kv/dotted/types.js';
@@ -25,11 +25,6 @@ export function leaderlessView(keyspace: Keyspace): LeaderlessView | null {
 
 export function leaderlessViews(router: Router): readonly LeaderlessView[] {
   return router.keyspaces.flatMap((keyspace) => leaderlessView(keyspace) ?? []);
-}
-
-/** `n1` of `n1~3f…`: a replica writes under a new origin after its disk was replaced or went back in time. */
-export function replicaOf(origin: OriginId): string {
-  return origin.split('~', 1)[0] ?? origin;
 }
 
 export function vectorDocument(vector: Vector): Record<string, number> {

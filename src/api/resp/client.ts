@@ -1,5 +1,6 @@
 import type { Keyspace, Router } from '../../replica/router.js';
 import type { RespLimits } from './limits.js';
+import type { ScanCursors } from './scan-cursors.js';
 
 /** Counters of the server, shown by INFO. */
 export interface ServerStats {
@@ -17,6 +18,7 @@ export interface ServerView {
   readonly stats: ServerStats;
   /** Keyspaces by database number: the default one is 0, the others follow in topology order. */
   readonly databases: readonly Keyspace[];
+  readonly scans: ScanCursors;
   clients(): Iterable<Client>;
   readonly clientCount: number;
   /** Called when a browser was led here; the log line is limited to one a minute (reliability.md §6.1). */

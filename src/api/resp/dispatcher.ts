@@ -5,6 +5,7 @@ import { revision } from '../../base/brand.js';
 import { checkKey, checkValue } from './checks.js';
 import type { AnyReadCommand, LocalCommand, RespCommand, WriteCommand } from './commands/command.js';
 import { COMMANDS } from './commands/registry.js';
+import { engineRefusal, neededOrder, readLeaderless } from './leaderless.js';
 import { SET } from './commands/set.js';
 import { GET } from './commands/strings.js';
 import { arityMatches, cString } from './commands/subcommands.js';
@@ -47,7 +48,7 @@ export class Dispatcher {
     if (replies.blocked || replies.slots.size >= server.limits.outstandingCommands) return false;
     const command = findCommand(request);
     if (command === undefined) {
-      const refusal = unknownCommand(request);
+      const refusal = neededOrder(connection) ?? unknownCommand(request);
       server.router.countRefused('resp', refusal.code);
       this.#local(null, nowMs, refusal);
     } else if (!arityMatches(command.arity, request.count)) {
@@ -119,13 +120,15 @@ export class Dispatcher {
 
   #read(command: AnyReadCommand, nowMs: number): void {
     const connection = this.#connection;
-    const state = command.prepare(connection.request);
+    const state = command.prepare(connection.request, connection);
     if (state instanceof Refusal) {
       this.#refuse(command, state, nowMs);
       return;
     }
-    const { keyspace, replies } = connection;
-    keyspace.read(keyspace.defaultConsistency, connection, replies.open(command, state, nowMs));
+    const { keyspace, replies, request } = connection;
+    const token = replies.open(command, state, nowMs);
+    if (keyspace.leaderless === null) keyspace.read(keyspace.defaultConsistency, connection, token);
+    else readLeaderless(keyspace, command, request, connection, token);
   }
 
   #write(command: WriteCommand, nowMs: number): void {
@@ -134,6 +137,11 @@ export class Dispatcher {
     const plan = command.plan(connection.request, keyspace.limits);
     if (plan instanceof Refusal) {
       this.#refuse(command, plan, nowMs);
+      return;
+    }
+    const refused = engineRefusal(connection, plan);
+    if (refused !== null) {
+      this.#refuse(command, refused, nowMs);
       return;
     }
     if (plan.operations.length === 0) {

@@ -16,9 +16,13 @@ export class Refusal {
   }
 }
 
-/** A catalogue error as a Redis error: its prefix is what clients branch on. */
+/**
+ * A catalogue error as a Redis error: its prefix is what clients branch on. That an engine cannot do something is told by
+ * its code as well: it is no mistake of the client's.
+ */
 export function errorLine(error: KvorumError): string {
-  return `${error.spec.resp} ${error.message}`;
+  const code = error.code === 'unsupported_by_engine' ? ` ${error.code}` : '';
+  return `${error.spec.resp}${code} ${error.message}`;
 }
 
 export const SYNTAX_ERROR = new Refusal('ERR syntax error');

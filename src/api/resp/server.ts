@@ -7,6 +7,7 @@ import type { Client, ServerStats } from './client.js';
 import { Connection, type ConnectionHost } from './connection.js';
 import { RESP_LIMITS, type RespLimits } from './limits.js';
 import type { RespServer, RespServerOptions } from './types.js';
+import { ScanCursors } from './scan-cursors.js';
 
 /** At most one line a minute about browsers and port scanners. */
 const CROSS_PROTOCOL_WARNING_MS = 60_000;
@@ -37,6 +38,7 @@ class RespListener implements RespServer, ConnectionHost {
   readonly #connections = new Set<Connection>();
   readonly #sockets = new Set<Socket>();
   #address: { readonly host: string; readonly port: number };
+  readonly scans = new ScanCursors();
   #nextClientId = 1;
   #warnedCrossProtocolMs = Number.NEGATIVE_INFINITY;
   #closed: Promise<void> | null = null;

@@ -1,3 +1,4 @@
+import { replicaOf } from '../../../base/brand.js';
 import type { ErrorCode } from '../../../base/errors/catalogue.js';
 import { KvorumError } from '../../../base/errors/error.js';
 import { LIMITS } from '../../../base/limits.js';
@@ -11,7 +12,7 @@ import * as fields from '../fields.js';
 import { forward } from '../forward.js';
 import { itemMembers } from '../item-view.js';
 import { parseJsonObject, type JsonObject } from '../json.js';
-import { leaderlessView, replicaOf } from '../leaderless-view.js';
+import { leaderlessView } from '../leaderless-view.js';
 import { printable } from '../query.js';
 import type { RouteSpec } from '../route.js';
 import * as schemas from '../schemas-causal.js';

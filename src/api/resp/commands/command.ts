@@ -31,7 +31,7 @@ export interface LocalCommand extends CommandFacts {
  */
 export interface ReadCommand<State, Found> extends CommandFacts {
   readonly kind: 'read';
-  prepare(request: Request): State | Refusal;
+  prepare(request: Request, client: Client): State | Refusal;
   look(reader: KvReader, state: State): Found;
   answer(out: ReplyWriter, found: Found): void;
 }
@@ -44,6 +44,10 @@ export interface WriteLimits {
 export interface WritePlan {
   /** One atomic command. Empty: nothing can change, `answer` gets a result without operations. */
   readonly operations: readonly Operation[];
+  /** The option that sets an expiry, for example `EX`: what has a leader refuses it. */
+  readonly expiry?: string;
+  /** What it reads before it writes, beside what the operations tell: what has no leader refuses it. */
+  readonly reads?: string;
   answer(out: ReplyWriter, result: CommandResult): void;
 }
 

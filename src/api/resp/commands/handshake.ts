@@ -18,9 +18,10 @@ export function isClientName(name: string): boolean {
 
 export const BAD_CLIENT_NAME = 'ERR Client names cannot contain spaces, newlines or special characters.';
 
-/** Master and slave are the words that clients know for leader and follower. */
+/** Master and slave are the words that clients know for leader and follower. Without a leader everybody takes writes. */
 export function roleOf(client: Client): 'master' | 'slave' {
-  return keyspaceOf(client).leader()?.isSelf === true ? 'master' : 'slave';
+  const keyspace = keyspaceOf(client);
+  return keyspace.leaderless !== null || keyspace.leader()?.isSelf === true ? 'master' : 'slave';
 }
 
 /** Does what the options of HELLO say, one after another as Redis does. The error that answers them, or null. */

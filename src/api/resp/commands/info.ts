@@ -1,4 +1,6 @@
-import { raftStatus } from '../../../engines/engine.js';
+import type { ReplicaId } from '../../../base/brand.js';
+import type { EngineStatus } from '../../../engines/engine.js';
+import type { LeaderlessStatus } from '../../../engines/leaderless/events.js';
 import type { Client } from '../client.js';
 import type { ReplyWriter } from '../reply-writer.js';
 import type { Request } from '../request.js';
@@ -53,6 +55,11 @@ function memory(): Fields {
   ];
 }
 
+/** Null where there is no one log to count in. */
+function appliedIndex(engine: EngineStatus): number | null {
+  return engine.engine === 'raft' ? engine.appliedIndex : null;
+}
+
 function persistence(client: Client): Fields {
   const { keyspaces } = client.server.router;
   const statuses = keyspaces.map((keyspace) => keyspace.status());
@@ -63,7 +70,10 @@ function persistence(client: Client): Fields {
     ['rdb_bgsave_in_progress', 0],
     [
       'entries_since_checkpoint',
-      statuses.reduce((sum, { engine, checkpointIndex }) => sum + raftStatus(engine).appliedIndex - checkpointIndex, 0),
+      statuses.reduce(
+        (sum, { engine, checkpointIndex }) => sum + (appliedIndex(engine) ?? checkpointIndex) - checkpointIndex,
+        0,
+      ),
     ],
   ];
 }
@@ -85,7 +95,8 @@ function replication(client: Client): Fields {
   const { router } = client.server;
   const keyspace = keyspaceOf(client);
   const leader = keyspace.leader();
-  const engine = raftStatus(keyspace.status().engine);
+  const { engine } = keyspace.status();
+  if (engine.engine !== 'raft') return equals(engine, router.self);
   const role = roleOf(client);
   if (role === 'master') {
     const followers = engine.progress.map(
@@ -111,6 +122,19 @@ function replication(client: Client): Fields {
   ];
 }
 
+/** Every member of a leaderless keyspace is a master; the others are shown where clients look for them. */
+function equals({ counter, members }: LeaderlessStatus, self: ReplicaId): Fields {
+  const others = members.filter(({ id }) => id !== self);
+  return [
+    ['role', 'master'],
+    ['connected_slaves', others.filter(({ alive }) => alive).length],
+    ...others.map(
+      ({ alive, id, lag }, at) => [`slave${at}`, `id=${id},state=${alive ? 'online' : 'down'},lag=${lag}`] as const,
+    ),
+    ['master_repl_offset', counter],
+  ];
+}
+
 function consensus(client: Client): Fields {
   const { router } = client.server;
   const fields: (readonly [string, string | number])[] = [
@@ -119,13 +143,14 @@ function consensus(client: Client): Fields {
     ['region', router.region ?? ''],
   ];
   for (const keyspace of router.keyspaces) {
-    const { engine: status, revision } = keyspace.status();
-    const engine = raftStatus(status);
-    fields.push([
-      `keyspace_${keyspace.name}`,
-      `engine=${engine.engine},role=${engine.role},term=${engine.term},leader=${engine.leader ?? ''},` +
-        `commit=${engine.commitIndex},applied=${engine.appliedIndex},revision=${revision}`,
-    ]);
+    const { engine, revision } = keyspace.status();
+    const state =
+      engine.engine === 'raft'
+        ? `role=${engine.role},term=${engine.term},leader=${engine.leader ?? ''},` +
+          `commit=${engine.commitIndex},applied=${engine.appliedIndex},revision=${revision}`
+        : `role=member,state=${engine.state},clock=${engine.counter},stable=${engine.stable},` +
+          `behind=${engine.behind.reduce((sum, { seq }) => sum + seq, 0)}`;
+    fields.push([`keyspace_${keyspace.name}`, `engine=${engine.engine},${state}`]);
   }
   return fields;
 }

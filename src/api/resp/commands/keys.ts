@@ -44,22 +44,27 @@ function countPresent(reader: KvReader, keys: readonly string[]): number {
   return present;
 }
 
-export const KEY_COMMANDS: readonly RespCommand[] = [
-  deletion('del', '1.0.0', 'Delete a key'),
-  deletion('unlink', '4.0.0', 'Delete a key'),
-  readCommand<readonly string[], number>({
-    name: 'exists',
+function presence(name: string, since: string, summary: string): RespCommand {
+  return readCommand<readonly string[], number>({
+    name,
     kind: 'read',
     arity: -2,
     flags: ['readonly', 'fast'],
     keys: [1, -1, 1],
     group: 'generic',
-    since: '1.0.0',
-    summary: 'Determine if a key exists',
+    since,
+    summary,
     prepare: keysOf,
     look: countPresent,
     answer: (out, present) => out.integer(present),
-  }),
+  });
+}
+
+export const KEY_COMMANDS: readonly RespCommand[] = [
+  deletion('del', '1.0.0', 'Delete a key'),
+  deletion('unlink', '4.0.0', 'Delete a key'),
+  presence('exists', '1.0.0', 'Determine if a key exists'),
+  presence('touch', '3.2.1', 'Alters the last access time of a key(s). Returns the number of existing keys specified.'),
   readCommand<string, boolean>({
     name: 'type',
     kind: 'read',

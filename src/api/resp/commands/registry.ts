@@ -6,15 +6,17 @@ import { CLIENT } from './client.js';
 import type { RespCommand } from './command.js';
 import { CONFIG } from './config.js';
 import { CONNECTION_COMMANDS, HTTP_WORDS } from './connection.js';
+import { EXPIRY_COMMANDS } from './expiry.js';
 import { HANDSHAKE_COMMANDS } from './handshake.js';
 import { INFO } from './info.js';
 import { createCommandCommand } from './introspection.js';
+import { ITERATION_COMMANDS } from './iteration.js';
 import { KEY_COMMANDS } from './keys.js';
 import { SET } from './set.js';
-import { APPEND, COUNTERS, GET, GETDEL, GETSET, SETNX, STRLEN } from './strings.js';
+import { APPEND, COUNTERS, GET, GETDEL, GETSET, RANGES, SETNX, STRLEN } from './strings.js';
 
 const BUCKETS = 256;
-/** The longest name has 8 bytes; longer words are not looked up at all. */
+/** The longest name has 11 bytes; longer words are not looked up at all. */
 const NAME_BYTES_MAX = 16;
 
 /** Finds commands by the bytes of their name, in any case, without making a string of them. */
@@ -68,9 +70,12 @@ export const COMMANDS = new CommandRegistry(
     GETDEL,
     APPEND,
     STRLEN,
+    ...RANGES,
+    ...EXPIRY_COMMANDS,
     ...COUNTERS,
     ...BATCHES,
     ...KEY_COMMANDS,
+    ...ITERATION_COMMANDS,
     CLIENT,
     CONFIG,
     INFO,

@@ -1,4 +1,4 @@
-import type { CommandResult, Item, Operation, OperationResult } from '../../../kv/types.js';
+import type { CommandResult, Item, Operation, OperationResult, ValueRef } from '../../../kv/types.js';
 import { KvorumError } from '../../../base/errors/error.js';
 import { assertDefined } from '../../../base/assert.js';
 import { checkKey, checkValue } from '../checks.js';
@@ -48,11 +48,53 @@ export const STRLEN: RespCommand = readCommand<string, number>({
   answer: (out, length) => out.integer(length),
 });
 
+interface Range {
+  readonly key: string;
+  readonly from: bigint;
+  readonly to: bigint;
+}
+
+/** Both ends included; negative ones count from the end, as in Redis. */
+function slice(item: Item | undefined, { from, to }: Range): ValueRef | null {
+  const length = BigInt(item === undefined ? 0 : item.end - item.start);
+  if (item === undefined || (from < 0n && to < 0n && from > to)) return null;
+  const clamp = (at: bigint): bigint => (at < 0n ? (at + length < 0n ? 0n : at + length) : at);
+  const first = clamp(from);
+  const last = clamp(to) >= length ? length - 1n : clamp(to);
+  if (first > last || length === 0n) return null;
+  return { source: item.source, start: item.start + Number(first), end: item.start + Number(last) + 1 };
+}
+
+function range(name: string, since: string): RespCommand {
+  return readCommand<Range, ValueRef | null>({
+    name,
+    kind: 'read',
+    arity: 4,
+    flags: ['readonly'],
+    keys: [1, 1, 1],
+    group: 'string',
+    since,
+    summary: 'Get a substring of the string stored at a key',
+    prepare: (request) => {
+      const from = request.integer(2);
+      const to = request.integer(3);
+      return from === null || to === null ? NOT_AN_INTEGER : { key: request.byteString(1), from, to };
+    },
+    look: (reader, asked) => slice(reader.get(asked.key), asked),
+    answer: (out, found) => {
+      if (found === null) out.text('');
+      else out.bulk(found.source, found.start, found.end);
+    },
+  });
+}
+
+export const RANGES: readonly RespCommand[] = [range('getrange', '2.4.0'), range('substr', '1.0.0')];
+
 /** One put, checked against the limits. */
 export function planPut(
   request: Request,
   limits: WriteLimits,
-  rest: Pick<Operation & { op: 'put' }, 'condition' | 'returnPrevious'>,
+  rest: Pick<Operation & { op: 'put' }, 'condition' | 'returnPrevious' | 'expiresAtMs'>,
   answer: WritePlan['answer'],
 ): WritePlan | Refusal {
   const refusal = checkKey(request, 1, limits) ?? checkValue(request, 2, limits);
