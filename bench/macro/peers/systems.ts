@@ -23,6 +23,7 @@ export interface SystemSpec {
   start(folder: string): Promise<RunningSystem>;
 }
 
+const RAFT_ONLY = { default: { engine: 'raft' } };
 const ROOT = fileURLToPath(new URL('../../../..', import.meta.url));
 
 function versionOf(program: string, args: string[], pattern: RegExp): string | null {
@@ -49,7 +50,7 @@ async function stopAll(children: readonly ChildProcess[]): Promise<void> {
 }
 
 /** Three Kvorum replicas, either as threads of one process (the default of `kvorum start`) or a process each. */
-export function kvorum(processes: 1 | 3): SystemSpec {
+export function kvorum(processes: 1 | 3, keyspaces: Readonly<Record<string, object>> = RAFT_ONLY): SystemSpec {
   return {
     name: processes === 1 ? 'kvorum' : 'kvorum, 3 processes',
     promise: 'fsync on a majority',
@@ -58,28 +59,13 @@ export function kvorum(processes: 1 | 3): SystemSpec {
     start: async (folder) => {
       const ports = await freePorts(9);
       const replicas = [0, 1, 2].map((at) => {
-        const [peer, http, redis] = ports.slice(at * 3, at * 3 + 3);
-        return `  - { id: n${at + 1}, peer: '127.0.0.1:${peer}', http: '127.0.0.1:${http}', redis: '127.0.0.1:${redis}' }`;
+        const [peer, http, redis] = ports.slice(at * 3, at * 3 + 3).map((port) => `127.0.0.1:${port}`);
+        return { id: `n${at + 1}`, peer, http, redis };
       });
       const file = join(folder, 'topology.yaml');
-      const text = [
-        'cluster: bench',
-        `dataDir: ${folder}/data`,
-        'replicas:',
-        ...replicas,
-        'keyspaces:',
-        '  default: { engine: raft }',
-      ];
-      writeFileSync(file, `${text.join('\n')}\n`);
+      writeFileSync(file, JSON.stringify({ cluster: 'bench', dataDir: join(folder, 'data'), replicas, keyspaces }));
       const main = join(ROOT, 'dist/src/cli/kvorum.cjs');
-      const which =
-        processes === 1
-          ? [[]]
-          : [
-              ['--replica', 'n1'],
-              ['--replica', 'n2'],
-              ['--replica', 'n3'],
-            ];
+      const which = processes === 1 ? [[]] : replicas.map(({ id }) => ['--replica', id]);
       const children = which.map((args) =>
         spawn(process.execPath, [main, 'start', file, ...args], { stdio: ['ignore', 'ignore', 'inherit'] }),
       );
