@@ -11,7 +11,7 @@ export interface EnsureEnd {
 interface Waiting {
   readonly dots: readonly Dot[];
   readonly deadlineMs: number;
-  onEnd(end: EnsureEnd): void;
+  readonly onEnd: (end: EnsureEnd) => void;
 }
 
 /**

@@ -29,10 +29,10 @@ export interface FullSyncOptions {
   /** Of what is applied; raised here. */
   readonly positions: Map<OriginPosition['origin'], OriginPosition>;
   closedTo(): number;
-  closed(): boolean;
-  step(event: LeaderlessEvent): void;
+  readonly closed: () => boolean;
+  readonly step: (event: LeaderlessEvent) => void;
   send(message: LeaderlessMessage): void;
-  onFailed(error: unknown): void;
+  readonly onFailed: (error: unknown) => void;
 }
 
 export type FullSyncMessage = FullSyncRequest | FullSyncItems | FullSyncEnd | FullSyncAck;
@@ -89,7 +89,7 @@ export class FullSync {
       case 'fullSyncEnd':
         this.#receiver.onEnd(message);
         return;
-      default:
+      case 'fullSyncAck':
         this.#sender.onAck(message);
         if (message.aborted) this.#receiver.onAborted(message);
     }

@@ -7,7 +7,7 @@ import type { Level } from '../router.js';
 export interface GroupScope {
   readonly self: ReplicaId;
   readonly members: readonly ReplicaId[];
-  regionOf(member: ReplicaId): string | null;
+  readonly regionOf: (member: ReplicaId) => string | null;
 }
 
 /** Which members a level asks, this one included. Empty: nobody else. */

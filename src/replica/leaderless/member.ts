@@ -1,5 +1,5 @@
 import { originOf, type GroupId, type ReplicaId } from '../../base/brand.js';
-import { assert } from '../../base/assert.js';
+import { assert, unreachable } from '../../base/assert.js';
 import type { Clock } from '../../base/clock.js';
 import type { Dot } from '../../base/dot.js';
 import { KvorumError } from '../../base/errors/error.js';
@@ -61,7 +61,7 @@ export interface LeaderlessMemberOptions {
     LeaderlessOptions,
     'tickMs' | 'gossipTicks' | 'startGraceTicks' | 'volatile' | 'prng' | 'limits'
   >;
-  regionOf(member: ReplicaId): string | null;
+  readonly regionOf: (member: ReplicaId) => string | null;
   /** Another incarnation, durable when it returns. */
   renew(above: LeaderlessRenewal['above']): WritingIdentity;
   wake(): void;
@@ -72,6 +72,18 @@ export interface LeaderlessMemberOptions {
   onApplied?(batch: OriginBatch): void;
 }
 
+type ReadOnlyPart =
+  | 'boots'
+  | 'collectedTo'
+  | 'counter'
+  | 'digest'
+  | 'leaves'
+  | 'overwritten'
+  | 'quarantined'
+  | 'retired'
+  | 'root'
+  | 'tombstones'
+  | 'vector';
 type LeaderlessRenewal = NonNullable<LeaderlessEffects['renew']>;
 
 /** One replica's instance in one leaderless group: the engine, its state machine, and the requests that wait for them. */
@@ -187,7 +199,8 @@ export class LeaderlessMember implements GroupMember {
     return this.#core;
   }
 
-  get kv(): Pick<DottedKv, 'counter' | 'digest' | 'overwritten' | 'root' | 'tombstones' | 'vector'> {
+  /** What is applied; only the member itself changes it. */
+  get kv(): Pick<DottedKv, ReadOnlyPart> {
     return this.#kv;
   }
 
@@ -263,8 +276,13 @@ export class LeaderlessMember implements GroupMember {
       case 'scrubItems':
         this.scrubber.onItems(message);
         return;
-      default:
+      case 'gossipDigest':
+      case 'gossipAck':
+      case 'needFullSync':
         this.step({ type: 'message', message });
+        return;
+      default:
+        unreachable(message);
     }
   }
 

@@ -73,16 +73,10 @@ export class Sessions {
       have: vector.get(origin) ?? 0,
       need: seq,
     }));
-    switch (result) {
-      case 'lost':
-        return new KvorumError('causal_history_lost', undefined, { extra: { missing: lacks } });
-      case 'busy':
-        return new KvorumError('busy', 'Too many requests wait for what their sessions have seen');
-      case 'stopped':
-        return this.#options.stopped();
-      default:
-        this.#options.stats.dependencyTimeouts++;
-        return new KvorumError('dependencies_not_satisfied', undefined, { extra: { missing: lacks } });
-    }
+    if (result === 'lost') return new KvorumError('causal_history_lost', undefined, { extra: { missing: lacks } });
+    if (result === 'busy') return new KvorumError('busy', 'Too many requests wait for what their sessions have seen');
+    if (result === 'stopped') return this.#options.stopped();
+    this.#options.stats.dependencyTimeouts++;
+    return new KvorumError('dependencies_not_satisfied', undefined, { extra: { missing: lacks } });
   }
 }

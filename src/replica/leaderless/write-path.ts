@@ -46,7 +46,7 @@ interface WriteBatch {
 interface Held {
   readonly waiter: WriteWaiter;
   readonly token: number;
-  tell(dot: Dot): void;
+  readonly tell: (dot: Dot) => void;
 }
 
 /** Client writes of one member, from the request to its answer. All requests of a turn become one batch. */

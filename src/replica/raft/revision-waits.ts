@@ -9,8 +9,8 @@ const WAITING_MAX = 1024;
 interface Waiting {
   readonly revision: Revision;
   readonly deadlineMs: number;
-  then(): void;
-  fail(error: KvorumError): void;
+  readonly serve: () => void;
+  readonly fail: (error: KvorumError) => void;
 }
 
 /**
@@ -33,19 +33,19 @@ export class RevisionWaits {
     return this.#waiting.length;
   }
 
-  /** Calls `then` at once when `applied` will do, else as soon as it does; or `fail`. */
+  /** Calls `serve` at once when `applied` will do, else as soon as it does; or `fail`. */
   whenApplied(
     request: RequestOptions | undefined,
     applied: Revision,
-    then: () => void,
+    serve: () => void,
     fail: (error: KvorumError) => void,
   ): void {
     const revision = request?.seen?.revision;
-    if (revision === undefined || revision <= applied) return then();
+    if (revision === undefined || revision <= applied) return serve();
     if (this.#stopped !== null) return fail(this.#stopped);
     if (this.#waiting.length >= WAITING_MAX) return fail(new KvorumError('busy', 'Too many sessions wait here'));
     const deadlineMs = this.#clock.monotonicMs() + Math.min(request?.waitMs ?? this.#waitMs, this.#waitMs);
-    this.#waiting.push({ revision, deadlineMs, then, fail });
+    this.#waiting.push({ revision, deadlineMs, serve, fail });
   }
 
   onApplied(applied: Revision): void {
@@ -53,7 +53,7 @@ export class RevisionWaits {
     const served = this.#waiting.filter(({ revision }) => revision <= applied);
     if (served.length === 0) return;
     this.#waiting = this.#waiting.filter(({ revision }) => revision > applied);
-    for (const { then } of served) then();
+    for (const { serve } of served) serve();
   }
 
   expire(nowMs: number, applied: Revision): void {
