@@ -22,7 +22,8 @@ function run(args: readonly string[], env: Readonly<Record<string, string>> = {}
 }
 
 t.test('check says in one line that a file is right', (t) => {
-  const stdout = 'configs/local.yaml: ok · cluster local · 3 replicas, all here · default (raft)\n';
+  const stdout =
+    'configs/local.yaml: ok · cluster local · 3 replicas, all here · default (raft), carts (causal), likes (lww)\n';
   t.same(run(['check', 'configs/local.yaml']), { stdout, stderr: '', exit: 0 });
   t.end();
 });

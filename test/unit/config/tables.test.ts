@@ -7,7 +7,7 @@ import { findOption, OPTIONS, SCOPES } from '../../../src/config/options.js';
 import { generateConfigurationSchema } from '../../../src/config/schema.js';
 import { isRecord } from '../../../src/config/validate.js';
 
-const SHIPPED = ['local', 'raft', 'hosts/n1', 'hosts/n2', 'hosts/n3'].map((name) => `configs/${name}.yaml`);
+const SHIPPED = ['local', 'raft', 'lww', 'causal', 'hosts/n1', 'hosts/n2', 'hosts/n3'].map((name) => `configs/${name}.yaml`);
 
 t.test('generated files are those of the option table', (t) => {
   t.equal(readFileSync('docs/configuration.md', 'utf8'), generateConfigurationDocs());
@@ -72,8 +72,8 @@ for (const file of SHIPPED) {
 
 t.test('shipped topologies have the promised ports and do not collide', (t) => {
   const seen = SHIPPED.map((file) => loadTopology({ file }).topology);
-  t.equal(new Set(seen.slice(0, 3).map(({ cluster }) => cluster)).size, 3, 'clusters have names of their own');
-  t.equal(new Set(seen.slice(0, 3).map(({ dataDir }) => dataDir)).size, 3, 'and folders of their own');
+  t.equal(new Set(seen.slice(0, 5).map(({ cluster }) => cluster)).size, 5, 'clusters have names of their own');
+  t.equal(new Set(seen.slice(0, 5).map(({ dataDir }) => dataDir)).size, 5, 'and folders of their own');
   const ports = (at: number) =>
     seen[at]?.replicas.map(({ http, redis, peer }) => [http?.listen.port, redis?.listen.port, peer.listen.port]);
   t.same(
@@ -86,10 +86,18 @@ t.test('shipped topologies have the promised ports and do not collide', (t) => {
   );
   t.same(
     ports(2),
+    [0, 1, 2].map((n) => [8000 + n, 6000 + n, 7000 + n]),
+  );
+  t.same(
+    ports(3),
+    [0, 1, 2].map((n) => [8090 + n, 6090 + n, 7090 + n]),
+  );
+  t.same(
+    ports(4),
     Array.from({ length: 3 }, () => [8101, 6101, 7101]),
   );
   t.same(
-    seen.slice(2).map(({ local }) => local),
+    seen.slice(4).map(({ local }) => local),
     [['n1'], ['n2'], ['n3']],
   );
   t.end();
