@@ -22,9 +22,12 @@ export interface LauncherOptions {
 export class Launcher {
   readonly replicas: ReadonlyMap<ReplicaId, SupervisedReplica>;
   readonly #watchers = new Set<() => void>();
+  /** Where no keyspace votes there is no leader to wait for. */
+  readonly #votes: boolean;
   #ending = false;
 
   constructor({ topology, logger }: LauncherOptions) {
+    this.#votes = topology.keyspaces.some(({ engine }) => engine === 'raft');
     const replicas = new Map<ReplicaId, SupervisedReplica>();
     for (const replica of topology.local) {
       replicas.set(
@@ -67,6 +70,7 @@ export class Launcher {
   /** Waits a little for every group to have a leader; true when all have one. */
   async waitForLeaders(): Promise<boolean> {
     const led = (): boolean =>
+      !this.#votes ||
       [...this.replicas.values()].every(
         ({ roles }) => roles.size > 0 && [...roles.values()].every(({ leader }) => leader !== null),
       );

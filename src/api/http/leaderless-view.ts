@@ -12,6 +12,8 @@ export interface LeaderlessView {
   readonly keyspace: Keyspace;
   readonly control: LeaderlessControl;
   readonly engine: LeaderlessStatus;
+  /** Who answers included. */
+  readonly members: readonly ReplicaId[];
 }
 
 /** Null for a keyspace with a leader. */
@@ -20,7 +22,7 @@ export function leaderlessView(keyspace: Keyspace): LeaderlessView | null {
   if (control === null) return null;
   const { engine } = keyspace.status();
   assert(engine.engine !== 'raft', 'a keyspace without a leader is not replicated by raft');
-  return { keyspace, control, engine };
+  return { keyspace, control, engine, members: keyspace.memberships().latest.membership.voters };
 }
 
 export function leaderlessViews(router: Router): readonly LeaderlessView[] {
@@ -52,13 +54,13 @@ function peerDocument({ alive, id, lag, lastHeardMs, origin, phi, syncing }: Mem
 }
 
 /** The other members; who answers is not its own peer. */
-function peersOf({ engine }: LeaderlessView, self: ReplicaId): readonly Record<string, unknown>[] {
+function peersOf(engine: LeaderlessStatus, self: ReplicaId): readonly Record<string, unknown>[] {
   return engine.members.filter(({ id }) => id !== self).map(peerDocument);
 }
 
 /** The part of /status that tells of one leaderless keyspace. */
 export function leaderlessStatus(view: LeaderlessView, self: ReplicaId): Record<string, unknown> {
-  const { control, engine, keyspace } = view;
+  const { control, engine, keyspace, members } = view;
   const { partition, group, revision: at, keys, checkpointIndex } = keyspace.status();
   const { counters } = engine;
   return {
@@ -86,8 +88,9 @@ export function leaderlessStatus(view: LeaderlessView, self: ReplicaId): Record<
     keys,
     checkpoints: checkpointIndex,
     reads: keyspace.defaultConsistency,
-    member: engine.members.some(({ id }) => id === self) ? 'member' : null,
-    peers: peersOf(view, self),
+    member: members.includes(self) ? 'member' : 'removed',
+    members,
+    peers: peersOf(engine, self),
     counters: {
       rounds: counters.rounds,
       batches_sent: counters.batchesSent,
@@ -105,7 +108,7 @@ export function leaderlessStatus(view: LeaderlessView, self: ReplicaId): Record<
 }
 
 /** How far this replica is, and the others as it sees them. */
-export function syncDocument({ engine, keyspace }: LeaderlessView): Record<string, unknown> {
+export function syncDocument({ engine, keyspace }: LeaderlessView, self: ReplicaId): Record<string, unknown> {
   return {
     keyspace: keyspace.name,
     engine: engine.engine,
@@ -117,7 +120,7 @@ export function syncDocument({ engine, keyspace }: LeaderlessView): Record<strin
     buffered: batchesDocument(engine.buffered),
     stable: engine.stable,
     stable_blocked_by: engine.stableBlockedBy,
-    members: engine.members.map(peerDocument),
+    peers: peersOf(engine, self),
   };
 }
 

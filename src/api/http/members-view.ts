@@ -26,10 +26,10 @@ export function membersDocument(router: Router): Record<string, unknown> {
     cluster: router.cluster,
     members: memberIds(router).map((id) => memberDocument(router, id)),
     keyspaces: withLeader(router).map(keyspaceMembership),
-    leaderless: leaderlessViews(router).map(({ engine, keyspace }) => ({
+    leaderless: leaderlessViews(router).map(({ engine, keyspace, members }) => ({
       keyspace: keyspace.name,
       engine: engine.engine,
-      members: engine.members.map(({ id }) => id),
+      members,
     })),
   };
 }
@@ -43,7 +43,7 @@ function withLeader({ keyspaces }: Router): readonly Keyspace[] {
 function memberIds(router: Router): ReplicaId[] {
   const all = withLeader(router).map((keyspace) => keyspace.memberships().latest.membership);
   const present = all.flatMap(({ learners, outgoing, voters }) => [...voters, ...outgoing, ...learners]);
-  const equals = leaderlessViews(router).flatMap(({ engine }) => engine.members.map(({ id }) => id));
+  const equals = leaderlessViews(router).flatMap(({ members }) => members);
   return [...new Set([...present, ...equals, ...all.flatMap(({ removed }) => removed)])];
 }
 
@@ -92,14 +92,14 @@ function memberInKeyspace(keyspace: Keyspace, id: ReplicaId, self: ReplicaId): M
 
 /** Here everybody knows: how much of its own writes the other lacks. */
 function memberWithoutLeader(
-  { engine, keyspace }: LeaderlessView,
+  { engine, keyspace, members }: LeaderlessView,
   id: ReplicaId,
   self: ReplicaId,
 ): MemberInKeyspace | null {
-  const member = engine.members.find((candidate) => candidate.id === id);
-  if (member === undefined) return null;
-  const { alive, lag } = member;
-  return { keyspace: keyspace.name, role: 'member', match_index: null, lag, active: id === self || alive };
+  if (!members.includes(id)) return null;
+  const peer = engine.members.find((candidate) => candidate.id === id);
+  const known = id === self ? { lag: 0, active: true } : { lag: peer?.lag ?? null, active: peer?.alive ?? null };
+  return { keyspace: keyspace.name, role: 'member', match_index: null, ...known };
 }
 
 export function lagOf({ matchIndex }: RaftStatus['progress'][number], { lastIndex }: RaftStatus): number {

@@ -11,7 +11,7 @@ export function formatEndpoints(topology: Topology, replicas: readonly Supervise
   const count = `${replicas.length} replica${replicas.length === 1 ? '' : 's'}`;
   const rows = replicas.map((replica) => [
     replica.id,
-    roleOf(replica),
+    roleOf(topology, replica),
     replica.endpoints?.peer ?? '-',
     replica.endpoints?.http ?? '-',
     replica.endpoints?.redis ?? '-',
@@ -34,11 +34,12 @@ export function endpointsDocument(topology: Topology, replicas: readonly Supervi
     version: VERSION,
     data_dir: topology.memory ? null : topology.dataDir,
     ready_ms: Math.round(tookMs),
-    replicas: replicas.map((replica) => ({ id: replica.id, role: roleOf(replica), ...replica.endpoints })),
+    replicas: replicas.map((replica) => ({ id: replica.id, role: roleOf(topology, replica), ...replica.endpoints })),
   };
 }
 
-function roleOf({ roles }: SupervisedReplica): string {
+function roleOf({ keyspaces }: Topology, { roles }: SupervisedReplica): string {
+  if (keyspaces.every(({ engine }) => engine !== 'raft')) return 'member';
   const known = [...roles.values()];
   if (known.length === 0 || known.some(({ leader }) => leader === null)) return 'no leader yet';
   return [...new Set(known.map(({ role }) => role))].join(', ');

@@ -57,7 +57,7 @@ function limitOf(exchange: Exchange): number {
 
 function answerSync(exchange: Exchange, status: number, views: readonly LeaderlessView[]): void {
   const { self } = exchange.router;
-  exchange.json(status, JSON.stringify({ id: self, keyspaces: views.map(syncDocument) }));
+  exchange.json(status, JSON.stringify({ id: self, keyspaces: views.map((view) => syncDocument(view, self)) }));
 }
 
 /** Asks every live member for what it has. Answered at once, with the state before: GET tells when it is done. */
