@@ -42,7 +42,7 @@ function applyCase(name: string, options: DottedOptions, writers: number): Bench
     positions[writer] = (positions[writer] as number) + 1;
     const batch: AppliedBatch = {
       origin: origins[writer] as OriginId,
-      seq: positions[writer] as number,
+      seq: positions[writer],
       boot: 1,
       counter,
       commands: APPLY_COMMANDS,

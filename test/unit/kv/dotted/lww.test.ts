@@ -1,6 +1,7 @@
 import t from 'tap';
 import type { Revision } from '../../../../src/base/brand.js';
 import { DottedKv, validateDottedBatch } from '../../../../src/kv/dotted/index.js';
+import { decodePiece } from '../../../../src/kv/dotted/pieces.js';
 import { batchOf, MapBase } from '../support.js';
 import {
   applyTold,
@@ -169,6 +170,25 @@ t.test('a full sync brings the difference, deletes included (ap.md §1.0.5)', as
   fullSync(left, right);
   t.equal(left.digest(), right.digest());
   t.same(left.root(), right.root());
+});
+
+t.test('a stream that ends late brings nothing back: the dot filter (ap.md §1.0.5 rule 5)', async (t) => {
+  const [left, right] = [fresh(), fresh()];
+  const a = new Writer('a', left);
+  const first = a.write(put('k', 'v'));
+  const source = left.openItems(right.vector);
+  const deleted = a.write(del('k'));
+  for (const each of [first, deleted]) right.apply(each, null);
+  for (const kv of [left, right]) kv.collect(2, 0, 10);
+  const pieces: Uint8Array[] = [];
+  for (let piece = source.next(100); piece !== null; piece = source.next(100)) pieces.push(piece);
+  const naive = new Map(pieces.flatMap(decodePiece).filter(([key]) => right.reader.version(key) === null));
+  t.same([...naive.keys()], ['k'], 'absent here, so who merges by timestamps alone takes it');
+  const shadow = right.openShadow();
+  for (const piece of pieces) shadow.add(piece);
+  shadow.finish(source);
+  t.same(contents(right), {});
+  t.equal(left.digest(), right.digest());
 });
 
 t.test('who missed what was collected takes the whole state: nothing comes back (ap.md §1.0.5 rule 5)', async (t) => {
