@@ -16,7 +16,7 @@ import { LENGTH_DELIMITED, VARINT } from './varint.js';
 import { WireError } from './wire-error.js';
 
 /** The largest number of a scalar field. */
-const NUMBERS = 9;
+const NUMBERS = 14;
 const INTERNED_MAX = 4096;
 const ORIGIN = /^[\x21-\x7e]+~[\x21-\x7d]+$/;
 
@@ -139,11 +139,10 @@ function readRow(): void {
   reader.end = end;
 }
 
-function textOf(frame: Frame, start: number, end: number, bytesMax: number): string {
-  if (end === start || end - start > bytesMax) throw new WireError('out_of_range', `a name of ${end - start} bytes`);
-  const text = frame.body.toString('utf8', start, end);
-  if (text.includes('\ufffd')) throw new WireError('malformed', 'a name that is not UTF-8');
-  return text;
+function hashOf(frame: Frame): string {
+  const bytes = row.textEnd - row.textStart;
+  if (bytes === 0 || bytes > HASH_BYTES_MAX) throw new WireError('out_of_range', `a hash of ${bytes} bytes`);
+  return latin1Slice(frame.body, row.textStart, row.textEnd);
 }
 
 function originAt(frame: Frame, start: number, end: number): OriginId {
@@ -184,6 +183,8 @@ function distinct<T extends { readonly origin: OriginId }>(list: readonly T[]): 
 function readDigest(frame: Frame): GossipDigest {
   const vector: OriginState[] = [];
   const heard: OriginCounter[] = [];
+  const pull: Dot[] = [];
+  const pending: OriginId[] = [];
   let origin: OriginId | null = null;
   let root: GossipDigest['root'] = null;
   while (reader.at < reader.end) {
@@ -197,9 +198,16 @@ function readDigest(frame: Frame): GossipDigest {
       countElement(frame, heard.length, LIMITS.origins);
       readRow();
       heard.push({ origin: rowOrigin(frame), counter: row.second });
+    } else if (tag === ((11 << 3) | LENGTH_DELIMITED)) {
+      countElement(frame, pull.length, LIMITS.origins);
+      readRow();
+      pull.push(rowDot(frame));
+    } else if (tag === ((14 << 3) | LENGTH_DELIMITED)) {
+      countElement(frame, pending.length, LIMITS.origins);
+      pending.push(readOrigin(frame));
     } else if (tag === ((9 << 3) | LENGTH_DELIMITED)) {
       readRow();
-      root = { hash: textOf(frame, row.textStart, row.textEnd, HASH_BYTES_MAX), collectedTo: row.second };
+      root = { hash: hashOf(frame), collectedTo: row.second };
     } else take(tag, 0);
   }
   const { from, to } = frame.route;
@@ -220,6 +228,11 @@ function readDigest(frame: Frame): GossipDigest {
     creditBytes: at(7),
     syncing: flag(8),
     root,
+    clock: at(10),
+    pull: distinct(pull),
+    round: at(12),
+    answers: at(13),
+    pending,
   };
 }
 

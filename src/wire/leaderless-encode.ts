@@ -11,9 +11,8 @@ import { standalone, type FrameWriter } from './frame-writer.js';
 interface Fields {
   /** Left out when it is 0, as protobuf does. */
   number(field: number, value: number | boolean): void;
+  /** An element of a list, or a name: one byte per char, as origins and hashes are ASCII, and keys byte strings. */
   text(field: number, text: string): void;
-  /** A byte string: one char per byte. */
-  key(field: number, key: string): void;
   payload(field: number, bytes: Uint8Array): void;
   /** A nested message of a text (field 1), numbers (2, 3, 4) and a payload (4). */
   row(field: number, text: string, second: number, third?: number, fourth?: number, payload?: Uint8Array): void;
@@ -60,7 +59,7 @@ function describe(message: LeaderlessMessage, to: Fields): void {
     case 'versionProbe':
       assert(message.keys.length <= LIMITS.probeKeys, 'a probe asks for at most LIMITS.probeKeys keys');
       to.number(1, message.id);
-      for (const key of message.keys) to.key(2, key);
+      for (const key of message.keys) to.text(2, key);
       return;
     case 'versionAnswer':
       assert(message.versions.length <= LIMITS.probeKeys, 'a probe asks for at most LIMITS.probeKeys keys');
@@ -94,6 +93,11 @@ function describeDigest(message: Extract<LeaderlessMessage, { type: 'gossipDiges
   to.number(7, message.creditBytes);
   to.number(8, message.syncing);
   if (message.root !== null) to.row(9, message.root.hash, message.root.collectedTo);
+  to.number(10, message.clock);
+  for (const { origin, seq } of message.pull) to.row(11, origin, seq);
+  to.number(12, message.round);
+  to.number(13, message.answers);
+  for (const origin of message.pending) to.text(14, origin);
 }
 
 const NO_PAYLOAD = new Uint8Array(0);
@@ -110,7 +114,7 @@ function delimited(bytes: number): number {
 
 function rowBytes(text: string, second: number, third: number, fourth: number, payload: Uint8Array): number {
   const numbers = numberBytes(second) + numberBytes(third) + numberBytes(fourth);
-  return delimited(Buffer.byteLength(text)) + numbers + (payload.length === 0 ? 0 : delimited(payload.length));
+  return delimited(text.length) + numbers + (payload.length === 0 ? 0 : delimited(payload.length));
 }
 
 function dotsBytes(dots: readonly { readonly origin: string; readonly seq: number }[]): number {
@@ -139,12 +143,7 @@ class Measure implements Fields {
 
   text(_field: number, text: string): void {
     this.elements++;
-    this.bytes += delimited(Buffer.byteLength(text));
-  }
-
-  key(_field: number, key: string): void {
-    this.elements++;
-    this.bytes += delimited(key.length);
+    this.bytes += delimited(text.length);
   }
 
   payload(_field: number, bytes: Uint8Array): void {
@@ -184,14 +183,8 @@ class Writing implements Fields {
 
   text(field: number, text: string): void {
     const { writer } = this;
-    this.head(field, Buffer.byteLength(text));
-    writer.at += writer.meta.write(text, writer.at);
-  }
-
-  key(field: number, key: string): void {
-    const { writer } = this;
-    this.head(field, key.length);
-    writer.at = latin1Write(writer.meta, writer.at, key);
+    this.head(field, text.length);
+    writer.at = latin1Write(writer.meta, writer.at, text);
   }
 
   payload(field: number, bytes: Uint8Array): void {

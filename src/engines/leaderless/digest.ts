@@ -1,9 +1,9 @@
-import { replicaOf } from '../../base/brand.js';
+import { replicaOf, type OriginId } from '../../base/brand.js';
 import { isOrigin } from './batch-codec.js';
 import { checkOwn } from './incarnation.js';
 import type { GossipDigest, OriginCounter, OriginState } from './messages.js';
 import type { Peer } from './peer.js';
-import { isLater, noteTold, rowOf } from './stability.js';
+import { isLater, isQuiet, noteTold, rowOf } from './stability.js';
 import { onWord } from './start.js';
 import { isSyncing, originHere, type LeaderlessState } from './state.js';
 import type { Dot } from './types.js';
@@ -18,9 +18,11 @@ export function buildDigest(
 ): GossipDigest {
   const vector: OriginState[] = [];
   const heard: OriginCounter[] = [];
+  const pending: OriginId[] = [];
   for (const here of state.origins.values()) {
     const { origin, log } = here;
     if (log.durable > 0) vector.push({ origin, seq: log.durable, boot: log.bootOf(log.durable), first: log.first });
+    if (!isQuiet(here)) pending.push(origin);
     if (!state.retired.has(origin)) heard.push({ origin, counter: rowOf(state, here) });
   }
   const counter = state.clock.durable;
@@ -41,6 +43,7 @@ export function buildDigest(
     pull,
     round: ++state.round,
     answers: peer.digest?.answers ?? 0,
+    pending,
     // What was just handed out is in the vector, but the driver has not applied it yet.
     root: state.outbox.deliver.length === 0 ? state.options.root() : null,
   };
@@ -51,7 +54,7 @@ export function onDigest(state: LeaderlessState, peer: Peer, digest: GossipDiges
     state.counters.rejectedCounters++;
     return;
   }
-  const round = digest.round ?? 0;
+  const { round } = digest;
   const age = compareLives(peer, digest);
   if (age < 0 || (age === 0 && round > 0 && round <= peer.round)) {
     if (age < 0 && digest.respond) peer.wantDigest(false, round); // It must learn that it is not who it was.
@@ -59,13 +62,14 @@ export function onDigest(state: LeaderlessState, peer: Peer, digest: GossipDiges
   }
   if (age > 0) newLife(peer, digest);
   peer.round = round;
-  peer.answered = Math.max(peer.answered, digest.answers ?? 0);
+  peer.answered = Math.max(peer.answered, digest.answers);
   peer.syncing = digest.syncing;
+  peer.pending = new Set(digest.pending);
   peer.collectedTo = digest.root?.collectedTo ?? null;
   learnPositions(state, peer, digest);
   learnCounters(state, peer, digest);
   compareRoots(state, peer, digest);
-  const positions = (digest.pull ?? []).filter(({ origin }) => isOrigin(origin));
+  const positions = digest.pull.filter(({ origin }) => isOrigin(origin));
   if (positions.length > 0) peer.asked = { positions, creditBytes: digest.creditBytes };
   if (digest.respond) peer.wantDigest(false, round);
   onWord(state, digest.syncing);
@@ -80,7 +84,7 @@ function isSane(digest: GossipDigest): boolean {
     if (!isOrigin(origin) || !isCount(seq) || !isCount(boot) || !isCount(first)) return false;
   }
   for (const { origin, counter } of digest.heard) if (!isOrigin(origin) || !isCount(counter)) return false;
-  return (digest.pull ?? []).every(({ seq }) => isCount(seq)) && isCount(digest.creditBytes);
+  return digest.pull.every(({ seq }) => isCount(seq)) && isCount(digest.round) && isCount(digest.creditBytes);
 }
 
 function isCount(value: number): boolean {
@@ -125,7 +129,7 @@ function learnPositions(state: LeaderlessState, peer: Peer, digest: GossipDigest
 
 function learnCounters(state: LeaderlessState, peer: Peer, digest: GossipDigest): void {
   const { clock, tick } = state;
-  if (!clock.admit(digest.counter, peer.id, tick) || !clock.admit(digest.clock ?? 0, peer.id, tick)) {
+  if (!clock.admit(digest.counter, peer.id, tick) || !clock.admit(digest.clock, peer.id, tick)) {
     state.counters.rejectedCounters++;
     return;
   }

@@ -46,18 +46,20 @@ export interface GossipDigest extends Base {
   readonly syncing: boolean;
   /**
    * The sender's Lamport clock now. Nothing is promised by it: who begins to write goes above it, because it is above
-   * whatever is stable, unless `syncing`. Absent: `counter`.
+   * whatever is stable, unless `syncing`.
    */
-  readonly clock?: number;
+  readonly clock: number;
   /**
    * What the sender asks the receiver for: batches of these origins after these positions (what it holds in memory
    * counts), at most `creditBytes` of them. Answered by one gossipDelta, if need be an empty one, or by needFullSync.
-   * Absent or empty: nothing.
+   * Empty: nothing.
    */
-  readonly pull?: readonly Dot[];
+  readonly pull: readonly Dot[];
   /** Numbers the sender's digests, larger each time; `answers` is that of the digest that this one responds to, or 0. */
-  readonly round?: number;
-  readonly answers?: number;
+  readonly round: number;
+  readonly answers: number;
+  /** Origins of which the sender holds more in memory than it vouches for in `vector`. */
+  readonly pending: readonly OriginId[];
   /** Range hash over everything that the sender holds at exactly `vector` (ap.md §1.0.7); null: not computed now. */
   readonly root: { readonly hash: string; readonly collectedTo: number } | null;
 }

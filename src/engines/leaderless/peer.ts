@@ -40,6 +40,8 @@ export class Peer {
   row: Map<OriginId, number> | null = null;
   /** Tombstones up to it may be missing there; null: not told. */
   collectedTo: number | null = null;
+  /** Origins of which it may soon have more than `has` says. */
+  pending: ReadonlySet<OriginId> = new Set();
   /** Of the last of its digests that was not a copy. */
   round = 0;
   /** The round of ours that it has answered last. */

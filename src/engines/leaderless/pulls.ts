@@ -38,7 +38,7 @@ export function schedulePulls(state: LeaderlessState): Map<Peer, Pull> {
     if (here.origin === state.origin) continue;
     const holders = holdersOf(state, here);
     here.lacksSinceTick = holders.length === 0 ? null : (here.lacksSinceTick ?? state.tick);
-    const wanted = holders.length > 0 && !asked.has(here.origin) && !here.buffer.full;
+    const wanted = holders.length > 0 && !asked.has(here.origin) && hasRoom(here);
     if (!wanted || here.refusedUntilTick > state.tick || state.sync !== null || creditBytes <= 0) continue;
     const source = chooseSource(state, here, holders, pulls);
     if (source === null || source.pull !== null) continue;
@@ -53,6 +53,11 @@ export function schedulePulls(state: LeaderlessState): Map<Peer, Pull> {
     chosen.set(peer, { positions, creditBytes });
   }
   return chosen;
+}
+
+/** A buffer that is full of what comes after a gap still takes what fills the gap. */
+function hasRoom({ buffer, log }: OriginHere): boolean {
+  return !buffer.full || buffer.received === log.accepted;
 }
 
 /** Members that are up and have more of the origin than we received. */

@@ -78,13 +78,19 @@ export function blockers(state: LeaderlessState): ReplicaId[] {
  * would hold it back for ever (ap.md §1.0.1 rule 5).
  */
 function retireOrigins(state: LeaderlessState): void {
-  for (const { origin, log } of state.origins.values()) {
-    if (state.retired.has(origin) || !isAbandoned(state, origin)) continue;
+  for (const here of state.origins.values()) {
+    const { origin, log } = here;
+    if (state.retired.has(origin) || !isAbandoned(state, origin) || !isQuiet(here)) continue;
     const everywhere = [...state.peers.values()].every(
-      ({ row, has }) => row !== null && positionOf(has, origin) === log.durable,
+      ({ row, has, pending }) => row !== null && positionOf(has, origin) === log.durable && !pending.has(origin),
     );
-    if (everywhere && log.durable === log.accepted) state.retired.add(origin);
+    if (everywhere) state.retired.add(origin);
   }
+}
+
+/** Nothing of the origin is in memory that will be durable later: a member that has more does not always say so. */
+export function isQuiet({ log, buffer }: OriginHere): boolean {
+  return log.durable === log.accepted && buffer.count === 0;
 }
 
 /** Its owner is no member, or writes as a later origin. */

@@ -6,13 +6,22 @@ import { releaseParked } from './writes.js';
 export function beginStart(state: LeaderlessState): void {
   if (state.start.phase === 'met') return;
   const told = [...state.peers.values()].some((peer) => peer.known && !peer.syncing);
-  if (state.peers.size === 0 || told) met(state);
+  if (state.peers.size === 0 || (state.start.fresh ? told : heardOut(state, false))) met(state);
 }
 
-/** A member's digest has been taken in. */
+/**
+ * A member's digest has been taken in. A new origin needs one of a member that knows what is stable. One that has written
+ * before is asking whether anybody knows more of it than itself, so it hears all of them out.
+ */
 export function onWord(state: LeaderlessState, syncing: boolean): void {
   if (state.start.phase === 'met') return;
-  if (!state.start.fresh || !syncing || wholeGroupIsNew(state)) met(state);
+  if (state.start.fresh ? !syncing || wholeGroupIsNew(state) : heardOut(state, false)) met(state);
+}
+
+function heardOut(state: LeaderlessState, onlyWhoIsUp: boolean): boolean {
+  const heard = [...state.peers.values()].filter(({ known }) => known).length;
+  if (heard === state.peers.size) return true;
+  return onlyWhoIsUp && heard > 0 && [...state.peers.values()].every(({ up, known }) => known || !up);
 }
 
 /** Nobody has ever written as who they are now, so nothing that they wrote can be stable. */
@@ -23,10 +32,11 @@ function wholeGroupIsNew(state: LeaderlessState): boolean {
   return true;
 }
 
-/** Waited long enough for others: a folder that has written before goes on without them. */
+/** A folder that has written before goes on without those who do not come: sooner when others did. */
 export function expireStart(state: LeaderlessState): void {
   if (state.start.phase === 'met' || state.start.fresh) return;
-  if (state.tick >= state.options.startGraceTicks) met(state);
+  const grace = state.options.startGraceTicks;
+  if (state.tick >= grace || (state.tick >= grace / 4 && heardOut(state, true))) met(state);
 }
 
 function met(state: LeaderlessState): void {

@@ -115,14 +115,14 @@ export type RaftEvent =
   | { readonly type: 'snapshotAborted' };
 
 /** What must be appended to the log as one unit, in this order: hard state, then entries (R4). */
-export interface Persist {
+export interface Persist<E = Entry, M = MembershipPair> {
   /** Numbered 1, 2, 3, … per group; `persisted` events name it. */
   readonly batch: number;
   readonly hardState: HardState | null;
   /** Set exactly when `hardState` is. */
-  readonly memberships: MembershipPair | null;
+  readonly memberships: M | null;
   /** The first entry may overwrite: everything at and after its index is then forgotten (a conflict, A1). */
-  readonly entries: readonly Entry[];
+  readonly entries: readonly E[];
   /** False when a commit-only hard state changed: append, but no fsync is needed (R3). */
   readonly mustSync: boolean;
 }

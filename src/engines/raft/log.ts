@@ -8,6 +8,11 @@ export interface Position {
   readonly term: Term;
 }
 
+/** What a log needs to know of its entries; other engines bring their own kinds. */
+export interface LogEntry extends Position {
+  readonly payload: Uint8Array;
+}
+
 /**
  * The retained entries of one member, in memory:
  *
@@ -17,12 +22,12 @@ export interface Position {
  *
  * Entries are whole batches, a few thousand a second at most, and immutable: slices share them.
  */
-export class RaftLog {
+export class RaftLog<E extends LogEntry = Entry> {
   #baseIndex: LogIndex;
   #baseTerm: Term;
-  #entries: Entry[];
+  #entries: E[];
 
-  constructor(baseIndex: LogIndex, baseTerm: Term, entries: readonly Entry[]) {
+  constructor(baseIndex: LogIndex, baseTerm: Term, entries: readonly E[]) {
     this.#baseIndex = baseIndex;
     this.#baseTerm = baseTerm;
     this.#entries = [];
@@ -55,11 +60,11 @@ export class RaftLog {
     return this.#entries[index - this.#baseIndex - 1]?.term ?? null;
   }
 
-  at(index: LogIndex): Entry {
+  at(index: LogIndex): E {
     return assertDefined(this.#entries[index - this.#baseIndex - 1], `entry ${index} is retained`);
   }
 
-  append(entry: Entry): void {
+  append(entry: E): void {
     assert(entry.index === this.lastIndex + 1, `A7: entry ${entry.index} does not follow ${this.lastIndex}`);
     assert(entry.term >= this.lastTerm, `terms never decrease along the log (entry ${entry.index})`);
     this.#entries.push(entry);
@@ -73,7 +78,7 @@ export class RaftLog {
   }
 
   /** Entries from `from` on: at most `countMax`, and at most `bytesMax` of payload unless the first alone has more. */
-  slice(from: LogIndex, countMax: number, bytesMax: number): Entry[] {
+  slice(from: LogIndex, countMax: number, bytesMax: number): E[] {
     assert(from > this.#baseIndex, 'only retained entries are sliced');
     const start = from - this.#baseIndex - 1;
     let end = start;
@@ -86,7 +91,7 @@ export class RaftLog {
   }
 
   /** Entries with `from` <= index <= `to`. */
-  range(from: LogIndex, to: LogIndex): Entry[] {
+  range(from: LogIndex, to: LogIndex): E[] {
     assert(from > this.#baseIndex && to <= this.lastIndex, `entries ${from} to ${to} are retained`);
     return this.#entries.slice(from - this.#baseIndex - 1, to - this.#baseIndex);
   }

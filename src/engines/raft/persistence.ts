@@ -2,7 +2,8 @@ import { assert } from '../../base/assert.js';
 import { indexAfter, type LogIndex, type Term } from '../../base/brand.js';
 import type { HardState, Persist } from './events.js';
 import type { MembershipPair } from './membership.js';
-import type { RaftLog } from './log.js';
+import type { LogEntry, RaftLog } from './log.js';
+import type { Entry } from './messages.js';
 
 /**
  * The commit index rides along with other persists once it has moved this far: it saves a restarted member some waiting
@@ -27,7 +28,7 @@ interface Batch {
  * handed out, even where the overwriting entries were overwritten again by equal ones (ABA, raft.md R5): `onTruncated`
  * lowers what every batch in flight may vouch for, so no comparison of terms is needed.
  */
-export class Persistence {
+export class Persistence<E extends LogEntry = Entry, M = MembershipPair> {
   /** Everything up to here is durable and equal to the log in memory. */
   persistedIndex: LogIndex;
   /** A term up to this is on disk: a message that carries it may leave at once. */
@@ -79,12 +80,12 @@ export class Persistence {
     if (this.#unsentFrom <= index) this.#unsentFrom = indexAfter(index);
   }
 
-  hasWork(log: RaftLog): boolean {
+  hasWork(log: RaftLog<E>): boolean {
     return this.#hardStateDirty || this.#unsentFrom <= log.lastIndex;
   }
 
   /** What must be written now, or null. */
-  take(log: RaftLog, hardState: HardState, memberships: MembershipPair, tick: number): Persist | null {
+  take(log: RaftLog<E>, hardState: HardState, memberships: M, tick: number): Persist<E, M> | null {
     if (!this.hasWork(log)) return null;
     const entries = this.#unsentFrom <= log.lastIndex ? log.range(this.#unsentFrom, log.lastIndex) : [];
     const withHardState = this.#hardStateDirty || hardState.commit >= this.#commitWritten + COMMIT_STRIDE;
