@@ -292,7 +292,7 @@ export const OPTIONS: readonly OptionSpec[] = [
     scope: 'storage',
     type: 'boolean',
     default: true,
-    doc: 'Wait until a write is on the disk before it counts. With false, a crash of the process loses nothing, but a power cut may lose acknowledged writes. For measurements.',
+    doc: 'Wait until a write is on the disk before it counts. With false, a crash of the process loses nothing, but a power cut may lose acknowledged writes. A replica of a leaderless keyspace that did not stop in order then goes on under another origin, as others may have writes that it has lost. For measurements.',
   },
   {
     path: 'raft.leaseReads',
