@@ -8,6 +8,7 @@ export {
   type Bytes,
   type ConnectOptions,
   type GetResult,
+  type Level,
   type ReadConsistency,
   type ReadOptions,
   type ScanOptions,

@@ -2,7 +2,11 @@ import { Buffer } from 'node:buffer';
 import { ERRORS, type ErrorCode } from '../base/errors/catalogue.js';
 import { KvorumError } from '../base/errors/error.js';
 import { bytesMember, CallError, HttpCaller, percentEncode, toBytes, type Answer, type Call } from './http.js';
+import { toItem, toWriteResult, type Body, type GetResult, type WriteResult } from './answers.js';
 import type { MemberChangeOptions, MembersChanged, MembersView, NewMember } from './members.js';
+import { SessionTokens } from './session-tokens.js';
+
+export type { GetResult, WriteResult } from './answers.js';
 
 /** How long a request may take, connection included: longer than a replica takes to say `outcome_unknown`. */
 const TIMEOUT_MS = 10_000;
@@ -14,7 +18,10 @@ const ANSWER_SLACK_MS = 2000;
 /** Keys and values are bytes; a string stands for its UTF-8. */
 export type Bytes = string | Uint8Array;
 
-export type ReadConsistency = 'linearizable' | 'lease' | 'stale';
+/** How many members of a leaderless keyspace hold a write, or are asked by a read. */
+export type Level = 'session' | 'one' | 'eventual' | 'quorum' | 'local_quorum' | 'each_quorum' | 'all';
+/** The first three where a keyspace has a leader, a level where it has none. */
+export type ReadConsistency = 'linearizable' | 'lease' | 'stale' | Level;
 
 export interface ConnectOptions {
   /** Base address of a replica's HTTP listener, for example `http://127.0.0.1:8101`. */
@@ -23,6 +30,11 @@ export interface ConnectOptions {
   readonly keyspace?: string;
   /** For one request, connection included; 10 seconds when absent. */
   readonly timeoutMs?: number;
+  /**
+   * By default the client remembers what it has seen, and whichever replica it talks to shows it nothing older, its own
+   * writes included. A token (`sessionToken` of another client) goes on where that one was; false: nothing is remembered.
+   */
+  readonly session?: string | boolean;
 }
 
 export interface ReadOptions {
@@ -43,25 +55,12 @@ export interface WriteOptions {
   readonly ifAbsent?: boolean;
   /** Only when the key's revision is this one. */
   readonly ifRevision?: number;
-}
-
-export interface GetResult {
-  /** Null when the key is not UTF-8: use `keyBytes`. */
-  readonly key: string | null;
-  readonly keyBytes: Uint8Array;
-  /** Null when the value is not UTF-8: use `valueBytes`. */
-  readonly value: string | null;
-  readonly valueBytes: Uint8Array;
-  /** Of the write that set this value. */
-  readonly revision: number;
-  readonly createRevision: number;
-  /** Writes since the key was created, that one included. */
-  readonly version: number;
-}
-
-export interface WriteResult {
-  readonly result: 'created' | 'replaced' | 'deleted';
-  readonly revision: number;
+  /** Leaderless keyspaces only: how many members hold the write before it is answered; the keyspace's own when absent. */
+  readonly consistency?: Level;
+  /** Leaderless keyspaces only: the value expires after this time. */
+  readonly ttlMs?: number;
+  /** Keyspaces with siblings only: `context` of the item that this write follows, and replaces with all its siblings. */
+  readonly context?: string;
 }
 
 export interface ScanOptions extends ReadOptions {
@@ -83,8 +82,6 @@ export interface ScanResult {
   readonly revision: number;
 }
 
-type Body = Readonly<Record<string, unknown>>;
-
 /**
  * A client of one replica, which forwards to the leader where it must. Every failure is a KvorumError with the server's
  * code; a write that may have taken effect fails with `outcome_unknown`, also when the connection broke after the
@@ -94,12 +91,25 @@ export class KvorumClient implements Disposable {
   readonly #base: string;
   readonly #prefix: string;
   readonly #caller: HttpCaller;
+  /** Null when it was switched off. */
+  readonly #session: SessionTokens | null;
 
   /** Throws `usage` when `node` is not an http address. */
-  constructor({ node, keyspace, timeoutMs }: ConnectOptions) {
+  constructor({ node, keyspace, session, timeoutMs }: ConnectOptions) {
     this.#base = node.replace(/\/+$/, '');
     this.#prefix = keyspace === undefined ? '/kv' : `/keyspaces/${percentEncode(toBytes(keyspace))}/kv`;
     this.#caller = new HttpCaller(this.#base, timeoutMs ?? TIMEOUT_MS);
+    this.#session = session === false ? null : new SessionTokens(typeof session === 'string' ? session : null);
+  }
+
+  /** What was seen so far, for `session` of another client; null: nothing yet, or it is switched off. */
+  get sessionToken(): string | null {
+    return this.#session?.header ?? null;
+  }
+
+  /** Begins anew: after `causal_history_lost`, when what was seen does not exist any more. */
+  forgetSession(): void {
+    this.#session?.forget();
   }
 
   /** Null when the key does not exist. */
@@ -109,13 +119,14 @@ export class KvorumClient implements Disposable {
   }
 
   async put(key: Bytes, value: Bytes, options: WriteOptions = {}): Promise<WriteResult> {
-    const body = { ...bytesMember('value', value), ...sessionBody(options) };
-    return toWriteResult(await this.#call('PUT', this.#path(key), body, conditions(options)));
+    const body = { ...bytesMember('value', value), ...writeBody(options) };
+    return toWriteResult(await this.#call('PUT', this.#writePath(key, options), body, conditions(options)));
   }
 
   /** Null when the key does not exist. */
   async delete(key: Bytes, options: WriteOptions = {}): Promise<WriteResult | null> {
-    const body = await this.#nullWhenAbsent('DELETE', this.#path(key), sessionBody(options), conditions(options));
+    const path = this.#writePath(key, options);
+    const body = await this.#nullWhenAbsent('DELETE', path, writeBody(options), conditions(options));
     return body === null ? null : toWriteResult(body);
   }
 
@@ -130,7 +141,7 @@ export class KvorumClient implements Disposable {
     { session }: Pick<WriteOptions, 'session'> = {},
   ): Promise<WriteResult> {
     const expectation = expected === null ? { expected: null } : bytesMember('expected', expected);
-    const body = { ...expectation, ...bytesMember('value', value), ...(session && sessionBody({ session })) };
+    const body = { ...expectation, ...bytesMember('value', value), ...(session && writeBody({ session })) };
     return toWriteResult(await this.#call('POST', `${this.#path(key)}/cas`, body));
   }
 
@@ -212,6 +223,10 @@ export class KvorumClient implements Disposable {
     return `${this.#prefix}/${percentEncode(toBytes(key))}`;
   }
 
+  #writePath(key: Bytes, { consistency }: WriteOptions): string {
+    return `${this.#path(key)}${query({ consistency })}`;
+  }
+
   async #nullWhenAbsent(
     method: Call['method'],
     path: string,
@@ -234,18 +249,25 @@ export class KvorumClient implements Disposable {
     timeout: Pick<Call, 'timeoutMs'> = {},
   ): Promise<Body> {
     const hasBody = Object.keys(body).length > 0;
+    const session = this.#session?.header ?? null;
     let answer: Answer;
     try {
       answer = await this.#caller.send({
         method,
         path,
-        headers: { accept: 'application/json', ...headers, ...(hasBody && { 'content-type': 'application/json' }) },
+        headers: {
+          accept: 'application/json',
+          ...headers,
+          ...(session !== null && { 'x-kvorum-session': session }),
+          ...(hasBody && { 'content-type': 'application/json' }),
+        },
         body: hasBody ? Buffer.from(JSON.stringify(body)) : null,
         ...timeout,
       });
     } catch (error) {
       throw error instanceof CallError ? this.#failure(method, error) : error;
     }
+    if (answer.session !== null) this.#session?.received(session, answer.session);
     const document = parseObject(answer.body);
     if (document !== null && answer.status >= 200 && answer.status < 300) return document;
     throw problemToError(this.#base, method, answer.status, document);
@@ -275,8 +297,9 @@ function defined(body: Readonly<Record<string, unknown>>): Body {
   return Object.fromEntries(Object.entries(body).filter(([, value]) => value !== undefined));
 }
 
-function sessionBody({ session }: WriteOptions): Body {
-  return session === undefined ? {} : { client_id: session.clientId, seq: session.seq };
+function writeBody({ context, session, ttlMs }: WriteOptions): Body {
+  const once = session === undefined ? {} : { client_id: session.clientId, seq: session.seq };
+  return { ...once, ...defined({ ttl_ms: ttlMs, context }) };
 }
 
 function conditions({ ifAbsent, ifRevision }: WriteOptions): Record<string, string> {
@@ -301,31 +324,6 @@ function parseObject(bytes: Buffer): Body | null {
   } catch {
     return null;
   }
-}
-
-function memberBytes(body: Body, name: string): { text: string | null; bytes: Buffer } {
-  const text = body[name];
-  if (typeof text === 'string') return { text, bytes: Buffer.from(text, 'utf8') };
-  const base64 = body[`${name}_base64`];
-  return { text: null, bytes: Buffer.from(typeof base64 === 'string' ? base64 : '', 'base64') };
-}
-
-function toItem(body: Body): GetResult {
-  const key = memberBytes(body, 'key');
-  const value = memberBytes(body, 'value');
-  return {
-    key: key.text,
-    keyBytes: key.bytes,
-    value: value.text,
-    valueBytes: value.bytes,
-    revision: Number(body['revision']),
-    createRevision: Number(body['create_revision']),
-    version: Number(body['version']),
-  };
-}
-
-function toWriteResult({ result, revision }: Body): WriteResult {
-  return { result: result as WriteResult['result'], revision: Number(revision) };
 }
 
 function notKvorum(base: string, what: string): KvorumError {

@@ -19,6 +19,8 @@ export interface Call {
 export interface Answer {
   readonly status: number;
   readonly body: Buffer;
+  /** X-Kvorum-Session. */
+  readonly session: string | null;
 }
 
 /** How far a failed request got: only `not-sent` is certain to have had no effect. */
@@ -86,7 +88,12 @@ export class HttpCaller {
       });
       request.on('error', fail);
       request.on('response', (response) => {
-        const answer = readAll(response).then((bytes) => ({ status: response.statusCode ?? 0, body: bytes }));
+        const { 'x-kvorum-session': session } = response.headers;
+        const answer = readAll(response).then((bytes) => ({
+          status: response.statusCode ?? 0,
+          body: bytes,
+          session: typeof session === 'string' ? session : null,
+        }));
         answer.finally(() => clearTimeout(timer)).then(resolve, fail);
       });
       request.end(body ?? undefined);

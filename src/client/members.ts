@@ -1,10 +1,17 @@
 /** What the members of a cluster look like to a client of one replica; see GET /admin/members. */
 export interface MembersView {
   readonly members: readonly MemberView[];
+  /** Those with a leader. */
   readonly keyspaces: readonly KeyspaceMembers[];
+  /** Those without one: they follow the membership of the cluster. */
+  readonly leaderless: readonly {
+    readonly keyspace: string;
+    readonly engine: string;
+    readonly members: readonly string[];
+  }[];
 }
 
-export type MemberRole = 'leader' | 'voter' | 'leaving' | 'learner' | 'removed';
+export type MemberRole = 'leader' | 'voter' | 'leaving' | 'learner' | 'member' | 'removed';
 
 export interface MemberView {
   readonly id: string;

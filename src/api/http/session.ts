@@ -7,6 +7,8 @@ import type { Session, SessionTokens } from '../../replica/session/types.js';
 import type { Exchange } from './exchange.js';
 import { printable } from './query.js';
 
+/** Tokens in one request: of so many requests at the same time. */
+const TOKENS_MAX = 64;
 const NOTHING: Session = new Map();
 /** The token of a session that has seen nothing, per maker of tokens: most refused requests are answered with it. */
 const emptyTokens = new WeakMap<SessionTokens, string>();
@@ -21,11 +23,27 @@ export class SessionScope {
   readonly #session: Session;
   #observed: Map<string, Seen> | null = null;
 
-  /** Throws session_token_invalid. */
+  /** `given`: one token, or several with commas between them: all of it was seen. Throws session_token_invalid. */
   constructor(tokens: SessionTokens, given: string | null) {
     this.#tokens = tokens;
-    this.#given = given;
-    this.#session = given === null ? NOTHING : tokens.decode(given);
+    if (given?.includes(',') === true) {
+      this.#given = null;
+      this.#session = NOTHING;
+      this.#merge(given.split(','));
+    } else {
+      this.#given = given;
+      this.#session = given === null ? NOTHING : tokens.decode(given);
+    }
+  }
+
+  /** Answers to requests at the same time have a token each; a client that had several answers has seen all of it. */
+  #merge(given: readonly string[]): void {
+    if (given.length > TOKENS_MAX) {
+      throw new KvorumError('session_token_invalid', `At most ${TOKENS_MAX} tokens go into one request`);
+    }
+    for (const token of given) {
+      for (const [keyspace, seen] of this.#tokens.decode(token.trim())) this.observe(keyspace, seen);
+    }
   }
 
   /** What the client had seen of the keyspace, the answers of this request included. */

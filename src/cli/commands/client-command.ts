@@ -1,7 +1,13 @@
 import { readFileSync } from 'node:fs';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { KvorumError } from '../../base/errors/error.js';
-import { connect, type KvorumClient, type ReadConsistency, type WriteOptions } from '../../client/client.js';
+import {
+  connect,
+  type KvorumClient,
+  type Level,
+  type ReadConsistency,
+  type WriteOptions,
+} from '../../client/client.js';
 
 /** What the commands that talk to a replica have in common: options, the client, and how values come in. */
 
@@ -10,7 +16,19 @@ interface ClientOptions {
   readonly output: string;
   readonly keyspace?: string;
   readonly timeout?: number;
+  readonly session?: string;
 }
+
+const LEVELS = [
+  'session',
+  'one',
+  'eventual',
+  'quorum',
+  'local_quorum',
+  'each_quorum',
+  'all',
+] as const satisfies Level[];
+const ORDERED = ['linearizable', 'lease', 'stale'] as const satisfies ReadConsistency[];
 
 export interface ReadFlags {
   readonly consistency?: ReadConsistency;
@@ -21,6 +39,9 @@ export interface WriteFlags {
   readonly seq?: number;
   readonly ifAbsent?: boolean;
   readonly ifRevision?: number;
+  readonly consistency?: Level;
+  readonly ttl?: number;
+  readonly context?: string;
 }
 
 export function wholeNumber(text: string): number {
@@ -41,11 +62,12 @@ export function wantsJson(command: Command): boolean {
 
 /** A client of the replica that --node names. Throws `usage` when that is no address. */
 export function clientOf(command: Command): KvorumClient {
-  const { keyspace, node, timeout } = command.optsWithGlobals<ClientOptions>();
+  const { keyspace, node, session, timeout } = command.optsWithGlobals<ClientOptions>();
   return connect({
     node: node.includes('://') ? node : `http://${node}`,
     ...(keyspace === undefined ? {} : { keyspace }),
     ...(timeout === undefined ? {} : { timeoutMs: timeout }),
+    ...(session === undefined ? {} : { session }),
   });
 }
 
@@ -59,22 +81,41 @@ export function clientCommand(name: string, description: string): Command {
     );
 }
 
-export function readCommand(name: string, description: string): Command {
+function keyspaceCommand(name: string, description: string): Command {
   return clientCommand(name, description)
     .option('--keyspace <name>', 'keyspace instead of the default one')
-    .addOption(
-      new Option('--consistency <level>', "instead of the keyspace's own").choices(['linearizable', 'lease', 'stale']),
-    );
+    .option('--session <token>', 'of an earlier -o json: see nothing older than was seen then');
+}
+
+export function readCommand(name: string, description: string): Command {
+  return keyspaceCommand(name, description).addOption(
+    new Option(
+      '--consistency <level>',
+      "instead of the keyspace's own; the first three where there is a leader",
+    ).choices([...ORDERED, ...LEVELS]),
+  );
+}
+
+/** What a JSON result carries for the next command's --session. */
+export function sessionMember({ sessionToken }: KvorumClient): { readonly session?: string } {
+  return sessionToken === null ? {} : { session: sessionToken };
 }
 
 export function writeCommand(name: string, description: string): Command {
-  return clientCommand(name, description)
-    .option('--keyspace <name>', 'keyspace instead of the default one')
+  return keyspaceCommand(name, description)
     .option('--client-id <id>', 'with --seq: applied at most once, however often it is sent')
-    .option('--seq <n>', 'sequence number of this client, growing', wholeNumber);
+    .option('--seq <n>', 'sequence number of this client, growing', wholeNumber)
+    .addOption(
+      new Option(
+        '--consistency <level>',
+        'leaderless keyspaces: how many members hold it before it is answered',
+      ).choices(LEVELS),
+    )
+    .option('--context <context>', 'of the get that this follows, where siblings are kept: replaces all of them');
 }
 
-export function writeOptions({ clientId, seq, ifAbsent, ifRevision }: WriteFlags): WriteOptions {
+export function writeOptions(flags: WriteFlags): WriteOptions {
+  const { clientId, consistency, context, seq, ifAbsent, ifRevision, ttl } = flags;
   if ((clientId === undefined) !== (seq === undefined)) {
     throw new KvorumError('usage', '--client-id and --seq go together');
   }
@@ -85,6 +126,9 @@ export function writeOptions({ clientId, seq, ifAbsent, ifRevision }: WriteFlags
     ...(clientId === undefined || seq === undefined ? {} : { session: { clientId, seq } }),
     ...(ifAbsent === undefined ? {} : { ifAbsent }),
     ...(ifRevision === undefined ? {} : { ifRevision }),
+    ...(consistency === undefined ? {} : { consistency }),
+    ...(context === undefined ? {} : { context }),
+    ...(ttl === undefined ? {} : { ttlMs: ttl }),
   };
 }
 

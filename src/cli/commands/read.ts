@@ -4,7 +4,7 @@ import type { ScanOptions } from '../../client/client.js';
 import { bytesCell, itemJson } from '../output/item.js';
 import { printJson } from '../output/json.js';
 import { printTable } from '../output/table.js';
-import { clientOf, positiveNumber, readCommand, wantsJson, type ReadFlags } from './client-command.js';
+import { clientOf, positiveNumber, readCommand, sessionMember, wantsJson, type ReadFlags } from './client-command.js';
 
 const PAGE_KEYS = 100;
 
@@ -21,10 +21,11 @@ export function getCommand(): Command {
       '\nExamples:\n  $ kvorum get x\n  $ kvorum get x --consistency stale -o json\n  $ kvorum get photo --raw > photo.jpg',
     )
     .action(async (key: string, { consistency, raw }: GetFlags, command: Command) => {
-      const found = await clientOf(command).get(key, consistency === undefined ? {} : { consistency });
+      const client = clientOf(command);
+      const found = await client.get(key, consistency === undefined ? {} : { consistency });
       if (found === null) throw new KvorumError('key_not_found', `There is no key ${JSON.stringify(key)}`);
       if (raw === true) process.stdout.write(found.valueBytes);
-      else if (wantsJson(command)) printJson(itemJson(found));
+      else if (wantsJson(command)) printJson({ ...itemJson(found), ...sessionMember(client) });
       else process.stdout.write(Buffer.concat([found.valueBytes, Buffer.from('\n')]));
     });
 }
@@ -46,15 +47,17 @@ export function scanCommand(): Command {
       const { consistency, cursor, end, limit, start } = flags;
       const asked = { prefix, start, end, limit, cursor, consistency };
       const options = Object.fromEntries(Object.entries(asked).filter(([, value]) => value !== undefined));
-      const page = await clientOf(command).scan(options);
+      const client = clientOf(command);
+      const page = await client.scan(options);
       if (wantsJson(command)) {
-        printJson({ items: page.items.map(itemJson), next_cursor: page.cursor, revision: page.revision });
+        const { cursor: next, items, revision } = page;
+        printJson({ items: items.map(itemJson), next_cursor: next, revision, ...sessionMember(client) });
         return;
       }
       const rows = page.items.map((item) => [
         bytesCell(item.key, item.keyBytes),
         bytesCell(item.value, item.valueBytes),
-        String(item.revision),
+        String(item.createRevision === null ? item.version : item.revision),
       ]);
       printTable(['key', 'value', 'revision'], rows);
       if (page.cursor !== null) process.stderr.write(`more keys follow: add --cursor ${page.cursor}\n`);

@@ -37,6 +37,29 @@ const MEMBER_COLUMNS = [
   ['voters', 'voters'],
   ['learners', 'learners'],
 ] as const;
+/** Keyspaces without a leader, and how this replica sees their members. */
+const LEADERLESS_COLUMNS = [
+  ['keyspace', 'keyspace'],
+  ['engine', 'engine'],
+  ['state', 'state'],
+  ['clock', 'clock'],
+  ['keys', 'keys'],
+  ['behind', 'lag'],
+  ['stable', 'stable'],
+  ['held up by', 'stable_blocked_by'],
+  ['tombstones', 'tombstones'],
+  ['overwritten', 'overwritten'],
+  ['reads', 'reads'],
+] as const;
+const PEER_COLUMNS = [
+  ['keyspace', 'keyspace'],
+  ['peer', 'id'],
+  ['alive', 'alive'],
+  ['phi', 'phi'],
+  ['lacks of ours', 'lag'],
+  ['heard ms ago', 'last_heard_ms'],
+  ['syncing', 'syncing'],
+] as const;
 const LINK_COLUMNS = [
   ['peer', 'peer'],
   ['address', 'address'],
@@ -46,7 +69,10 @@ const LINK_COLUMNS = [
 ] as const;
 
 export function statusCommand(): Command {
-  return clientCommand('status', 'Show a replica: roles, terms, leader, progress, peers; exit code 5 when not ready')
+  return clientCommand(
+    'status',
+    'Show a replica: roles, leader, clocks, keys, progress, peers; exit code 5 when not ready',
+  )
     .addHelpText('after', '\nExamples:\n  $ kvorum status\n  $ kvorum status --node http://127.0.0.1:8102 -o json')
     .action(async (_flags: unknown, command: Command) => {
       const answer = await clientOf(command).status();
@@ -72,11 +98,33 @@ function printStatus({
   const state = draining ? 'draining' : ready ? 'ready' : 'not ready';
   const uptime = `${Math.round(uptimeMs / 1000)} s`;
   process.stdout.write(`replica ${id} · cluster ${cluster} · ${state} · up ${uptime} · kvorum ${version}\n\n`);
-  printRecords(keyspaces, KEYSPACE_COLUMNS);
-  process.stdout.write('\n');
-  printRecords(keyspaces.map(membershipRow), MEMBER_COLUMNS);
-  process.stdout.write('\n');
+  const leaderless = keyspaces.filter(isLeaderless);
+  const led = keyspaces.filter((keyspace) => !isLeaderless(keyspace));
+  printSection(led, KEYSPACE_COLUMNS);
+  printSection(led.map(membershipRow), MEMBER_COLUMNS);
+  printSection(leaderless.map(leaderlessRow), LEADERLESS_COLUMNS);
+  printSection(leaderless.flatMap(peerRows), PEER_COLUMNS);
   printRecords(links, LINK_COLUMNS);
+}
+
+/** What there is none of is not shown. */
+function printSection(records: readonly Row[], columns: readonly (readonly [string, string])[]): void {
+  if (records.length === 0) return;
+  printRecords(records, columns);
+  process.stdout.write('\n');
+}
+
+function isLeaderless({ clock }: Row): boolean {
+  return clock !== undefined;
+}
+
+function leaderlessRow(row: Row): Row {
+  const { stable_blocked_by: blockers } = row;
+  return { ...row, stable_blocked_by: Array.isArray(blockers) ? blockers.join(' ') || null : null };
+}
+
+function peerRows({ keyspace, peers }: Row): Row[] {
+  return Array.isArray(peers) ? (peers as readonly Row[]).map((peer) => ({ keyspace, ...peer })) : [];
 }
 
 /** Voters that a change under way takes out are in brackets. */
@@ -105,6 +153,10 @@ function reasonOf({ draining, keyspaces }: StatusAnswer): string {
   if (draining) return 'it is shutting down';
   const outside = keyspaces.filter(({ member }) => member === null || member === 'removed');
   if (outside.length > 0) return `it is no member of ${outside.map(({ keyspace }) => String(keyspace)).join(', ')}`;
-  const leaderless = keyspaces.filter(({ leader }) => leader === null).map(({ keyspace }) => String(keyspace));
-  return leaderless.length === 0 ? 'see /readyz?verbose' : `no leader for ${leaderless.join(', ')}`;
+  const waiting = keyspaces.filter((row) => isLeaderless(row) && row['state'] !== 'ready');
+  if (waiting.length > 0)
+    return waiting.map(({ keyspace, state }) => `${String(keyspace)} is ${String(state)}`).join(', ');
+  const headless = keyspaces.filter((row) => !isLeaderless(row) && row['leader'] === null);
+  const names = headless.map(({ keyspace }) => String(keyspace));
+  return names.length === 0 ? 'see /readyz?verbose' : `no leader for ${names.join(', ')}`;
 }

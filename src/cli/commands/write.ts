@@ -1,10 +1,12 @@
 import type { Command } from 'commander';
 import { KvorumError } from '../../base/errors/error.js';
-import type { WriteResult } from '../../client/client.js';
+import type { KvorumClient, WriteResult } from '../../client/client.js';
 import { printJson } from '../output/json.js';
 import {
   clientOf,
+  positiveNumber,
   readValueFile,
+  sessionMember,
   wantsJson,
   wholeNumber,
   writeCommand,
@@ -12,9 +14,11 @@ import {
   type WriteFlags,
 } from './client-command.js';
 
-function show(command: Command, key: string, { result, revision }: WriteResult): void {
-  if (wantsJson(command)) printJson({ result, key, revision });
-  else process.stdout.write(`${result} (revision ${revision})\n`);
+function show(command: Command, client: KvorumClient, key: string, written: WriteResult): void {
+  const { result, revision, version } = written;
+  const known = version === undefined ? { revision } : { revision, version };
+  if (wantsJson(command)) printJson({ result, key, ...known, ...sessionMember(client) });
+  else process.stdout.write(`${result} (${version === undefined ? `revision ${revision}` : `version ${version}`})\n`);
 }
 
 interface PutFlags extends WriteFlags {
@@ -26,6 +30,7 @@ export function putCommand(): Command {
     .argument('<key>')
     .argument('[value]', 'text; anything else comes from --file')
     .option('--file <path>', 'read the value from a file, - for stdin')
+    .option('--ttl <ms>', 'leaderless keyspaces: it expires after this time', positiveNumber)
     .option('--if-absent', 'only when the key does not exist')
     .option('--if-revision <n>', 'only when the key has this revision', wholeNumber)
     .addHelpText(
@@ -35,6 +40,7 @@ Examples:
   $ kvorum put x 1
   $ kvorum --node http://127.0.0.1:8102 put x 2 --if-revision 1
   $ kvorum put photo --file photo.jpg
+  $ kvorum put like:7 1 --keyspace likes --consistency quorum --ttl 60000
   $ kvorum put order:7 paid --client-id till-3 --seq 42    # may be repeated: applied once
   $ kvorum put -- x -5                                     # what begins with a dash goes after --`,
     )
@@ -44,7 +50,7 @@ Examples:
       }
       const client = clientOf(command);
       const value = text ?? readValueFile(flags.file ?? '-');
-      show(command, key, await client.put(key, value, writeOptions(flags)));
+      show(command, client, key, await client.put(key, value, writeOptions(flags)));
     });
 }
 
@@ -54,9 +60,10 @@ export function deleteCommand(): Command {
     .option('--if-revision <n>', 'only when the key has this revision', wholeNumber)
     .addHelpText('after', '\nExamples:\n  $ kvorum del x\n  $ kvorum del x --if-revision 12 -o json')
     .action(async (key: string, flags: WriteFlags, command: Command) => {
-      const result = await clientOf(command).delete(key, writeOptions(flags));
+      const client = clientOf(command);
+      const result = await client.delete(key, writeOptions(flags));
       if (result === null) throw new KvorumError('key_not_found', `There is no key ${JSON.stringify(key)}`);
-      show(command, key, result);
+      show(command, client, key, result);
     });
 }
 
@@ -79,6 +86,7 @@ export function casCommand(): Command {
       }
       const { session } = writeOptions(flags);
       const options = session === undefined ? {} : { session };
-      show(command, key, await clientOf(command).cas(key, absent ? null : first, second ?? first, options));
+      const client = clientOf(command);
+      show(command, client, key, await client.cas(key, absent ? null : first, second ?? first, options));
     });
 }

@@ -5,13 +5,17 @@ const CELL_CHARS_MAX = 64;
 
 /** As in the HTTP interface: bytes that are not UTF-8 are base64 in a second member. */
 export function itemJson(item: GetResult): Record<string, unknown> {
-  const { createRevision, revision, version } = item;
+  const { context, createRevision, expiresAtMs, revision, siblings, version } = item;
   return {
     ...bytesMembers('key', item.key, item.keyBytes),
     ...bytesMembers('value', item.value, item.valueBytes),
     revision,
-    create_revision: createRevision,
+    ...(createRevision === null ? {} : { create_revision: createRevision }),
     version,
+    ...(expiresAtMs === undefined ? {} : { expires_at_ms: expiresAtMs }),
+    ...(siblings === undefined
+      ? {}
+      : { siblings: siblings.map(({ value, valueBytes }) => bytesMembers('value', value, valueBytes)), context }),
   };
 }
 

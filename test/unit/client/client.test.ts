@@ -199,3 +199,73 @@ t.test('connections are kept', async (t) => {
   for (let i = 0; i < 5; i++) await client.put('k', String(i));
   t.equal(sockets.size, 1);
 });
+
+t.test('the client goes on where its answers left it, on every replica', async (t) => {
+  let answers = 0;
+  const { client, seen } = await serve(t, (_one, response) => {
+    const headers = { 'content-type': 'application/json', 'x-kvorum-session': `t${++answers}` };
+    response.writeHead(200, headers).end('{"result":"replaced","revision":7,"version":"7@n1"}');
+  });
+  t.equal(client.sessionToken, null);
+  t.same(await client.put('k', 'v'), { result: 'replaced', revision: 7, version: '7@n1' });
+  t.equal(client.sessionToken, 't1');
+  await client.put('k', 'v');
+  t.notOk(seen[0]?.headers['x-kvorum-session']);
+  t.equal(seen[1]?.headers['x-kvorum-session'], 't1');
+  t.equal(client.sessionToken, 't2', 'which holds what t1 held');
+  await Promise.all([client.put('a', 'v'), client.put('b', 'v')]);
+  t.equal(seen[3]?.headers['x-kvorum-session'], 't2', 'sent before the other was answered');
+  t.same(client.sessionToken?.split(',').sort(), ['t3', 't4'], 'neither answer knows of the other');
+  await client.put('k', 'v');
+  t.equal(client.sessionToken, 't5');
+  client.forgetSession();
+  t.equal(client.sessionToken, null);
+});
+
+t.test('sessions may be handed over, and switched off', async (t) => {
+  const { seen, url } = await serveTokens(t);
+  using other = connect({ node: url, session: 'theirs' });
+  await other.put('k', 'v');
+  t.equal(seen[0]?.headers['x-kvorum-session'], 'theirs');
+  using off = connect({ node: url, session: false });
+  await off.put('k', 'v');
+  await off.put('k', 'v');
+  t.notOk(seen[2]?.headers['x-kvorum-session']);
+  t.equal(off.sessionToken, null);
+});
+
+async function serveTokens(t: Test): Promise<{ seen: Seen[]; url: string }> {
+  const seen: Seen[] = [];
+  const server = createServer(({ headers, method = '', url = '' }, response) => {
+    seen.push({ method, url, headers, body: '' });
+    response.writeHead(200, { 'content-type': 'application/json', 'x-kvorum-session': 'new' });
+    response.end('{"result":"replaced","revision":7}');
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  t.teardown(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  return { seen, url: `http://127.0.0.1:${(server.address() as AddressInfo).port}` };
+}
+
+t.test('what leaderless keyspaces have beside', async (t) => {
+  const { client, seen } = await serve(t, (one, response) => {
+    const written = { result: 'created', revision: 3, version: '3@n1' };
+    const item = { key: 'k', value: 'new', revision: 9, version: '9@n2', expires_at_ms: 5, context: 'ctx' };
+    const siblings = [{ value: 'new' }, { value: null, value_base64: '/w==' }];
+    json(200, one.method === 'GET' ? { ...item, siblings } : written)(one, response, response.socket!);
+  });
+  await client.put('k', 'v', { consistency: 'quorum', ttlMs: 100, context: 'ctx' });
+  t.match(seen[0], { url: '/kv/k?consistency=quorum', body: '{"value":"v","ttl_ms":100,"context":"ctx"}' });
+  await client.delete('k', { consistency: 'all', context: 'ctx' });
+  t.match(seen[1], { url: '/kv/k?consistency=all', body: '{"context":"ctx"}' });
+  t.match(await client.get('k', { consistency: 'each_quorum' }), {
+    revision: 9,
+    version: '9@n2',
+    createRevision: null,
+    expiresAtMs: 5,
+    context: 'ctx',
+    siblings: [{ value: 'new' }, { value: null, valueBytes: Buffer.from([0xff]) }],
+  });
+});

@@ -62,6 +62,18 @@ t.test('sessions of keyspaces with a leader count revisions', async (t) => {
   t.same(sessionOf(scanned).get('default'), { revision: 1 });
 });
 
+t.test('tokens of answers at the same time are sent together', async (t) => {
+  app.router.carts.deliver(ORIGINS.n1, 5, 9, 'x', 'v');
+  app.router.carts.deliver(ORIGINS.n2, 3, 9, 'y', 'v');
+  const one = tokenOf('carts', { origin: ORIGINS.n1, seq: 5 });
+  const two = tokenOf('carts', { origin: ORIGINS.n1, seq: 2 }, { origin: ORIGINS.n2, seq: 3 });
+  const answer = await app.ask('GET', `${AT}/none`, { headers: { 'x-kvorum-session': `${one}, ${two}` } });
+  const both = { dots: [{ origin: ORIGINS.n1, seq: 5 }, { origin: ORIGINS.n2, seq: 3 }] }; // prettier-ignore
+  t.same(sessionOf(answer).get('carts'), both);
+  const many = Array.from({ length: 65 }, () => one).join(',');
+  t.equal((await app.ask('GET', `${AT}/none`, { headers: { 'x-kvorum-session': many } })).status, 400);
+});
+
 t.test('a token that is not ours is refused', async (t) => {
   const refused = await app.ask('GET', `${AT}/x`, { headers: { 'x-kvorum-session': 'forged' } });
   t.match(refused, { status: 400, json: { code: 'session_token_invalid' } });
