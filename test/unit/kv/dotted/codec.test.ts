@@ -55,10 +55,10 @@ t.test('damaged items of another member are refused or harmless, never a crash',
         shadow.finish({ vector: new Map(), boots: new Map(), counter: 1, collectedTo: 0 });
         contents(kv);
         kv.digest();
-        const { changes: records, meta } = kv.freeze();
+        const frozen = kv.freeze();
         const base = new MapBase();
-        base.write(records());
-        if (DottedKv.open(base, meta, options).digest() !== kv.digest()) throw new Error('not what was taken');
+        base.write(frozen.changes());
+        if (DottedKv.open(base, frozen.meta, options).digest() !== kv.digest()) throw new Error('not what was taken');
       }),
       { numRuns: 1500 },
     );
@@ -98,10 +98,10 @@ t.test('a damaged meta is refused or harmless, never a crash', async (t) => {
 t.test('a damaged record is refused when it is read', async (t) => {
   const kv = sample();
   const base = new MapBase();
-  const { changes, meta } = kv.freeze();
-  base.write(changes());
+  const frozen = kv.freeze();
+  base.write(frozen.changes());
   base.records.set('ik', Uint8Array.of(1, 0, 9, 1, 1, 1, 0));
-  const opened = DottedKv.open(base, meta, LWW);
+  const opened = DottedKv.open(base, frozen.meta, LWW);
   t.throws(() => opened.reader.get('k'), { code: 'checkpoint_corrupt' }, 'an origin that nobody has');
   base.records.set('ik', Uint8Array.of(...(base.records.get('il') ?? []), 0));
   t.throws(() => opened.reader.get('k'), { code: 'checkpoint_corrupt' }, 'bytes behind it');

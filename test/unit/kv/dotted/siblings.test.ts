@@ -15,10 +15,12 @@ function create(): DottedKv {
 function dvvSet(kv: DottedKv): string {
   const item = kv.reader.get(KEY);
   const versions = item?.siblings ?? (item?.dot === undefined ? [] : [{ ...item, dot: item.dot }]);
-  const entries = [...kv.vector].sort().map(([id, count]) => {
-    const values = versions.filter(({ dot }) => dot.origin === id).map((one) => textOf(one));
-    return `{${id.slice(0, -2)},${count},[${values.join(',')}]}`;
-  });
+  const entries = [...kv.vector]
+    .sort(([x], [y]) => (x < y ? -1 : 1))
+    .map(([id, count]) => {
+      const values = versions.filter(({ dot }) => dot.origin === id).map((one) => textOf(one));
+      return `{${id.slice(0, -2)},${count},[${values.join(',')}]}`;
+    });
   return `{[${entries.join(',')}],[]}`;
 }
 
