@@ -282,7 +282,22 @@ export class SegmentedLog implements Log {
     if (this.#failed !== null) return;
     this.#busy = false;
     this.#flush();
+    this.#forgetVoid(units);
     for (const unit of units) unit.done();
+  }
+
+  /** A checkpoint beyond a group's log voids all of it, as a cut does: there may never be a cut that lies higher. */
+  #forgetVoid(units: readonly PendingUnit[]): void {
+    let moved = false;
+    for (const { records, sync } of units) {
+      if (!sync) continue;
+      for (const record of records) {
+        if (record.kind !== 'checkpoint' || this.#groups.baseIndex(record.group) < record.index) continue;
+        this.#groups.markDurable(record.group, record.index);
+        moved = true;
+      }
+    }
+    if (moved) void this.#removeSegments();
   }
 
   #track(record: StoredRecord): void {

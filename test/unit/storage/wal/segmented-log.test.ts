@@ -176,6 +176,32 @@ t.test('segments are begun, repeat the state of all groups, and are removed once
   t.same(indexes(openOn(fs), OTHER), [2]);
 });
 
+t.test(
+  'segments that hold only what a checkpoint record voids are removed, without a cut that lies higher',
+  async (t) => {
+    const fs = new SimulatedFileSystem();
+    const log = openOn(fs, { segmentBytes: 2048 });
+    await append(log, [entryRecord(1, 'only', OTHER)]);
+    for (let index = 1; index <= 40; index++) await append(log, [entryRecord(index, filler(200, index))]);
+    log.cut(GROUP, logIndex(30), term(1));
+    await append(log, []);
+    const before = segments(fs).length;
+    const record = { kind: 'checkpoint', group: OTHER, index: logIndex(70), term: term(2) } as const;
+    await append(log, [record], false);
+    t.equal(segments(fs).length, before, 'not before it is known to be durable');
+    await append(log, [record]);
+    log.cut(OTHER, logIndex(70), term(2));
+    await log.close();
+    t.ok(segments(fs).length < before);
+    const after = openOn(fs);
+    t.match(after.recovered.get(OTHER), { baseIndex: 70, baseTerm: 2, entries: [] });
+    t.same(indexes(after), [31, 32, 33, 34, 35, 36, 37, 38, 39, 40]);
+    await append(after, [entryRecord(71, 'next', OTHER)]);
+    await after.close();
+    t.same(indexes(openOn(fs), OTHER), [71]);
+  },
+);
+
 t.test('a checkpoint record voids a log that is behind it or contradicts it', async (t) => {
   const fs = new SimulatedFileSystem();
   const log = openOn(fs);
