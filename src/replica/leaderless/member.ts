@@ -103,6 +103,8 @@ export class LeaderlessMember implements GroupMember {
   readonly #core: Leaderless;
   /** What is applied, with boots: what the logs are told to forget by. */
   readonly #positions = new Map<Dot['origin'], OriginPosition>();
+  /** What the engine wanted when it was made, but for what it delivered. */
+  #first: LeaderlessEffects | null = null;
   #collecting: number | null = null;
   #collectMs = 0;
   #removed = false;
@@ -146,6 +148,15 @@ export class LeaderlessMember implements GroupMember {
       send,
       onFailed: (error) => options.onFailed(error),
     });
+    this.#applyRecovered();
+  }
+
+  /** What the log holds after the checkpoint: nobody may read, or be told, less than that. */
+  #applyRecovered(): void {
+    if (!this.#core.hasEffects) return;
+    const effects = this.#core.drain();
+    for (const batch of effects.deliver) this.#apply(batch);
+    this.#first = { ...effects, deliver: [] };
   }
 
   #createCore(kv: DottedKv): Leaderless {
@@ -332,7 +343,7 @@ export class LeaderlessMember implements GroupMember {
     if (this.#closed) return;
     for (let tick = 0; tick < ticks; tick++) this.#core.step({ type: 'tick' });
     this.#collect(nowMs);
-    if (this.#core.hasEffects) this.#options.wake(); // Most ticks have none: no turn is needed then.
+    if (this.#core.hasEffects || this.#first !== null) this.#options.wake(); // Most ticks have none: no turn is needed then.
     this.writes.expire(nowMs);
     this.reads.expire(nowMs);
     this.#ensures.expire(nowMs);
@@ -365,8 +376,9 @@ export class LeaderlessMember implements GroupMember {
     // Written on top of what is merged but not durable yet, a write would neither be newer than it nor depend on it.
     this.writes.seal(this.#fullSync.finishing);
     this.reads.seal();
-    if (!this.#core.hasEffects) return null;
-    const effects = this.#core.drain();
+    const effects = this.#first ?? (this.#core.hasEffects ? this.#core.drain() : null);
+    if (effects === null) return null;
+    this.#first = null;
     this.#take(effects);
     const { messages, afterPersist, persist } = effects;
     if (persist === null) return { messages, afterPersist, persist: null };

@@ -132,7 +132,8 @@ export class QuorumReads {
 
   onAnswer({ from, id, versions }: VersionAnswer): void {
     const probe = this.#probes.get(id);
-    if (probe === undefined || versions.length !== probe.batch.keys.length) return; // Too late, or not an answer to it.
+    if (probe === undefined || !membersOf(probe.need).has(from)) return; // Too late, or nobody asked it.
+    if (versions.length !== probe.batch.keys.length) return;
     probe.answers.set(from, versions);
     this.#check(probe);
   }
@@ -145,8 +146,7 @@ export class QuorumReads {
     const dots = this.#unevenDots(probe);
     if (dots.length === 0) return this.#serve(batch);
     this.#options.stats.readRepairs++;
-    const asked = [...answers.keys(), self];
-    const members = asked.filter((member) => membersOf(need).has(member));
+    const members = [...answers.keys(), self];
     const everybody = [{ members, count: members.length }];
     this.#options.ensures.start(dots, everybody, probe.deadlineMs, (end) => this.#onEnsured(probe, end));
   }

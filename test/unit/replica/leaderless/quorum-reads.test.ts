@@ -1,0 +1,138 @@
+import t from 'tap';
+import { originId, replicaId, type ReplicaId } from '../../../../src/base/brand.js';
+import type { Dot, Vector } from '../../../../src/base/dot.js';
+import type { LeaderlessEvent } from '../../../../src/engines/leaderless/events.js';
+import type { LeaderlessMessage, VersionAnswer, VersionProbe } from '../../../../src/engines/leaderless/messages.js';
+import type { KvReader } from '../../../../src/kv/types.js';
+import { Ensures } from '../../../../src/replica/leaderless/ensures.js';
+import { requirementOf } from '../../../../src/replica/leaderless/levels.js';
+import { QuorumReads } from '../../../../src/replica/leaderless/quorum-reads.js';
+import { createLeaderlessStats } from '../../../../src/replica/leaderless/stats.js';
+
+const [N1, N2, N3] = ['n1', 'n2', 'n3'].map(replicaId) as [ReplicaId, ReplicaId, ReplicaId];
+const A = originId('n1~a');
+const B = originId('n2~b');
+
+/** One member with everything around it faked. */
+function stage(own: Readonly<Record<string, readonly Dot[]>> = {}) {
+  const sent: LeaderlessMessage[] = [];
+  const events: LeaderlessEvent[] = [];
+  const told: string[] = [];
+  const clock = { now: 0, monotonicMs: () => clock.now, wallMs: () => 0 };
+  const ensures = new Ensures((event) => events.push(event));
+  const stats = createLeaderlessStats();
+  const scope = { self: N1, members: [N1, N2, N3], regionOf: () => null };
+  const reader = { version: (key: string) => ({ dots: own[key] ?? [], counter: 0 }) } as unknown as KvReader;
+  const reads = new QuorumReads({
+    self: N1,
+    clock,
+    requestTimeoutMs: 1000,
+    stats,
+    ensures,
+    wake: () => undefined,
+    send: (message) => sent.push(message),
+    requirement: (level) => requirementOf(level, scope),
+    reader: () => reader,
+    vector: (): Vector => new Map(),
+  });
+  const waiter = {
+    onReadable: (token: number) => told.push(`read ${token}`),
+    onError: (token: number, error: { code: string; message: string }) =>
+      told.push(`${error.code} ${token}: ${error.message}`),
+  };
+  const probes = (): VersionProbe[] => sent.filter((message) => message.type === 'versionProbe');
+  const answer = (from: ReplicaId, versions: readonly (readonly Dot[])[]): void => {
+    const [probe] = probes();
+    const message: VersionAnswer = { type: 'versionAnswer', from, to: N1, id: probe?.id ?? 0, versions };
+    reads.onAnswer(message);
+  };
+  return { sent, events, told, clock, ensures, stats, reads, waiter, probes, answer };
+}
+
+const AT_3: Dot = { origin: A, seq: 3 };
+const AT_5: Dot = { origin: A, seq: 5 };
+const OF_B: Dot = { origin: B, seq: 1 };
+
+t.test('members that hold the same version: the answer needs no more', async (t) => {
+  const { answer, events, probes, reads, told, waiter } = stage({ k: [AT_3] });
+  reads.read('quorum', ['k'], waiter, 1);
+  reads.seal();
+  t.same(
+    probes().map(({ to, keys }) => ({ to, keys })),
+    [
+      { to: N2, keys: ['k'] },
+      { to: N3, keys: ['k'] },
+    ],
+  );
+  t.same(told, []);
+  answer(N3, [[AT_3]]);
+  t.same(told, ['read 1']);
+  t.same(events, []);
+  answer(N2, [[AT_5]]);
+  t.same(told, ['read 1'], 'a late answer changes nothing');
+});
+
+t.test(
+  'members that differ are brought together before the answer, by the writes themselves (ap.md §1.1)',
+  async (t) => {
+    const { answer, ensures, events, reads, stats, told, waiter } = stage({ k: [AT_3], l: [OF_B] });
+    reads.read('quorum', ['k'], waiter, 1);
+    reads.read('quorum', ['l'], waiter, 2);
+    reads.seal();
+    answer(N2, [[AT_5], [OF_B]]);
+    t.same(told, []);
+    t.same(
+      events,
+      [{ type: 'ensure', id: 1, dots: [AT_5], need: [{ members: [N2, N1], count: 2 }] }],
+      'the last of the origin',
+    );
+    t.equal(stats.readRepairs, 1);
+    ensures.onOutcome({ id: 1, result: 'covered', missing: [] });
+    t.same(told, ['read 1', 'read 2']);
+    t.equal(reads.pending, 0);
+  },
+);
+
+t.test('a version that only this member has is brought to those asked (monotonic quorum reads)', async (t) => {
+  const { answer, events, reads, waiter } = stage({ k: [AT_3] });
+  reads.read('quorum', ['k'], waiter, 1);
+  reads.seal();
+  answer(N2, [[]]);
+  t.match(events, [{ type: 'ensure', dots: [AT_3], need: [{ members: [N2, N1], count: 2 }] }]);
+});
+
+t.test('members that do not answer are asked again, and given up in time', async (t) => {
+  const { clock, probes, reads, told, waiter } = stage();
+  reads.read('all', ['k'], waiter, 7);
+  reads.seal();
+  t.equal(probes().length, 2);
+  clock.now = 300;
+  reads.expire(clock.now);
+  t.equal(probes().length, 4);
+  clock.now = 1000;
+  reads.expire(clock.now);
+  t.same(told, ['read_timeout 7: 1 of 3 replicas answered (level all)']);
+  t.equal(reads.pending, 0);
+});
+
+t.test('answers that are none are not taken for one', async (t) => {
+  const { answer, reads, told, waiter } = stage();
+  reads.read('quorum', ['k'], waiter, 1);
+  reads.seal();
+  answer(N2, []);
+  answer(N2, [[], []]);
+  t.same(told, []);
+  answer(replicaId('n9'), [[]]);
+  t.same(told, [], 'nor of somebody who was not asked');
+});
+
+t.test('many keys are asked for in several questions', async (t) => {
+  const { probes, reads, waiter } = stage();
+  for (let at = 0; at < 600; at++) reads.read('quorum', [`k${at}`], waiter, at);
+  reads.seal();
+  t.ok(probes().every(({ keys }) => keys.length <= 256));
+  t.equal(
+    probes().reduce((sum, { keys }) => sum + keys.length, 0),
+    2 * 600,
+  );
+});

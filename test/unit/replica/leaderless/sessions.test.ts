@@ -1,0 +1,121 @@
+import t from 'tap';
+import { originId, replicaId } from '../../../../src/base/brand.js';
+import { LeaderlessCluster } from '../../../fixtures/replica/leaderless-cluster.js';
+import { put, read } from '../../../fixtures/replica/leaderless-caller.js';
+import { until } from '../../../fixtures/replica/local-cluster.js';
+
+t.setTimeout(60_000);
+
+for (const engine of ['lww', 'causal'] as const) {
+  t.test(`${engine}: a session reads its own writes at every replica (ap.md §1.2.6)`, async (t) => {
+    const cluster = await LeaderlessCluster.start({ engine });
+    t.teardown(() => cluster.close());
+    const [n1, n2, n3] = cluster.running.map(({ keyspace }) => keyspace);
+    for (let at = 0; at < 30; at++) {
+      const { seen } = await put(n1 as never, 'k', `${at}`);
+      const outcome = await read(n2 as never, 'k', 'session', { seen });
+      t.equal(outcome.value, `${at}`);
+      t.equal((await read(n3 as never, 'k', 'session', { seen: outcome.seen })).value, `${at}`, 'monotonic reads');
+    }
+  });
+
+  t.test(`${engine}: a session's writes come one after another, wherever they are made`, async (t) => {
+    const cluster = await LeaderlessCluster.start({ engine });
+    t.teardown(() => cluster.close());
+    const nodes = cluster.running;
+    let seen = {};
+    for (let at = 0; at < 30; at++) ({ seen } = await put(nodes[at % 3]?.keyspace as never, 'k', `${at}`, { seen }));
+    await cluster.converged();
+    for (const { keyspace } of nodes) t.equal((await read(keyspace, 'k')).value, '29');
+  });
+}
+
+t.test('what the session has seen is fetched; unmet in time: 503 with what is missing (ap.md §1.2.5)', async (t) => {
+  const cluster = await LeaderlessCluster.start({ session: { waitMs: 100 } });
+  t.teardown(() => cluster.close());
+  cluster.isolate('n2');
+  const { seen, dot } = await put(cluster.node('n1').keyspace, 'k', 'v');
+  const n2 = cluster.node('n2');
+  const refused = await read(n2.keyspace, 'k', 'session', { seen });
+  t.equal(refused.code, 'dependencies_not_satisfied');
+  t.same(refused.error?.extra, { missing: [{ replica: 'n1', have: 0, need: dot?.seq }] });
+  t.equal((await put(n2.keyspace, 'k', 'w', { seen })).code, 'dependencies_not_satisfied', 'writes wait as well');
+  t.equal(n2.member.kv.vector.size, 0, 'and nothing was written');
+  t.equal((await read(n2.keyspace, 'k', 'one')).ok, true, 'without a session it is served');
+  cluster.isolate('n2', false);
+  await until('n2 is served again', () => (n2.member.reader.has('k') ? true : undefined));
+  t.match(await read(n2.keyspace, 'k', 'session', { seen }), { ok: true, value: 'v' });
+});
+
+t.test('a waiting request is woken by what it waits for', async (t) => {
+  const cluster = await LeaderlessCluster.start({ session: { waitMs: 5000 } });
+  t.teardown(() => cluster.close());
+  cluster.network.pause(replicaId('n2'), true);
+  const { seen } = await put(cluster.node('n1').keyspace, 'k', 'v');
+  const n2 = cluster.node('n2');
+  const waiting = read(n2.keyspace, 'k', 'session', { seen });
+  const write = put(n2.keyspace, 'k', 'later', { seen });
+  await until('both wait', () => (n2.member.sessions.waiting === 2 ? true : undefined));
+  cluster.network.pause(replicaId('n2'), false);
+  t.match(await waiting, { value: 'v' });
+  t.match(await write, { ok: true });
+  await cluster.converged();
+  t.match(await read(cluster.node('n1').keyspace, 'k'), { value: 'later' }, 'above what the session had seen');
+});
+
+t.test('what exists nowhere any more is told at once as lost (ap.md §1.2.5: 410)', async (t) => {
+  const cluster = await LeaderlessCluster.start({ session: { waitMs: 5000 } });
+  t.teardown(() => cluster.close());
+  const { keyspace } = cluster.node('n1');
+  const unknown = { origin: originId('n9~0123456789abcdef'), seq: 3 };
+  t.equal((await read(keyspace, 'k', 'session', { seen: { dots: [unknown] } })).code, 'causal_history_lost');
+  const { dot } = await put(cluster.node('n2').keyspace, 'k', 'v');
+  await cluster.converged();
+  const beyond = { origin: dot?.origin ?? unknown.origin, seq: 1000 };
+  t.equal((await read(keyspace, 'k', 'session', { seen: { dots: [beyond] } })).code, 'causal_history_lost');
+});
+
+t.test(
+  'causal order across three replicas with one link cut: no answer before its question (ap.md §1.2.1)',
+  async (t) => {
+    const orders: string[][] = [];
+    const cluster = await LeaderlessCluster.start({
+      engine: 'causal',
+      onDelivered: (id, { origin }) => {
+        if (id === 'n3') orders.push([origin]);
+      },
+    });
+    t.teardown(() => cluster.close());
+    const [n1, n2, n3] = ['n1', 'n2', 'n3'].map((id) => cluster.node(id));
+    cluster.network.cut(replicaId('n1'), replicaId('n3'));
+    for (let at = 0; at < 50; at++) {
+      await put(n1?.keyspace as never, 'question', `${at}`);
+      await until('n2 has read the question', () => (n2?.member.reader.has('question') ? true : undefined));
+      const question = await read(n2?.keyspace as never, 'question');
+      await put(n2?.keyspace as never, 'answer', question.value ?? '');
+      // Whenever n3 shows an answer, it shows that question or a later one.
+      const answer = await read(n3?.keyspace as never, 'answer');
+      const asked = await read(n3?.keyspace as never, 'question');
+      t.ok(Number(asked.value ?? -1) >= Number(answer.value ?? -1), `${asked.value} answered by ${answer.value}`);
+    }
+    await cluster.converged();
+    t.match(await read(n3?.keyspace as never, 'question'), { value: '49' }, 'n2 passed on what n1 could not send');
+    t.ok(orders.length > 0);
+  },
+);
+
+t.test('siblings: concurrent values are kept until somebody who saw them writes (ap.md §1.1.4)', async (t) => {
+  const cluster = await LeaderlessCluster.start({ engine: 'causal', keyspace: { conflicts: 'siblings' } });
+  t.teardown(() => cluster.close());
+  const [n1, n2] = ['n1', 'n2'].map((id) => cluster.node(id));
+  cluster.isolate('n1');
+  await put(n1?.keyspace as never, 'cart', 'apple');
+  await put(n2?.keyspace as never, 'cart', 'pear');
+  cluster.isolate('n1', false);
+  await cluster.converged();
+  const both = await read(n1?.keyspace as never, 'cart');
+  t.same([...both.siblings].sort(), ['apple', 'pear']);
+  await put(n1?.keyspace as never, 'cart', 'apple and pear', { context: both.seen.dots ?? [] });
+  await cluster.converged();
+  t.match(await read(n2?.keyspace as never, 'cart'), { value: 'apple and pear', siblings: [] });
+});
