@@ -1,7 +1,7 @@
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import t from 'tap';
 import { Server } from '../cli/program.js';
+import { busyPorts } from '../fixtures/ports.js';
 
 /**
  * The document of the Raft key-value store that this API grew from: its requests as written there, against its ports
@@ -10,19 +10,6 @@ import { Server } from '../cli/program.js';
 const IDS = ['node1', 'node2', 'node3'] as const;
 const PORTS = [6080, 6081, 6082, 7080, 7081, 7082, 8080, 8081, 8082];
 const JSON_BODY = { 'Content-Type': 'application/json' };
-
-function isFree(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const server = createServer();
-    server.once('error', () => resolve(false));
-    server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
-  });
-}
-
-async function busyPorts(): Promise<number[]> {
-  const free = await Promise.all(PORTS.map(isFree));
-  return PORTS.filter((_, at) => free[at] === false);
-}
 
 interface Answer {
   readonly status: number;
@@ -66,7 +53,7 @@ function firstKeyspace({ body }: Answer): KeyspaceStatus | undefined {
   return (body['keyspaces'] as KeyspaceStatus[])[0];
 }
 
-const busy = await busyPorts();
+const busy = await busyPorts(PORTS);
 const skip = busy.length > 0 ? `in use: ${busy.join(', ')}` : false;
 
 t.test('the document of the Raft key-value store', { skip, timeout: 90_000 }, async (t) => {
