@@ -7,7 +7,9 @@ import { findOption, OPTIONS, SCOPES } from '../../../src/config/options.js';
 import { generateConfigurationSchema } from '../../../src/config/schema.js';
 import { isRecord } from '../../../src/config/validate.js';
 
-const SHIPPED = ['local', 'raft', 'lww', 'causal', 'hosts/n1', 'hosts/n2', 'hosts/n3'].map((name) => `configs/${name}.yaml`);
+const SHIPPED = ['local', 'raft', 'lww', 'causal', 'hosts/n1', 'hosts/n2', 'hosts/n3'].map(
+  (name) => `configs/${name}.yaml`,
+);
 
 t.test('generated files are those of the option table', (t) => {
   t.equal(readFileSync('docs/configuration.md', 'utf8'), generateConfigurationDocs());
