@@ -1,0 +1,45 @@
+import { assert } from '../../base/assert.js';
+import { indexAfter, type LogIndex } from '../../base/brand.js';
+import type { SemisyncState } from './state.js';
+
+/** Moves the commit index; never back, never beyond the log. */
+export function commitTo(state: SemisyncState, index: LogIndex): void {
+  if (index <= state.commit) return;
+  assert(index <= state.log.lastIndex, `C4: commit ${index} is beyond the last entry ${state.log.lastIndex}`);
+  if (state.role === 'leader') {
+    for (let at = indexAfter(state.commit); at <= index; at = indexAfter(at)) {
+      state.uncommittedBytes -= state.log.at(at).payload.length;
+    }
+    assert(state.uncommittedBytes >= 0, 'no more bytes are committed than were appended');
+  }
+  state.commit = index;
+}
+
+/**
+ * Leader: commits in order, every entry with the write quorum in force for it (ap.md §1.3.4). A lowered quorum takes
+ * effect only behind its own entry, which needs the old one. Entries of older epochs are committed by an entry of ours,
+ * and never without one (raft.md C1).
+ */
+export function advanceCommit(state: SemisyncState): void {
+  if (state.role !== 'leader') return;
+  const { log, persistence, quorums, rules } = state;
+  const followers = [...state.progress.values()].map(({ match }) => match);
+  let reached = state.commit;
+  for (;;) {
+    const [change] = quorums.later(reached);
+    const end = change?.index ?? log.lastIndex; // One write quorum is in force for all entries up to here.
+    const writeQuorum = quorums.forEntry(indexAfter(reached));
+    const upTo = Math.min(end, rules.reached(persistence.persistedIndex, followers, writeQuorum)) as LogIndex;
+    if (upTo <= reached) break;
+    reached = upTo;
+    if (reached < end || end === log.lastIndex) break;
+  }
+  if (reached >= state.epochStartIndex) commitTo(state, reached);
+}
+
+/** How many followers have `index` on their disks. */
+export function followersWith({ progress }: SemisyncState, index: LogIndex): number {
+  let count = 0;
+  for (const { match } of progress.values()) if (match >= index) count++;
+  return count;
+}
