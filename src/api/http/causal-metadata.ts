@@ -13,7 +13,7 @@ const NAME = 'causal-metadata';
  * requests that changed nothing give it back as it was. Throws session_token_invalid.
  */
 export function causalMetadata(exchange: Exchange, body: JsonObject, found: (sent: unknown) => void): string | null {
-  const places = [member(body, NAME) ?? null, inQuery(exchange), exchange.sessionHeader];
+  const places = [member(body, NAME) ?? null, inQuery(exchange), exchange.sessionHeader].map(unpacked);
   const sent = places.find((place) => place !== null && place !== '') ?? null;
   found(sent);
   return sent === null ? null : tokenOf(sent);
@@ -24,20 +24,20 @@ function inQuery(exchange: Exchange): string | null {
   return bytes === undefined ? null : textOfBytes(bytes);
 }
 
-/** A string, an object that holds it, or such an object written out as a string. An empty object is a new session. */
+/** A string, or an object that holds it. An empty object is a new session. */
 function tokenOf(sent: unknown): string | null {
-  const value = typeof sent === 'string' ? unpacked(sent) : sent;
-  if (value === null) return null;
-  if (typeof value === 'string') return value;
-  if (isJsonObject(value)) {
-    const token = member(value, 'token') ?? null;
+  if (typeof sent === 'string') return sent;
+  if (isJsonObject(sent)) {
+    const token = member(sent, 'token') ?? null;
     if (typeof token === 'string') return token;
-    if (token === null && Object.keys(value).length === 0) return null;
+    if (token === null && Object.keys(sent).length === 0) return null;
   }
   throw new KvorumError('session_token_invalid', 'The causal-metadata holds no token');
 }
 
-function unpacked(text: string): unknown {
+/** What a client has written out as a string, as it has to in a query. */
+function unpacked(text: unknown): unknown {
+  if (typeof text !== 'string') return text;
   const trimmed = text.trim();
   if (trimmed !== 'null' && !trimmed.startsWith('{') && !trimmed.startsWith('"')) return text;
   try {
