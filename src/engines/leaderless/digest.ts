@@ -4,7 +4,7 @@ import { checkOwn } from './incarnation.js';
 import type { GossipDigest, OriginCounter, OriginState } from './messages.js';
 import type { Peer } from './peer.js';
 import { isLater, isQuiet, noteTold, rowOf } from './stability.js';
-import { onWord } from './start.js';
+import { lowerGoal, onWord } from './start.js';
 import { isSyncing, originHere, type LeaderlessState } from './state.js';
 import type { Dot } from './types.js';
 import { positionOf, raise, sameVector, vectorOf } from './vector.js';
@@ -73,6 +73,7 @@ export function onDigest(state: LeaderlessState, peer: Peer, digest: GossipDiges
   if (positions.length > 0) peer.asked = { positions, creditBytes: digest.creditBytes };
   if (digest.respond) peer.wantDigest(false, round);
   onWord(state, digest.syncing);
+  lowerGoal(state);
   state.pullsDirty = true;
   state.ensuresDirty = true;
   state.stabilityDirty = true;

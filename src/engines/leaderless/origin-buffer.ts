@@ -75,6 +75,13 @@ export class OriginBuffer {
     this.#received = seq - 1;
   }
 
+  /** Nothing of it will ever be accepted. */
+  clear(): void {
+    this.#batches.clear();
+    this.#bytes = 0;
+    this.#highest = 0;
+  }
+
   /** Everything up to `accepted` is there by other means. */
   skipTo(accepted: number): void {
     for (const seq of this.#batches.keys()) if (seq <= accepted) this.#drop(seq);

@@ -80,17 +80,28 @@ export function blockers(state: LeaderlessState): ReplicaId[] {
 function retireOrigins(state: LeaderlessState): void {
   for (const here of state.origins.values()) {
     const { origin, log } = here;
+    dropHopeless(state, here);
     if (state.retired.has(origin) || !isAbandoned(state, origin) || !isQuiet(here)) continue;
     const everywhere = [...state.peers.values()].every(
       ({ row, has, pending }) => row !== null && positionOf(has, origin) === log.durable && !pending.has(origin),
     );
-    if (everywhere) state.retired.add(origin);
+    if (!everywhere) continue;
+    state.retired.add(origin);
+    here.buffer.clear();
   }
 }
 
-/** Nothing of the origin is in memory that will be durable later: a member that has more does not always say so. */
+/**
+ * Nothing of the origin is in memory that may yet become durable. What came after a gap does not count: when everybody is
+ * quiet at one position, nobody has what would fill it.
+ */
 export function isQuiet({ log, buffer }: OriginHere): boolean {
-  return log.durable === log.accepted && buffer.count === 0;
+  return log.durable === log.accepted && buffer.received === log.accepted;
+}
+
+/** The head waits for what was lost with its origin: it can never be delivered, here or elsewhere. */
+function dropHopeless(state: LeaderlessState, { buffer, log, waitsFor }: OriginHere): void {
+  if (waitsFor !== null && state.retired.has(waitsFor.origin)) buffer.refuse(log.accepted + 1);
 }
 
 /** Its owner is no member, or writes as a later origin. */

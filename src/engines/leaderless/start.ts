@@ -53,3 +53,13 @@ export function isBehindGoal(state: LeaderlessState): boolean {
   state.goal.clear();
   return false;
 }
+
+/** What a member had, and has lost with its folder, nobody has to wait for once all have said what they have. */
+export function lowerGoal(state: LeaderlessState): void {
+  const peers = [...state.peers.values()];
+  if (state.goal.size === 0 || peers.some(({ known }) => !known)) return;
+  for (const [origin, seq] of state.goal) {
+    const most = peers.reduce((most, { has }) => Math.max(most, positionOf(has, origin)), 0);
+    if (most < seq) state.goal.set(origin, most);
+  }
+}

@@ -79,6 +79,8 @@ export interface LeaderlessState {
 
   tick: number;
   nextRoundTick: number;
+  /** Who comes in the next rounds, last first. */
+  turns: ReplicaId[];
   round: number;
   start: Start;
   /** What the members had when they were met: `behind` until we have it too. */
@@ -158,6 +160,7 @@ export function createState(options: LeaderlessOptions, policy: DeliveryPolicy):
     counters: noCounters(),
     tick: 0,
     nextRoundTick: 0,
+    turns: [],
     round: options.prng.uint32() + 1,
     start: { phase: 'waiting', fresh: options.fresh },
     goal: new Map(),

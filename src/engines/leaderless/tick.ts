@@ -1,5 +1,7 @@
+import type { ReplicaId } from '../../base/brand.js';
+import type { Prng } from '../../base/prng.js';
 import { expirePulls, lacksAnything } from './pulls.js';
-import { PHI_DOWN } from './peer.js';
+import { PHI_DOWN, type Peer } from './peer.js';
 import { expireStart } from './start.js';
 import type { LeaderlessState } from './state.js';
 import { expireParked } from './writes.js';
@@ -37,14 +39,32 @@ export function scheduleRound(state: LeaderlessState): void {
   state.nextRoundTick = state.tick + Math.max(1, Math.round(mean * (0.8 + 0.4 * prng.float())));
 }
 
-/** Push and pull with one member at random (ap.md §1.0.4). */
+/**
+ * Push and pull with one member (ap.md §1.0.4). At random, but everybody comes once before anybody comes twice: stability
+ * needs the word of each member itself, and must not wait for luck.
+ */
 export function startRound(state: LeaderlessState): void {
+  const { peers, tick } = state;
   const { prng } = state.options;
-  const up = [...state.peers.values()].filter((peer) => peer.up);
-  const alive = up.filter((peer) => peer.detector.phi(state.tick) < PHI_DOWN);
-  const from = alive.length === 0 || prng.between(1, LONG_SHOT) === 1 ? up : alive;
-  const chosen = from[prng.between(0, Math.max(0, from.length - 1))];
-  if (chosen === undefined) return;
-  chosen.wantDigest(true);
-  state.counters.rounds++;
+  const longShot = prng.between(1, LONG_SHOT) === 1;
+  const passes = (peer: Peer): boolean => peer.up && (longShot || peer.detector.phi(tick) < PHI_DOWN);
+  // Whose first word was lost is asked again by every round: catching up waits for it.
+  for (const peer of peers.values()) if (peer.up && !peer.known) peer.wantDigest(true);
+  for (let tries = 0; tries <= peers.size; tries++) {
+    const id = state.turns.pop();
+    const peer = id === undefined ? undefined : peers.get(id);
+    if (id === undefined) state.turns = shuffled([...peers.keys()], prng);
+    if (peer === undefined || !passes(peer)) continue;
+    peer.wantDigest(true);
+    state.counters.rounds++;
+    return;
+  }
+}
+
+function shuffled(ids: ReplicaId[], prng: Prng): ReplicaId[] {
+  for (let last = ids.length - 1; last > 0; last--) {
+    const at = prng.between(0, last);
+    [ids[at], ids[last]] = [ids[last] as ReplicaId, ids[at] as ReplicaId];
+  }
+  return ids;
 }

@@ -17,15 +17,10 @@ export class Checker {
   /** Every batch that was ever accepted by its origin and not lost in a crash before anybody saw it. */
   readonly issued = new Map<OriginId, Issued[]>();
   readonly #promised = new Map<OriginId, number>();
-  #seen: Vector = new Map();
   batches = 0;
 
   constructor(engine: 'lww' | 'causal') {
     this.#engine = engine;
-  }
-
-  beforeWrite(vector: Vector): void {
-    this.#seen = new Map(vector);
   }
 
   onEffects(
@@ -37,7 +32,7 @@ export class Checker {
     effects: LeaderlessEffects,
   ): void {
     for (const batch of effects.persist?.batches ?? []) {
-      if (batch.origin === member.engine.origin) this.#onIssued(batch);
+      if (batch.origin === member.engine.origin) this.#onIssued(batch, member.machine.vector);
     }
     for (const message of effects.messages) {
       if (message.type === 'gossipDigest') this.#onDigest(message);
@@ -49,12 +44,12 @@ export class Checker {
     }
   }
 
-  #onIssued(batch: OriginBatch): void {
+  #onIssued(batch: OriginBatch, seen: Vector): void {
     const list = this.issued.get(batch.origin) ?? [];
     this.issued.set(batch.origin, list);
     if (batch.seq !== list.length + 1) throw new Error(`${batch.origin} writes ${batch.seq} after ${list.length}`);
     if (batch.counter <= (this.#promised.get(batch.origin) ?? 0)) throw new Error('a write at or below a promise');
-    list.push({ batch, seen: this.#seen });
+    list.push({ batch, seen: new Map(seen) });
     this.batches++;
   }
 

@@ -77,6 +77,12 @@ export class ToyMachine {
     this.collectedTo = Math.max(this.collectedTo, counter);
   }
 
+  collectNaively(heldByAll: Vector): void {
+    for (const [key, { value, origin, seq }] of this.items) {
+      if (value === null && (heldByAll.get(origin) ?? 0) >= seq) this.items.delete(key);
+    }
+  }
+
   /** ap.md §1.0.5 rule 5. `sent`: items whose dots `have` did not cover; all of them when `whole`. */
   merge(end: Snapshot, have: Vector, whole: boolean): void {
     const covered = (vector: Vector, { origin, seq }: Item): boolean => (vector.get(origin) ?? 0) >= seq;
@@ -98,8 +104,8 @@ export class ToyMachine {
   }
 
   get live(): Map<string, string> {
-    const live = [...this.items].filter(([, { value }]) => value !== null);
-    return new Map(live.map(([key, { value }]) => [key, value as string] as const).sort());
+    const live = [...this.items.keys()].filter((key) => this.items.get(key)?.value !== null).sort();
+    return new Map(live.map((key) => [key, this.items.get(key)?.value ?? '']));
   }
 
   get tombstones(): number {
@@ -109,6 +115,9 @@ export class ToyMachine {
   /** Over what no collection changes. */
   get hash(): string {
     const newer = [...this.items].filter(([, { ts }]) => ts.counter > this.collectedTo);
-    return JSON.stringify(newer.map(([key, { value, ts }]) => [key, value, ts.counter, ts.origin]).sort());
+    return newer
+      .map(([key, { value, ts }]) => `${key} ${value} ${ts.counter} ${ts.origin}`)
+      .sort()
+      .join();
   }
 }

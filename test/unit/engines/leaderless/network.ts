@@ -80,8 +80,10 @@ export interface NetworkOptions {
   readonly startGraceTicks?: number;
   /** Writes become durable at once. */
   readonly instantDisk?: boolean;
-  /** Messages reach `peerUp` without being told when a member starts. */
+  /** Links are not up until `connect`. */
   readonly silentStart?: boolean;
+  /** Negative control: tombstones go as soon as every member has them, which is too early (ap.md §1.0.6). */
+  readonly naive?: boolean;
 }
 
 /** A group in one thread: nothing happens by itself; every effect passes the checker. */
@@ -215,8 +217,6 @@ export class Network {
   writeAs(id: string, with_: { readonly seenCounter: number }, ...commands: readonly string[]): number {
     const write = this.#nextId++;
     const payload = payloadOf(...commands);
-    const member = this.member(id);
-    this.checker.beforeWrite(member.machine.vector);
     const event = { type: 'write', id: write, payload, commands: commands.length, wallMs: 0, ...with_ } as const;
     this.step(id, event);
     return write;
@@ -256,8 +256,9 @@ export class Network {
       member.writes.push(effects.persist);
       if (this.#options.instantDisk === true) this.persist(member.id);
     }
+    if (this.#options.naive === true) member.machine.collectNaively(member.engine.heldByAll());
     if (effects.collect !== null) {
-      member.machine.collect(effects.collect);
+      if (this.#options.naive !== true) member.machine.collect(effects.collect);
       member.collects.push(effects.collect);
       member.engine.step({ type: 'collected', counter: effects.collect });
     }
@@ -393,9 +394,14 @@ export class Network {
 
   get converged(): boolean {
     const live = [...this.members.values()].filter(({ alive }) => alive);
-    const shown = live.map(({ machine }) => JSON.stringify([[...machine.vector].sort(), [...machine.live]]));
+    const shown = live.map(({ machine }) => stateOf(machine));
     return shown.every((each) => each === shown[0]);
   }
+}
+
+function stateOf({ vector, live }: ToyMachine): string {
+  const positions = [...vector].map(([origin, seq]) => `${origin}=${seq}`).sort();
+  return JSON.stringify([positions, [...live]]);
 }
 
 export function incarnationOf(id: string, incarnation: number): OriginId {
