@@ -1,12 +1,8 @@
-import type { OriginId } from '../../base/brand.js';
-import type { Dot } from '../../base/dot.js';
 import { LIMITS } from '../../base/limits.js';
 import type { KeyString } from '../types.js';
 import { DELETED, type Version } from './item.js';
+import type { SeenMatrix } from './seen-rows.js';
 import type { Overwritten } from './types.js';
-
-/** Per origin, what it had of the others' logs at its last batch: the sum of what its batches said (ap.md §1.2.1). */
-export type SeenRows = ReadonlyMap<OriginId, ReadonlyMap<OriginId, number>>;
 
 /**
  * The last values that a concurrent write replaced (ap.md §1.1): last-writer-wins loses acknowledged writes by design, and
@@ -14,8 +10,7 @@ export type SeenRows = ReadonlyMap<OriginId, ReadonlyMap<OriginId, number>>;
  *
  * The rule: an overwrite is recorded unless it is *proven* that the winner's origin had the loser when it wrote. Proof is
  * the same origin, or the dependencies of the winner's batch and those before it. So nothing that was lost concurrently is
- * missed; too much is recorded where nothing is proven: of origins whose batches tell no dependencies, and after a full
- * sync, which skips batches. A loser that comes after its winner is always recorded: a causal group delivers no write
+ * missed; too much is recorded where nothing is proven: of origins whose batches tell no dependencies. A loser that comes after its winner is always recorded: a causal group delivers no write
  * after one that has seen it, and in another group nothing proves when the winner's origin met it.
  */
 export class ConflictLog {
@@ -24,11 +19,11 @@ export class ConflictLog {
   /** Where the next entry goes once the ring is full. */
   #at = 0;
   #total = 0;
-  readonly #seen = new Map<OriginId, Map<OriginId, number>>();
+  readonly #seen: SeenMatrix;
 
-  constructor(capacity: number, seen: SeenRows = new Map()) {
+  constructor(capacity: number, seen: SeenMatrix) {
     this.#capacity = capacity;
-    for (const [origin, row] of seen) this.#seen.set(origin, new Map(row));
+    this.#seen = seen;
   }
 
   /** Since the state was opened. */
@@ -36,29 +31,9 @@ export class ConflictLog {
     return this.#total;
   }
 
-  get seen(): SeenRows {
-    return this.#seen;
-  }
-
-  /** Takes in what the next batch of `origin` says about what its writer had. */
-  learn(origin: OriginId, dependencies: readonly Dot[]): void {
-    let row = this.#seen.get(origin);
-    if (row === undefined) {
-      row = new Map();
-      this.#seen.set(origin, row);
-    }
-    for (const dot of dependencies) if ((row.get(dot.origin) ?? 0) < dot.seq) row.set(dot.origin, dot.seq);
-  }
-
-  forget(origin: OriginId): void {
-    this.#seen.delete(origin);
-  }
-
-  /** `winner`, of the batch whose dependencies were learnt last, takes the place of `loser`. */
+  /** `winner`, of the last applied batch of its origin, takes the place of `loser`. */
   replaced(key: KeyString, winner: Version, loser: Version): void {
-    const { origin, seq } = loser.write;
-    if (winner.write.origin === origin || (this.#seen.get(winner.write.origin)?.get(origin) ?? 0) >= seq) return;
-    this.record(key, winner, loser);
+    if (!this.#seen.had(winner.write.origin, loser.write)) this.record(key, winner, loser);
   }
 
   /** `loser` came when `winner` was there already. */

@@ -25,7 +25,7 @@ export function itemsOfLeaves(state: DottedState, leaves: readonly number[]): Ui
  */
 export function repairItems(state: DottedState, items: Uint8Array, adopt: (item: DottedItem) => void): number {
   let repaired = 0;
-  for (const [key, theirs] of decodePiece(items)) {
+  for (const [key, theirs] of decodePiece(items).items) {
     const mine = state.items.find(key);
     if (mine === null && theirs.counter <= state.collectedTo) continue;
     const merged = mine === null ? theirs : newer(mine, theirs, state.collectedTo);

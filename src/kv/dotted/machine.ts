@@ -19,6 +19,7 @@ import { decodeDottedMeta, encodeDottedMeta, NO_META, type StoredMeta } from './
 import { Origins } from './origins.js';
 import { PinnedItems } from './pinned-items.js';
 import { StateReader } from './reader.js';
+import { SeenMatrix, type SeenRows } from './seen-rows.js';
 import { StagedItems, type ShadowTarget, type SyncEnd } from './shadow.js';
 import { DottedState } from './state.js';
 import type {
@@ -49,6 +50,7 @@ export class DottedKv implements DottedStateMachine {
   readonly #options: DottedOptions;
   readonly #origins: Origins;
   readonly #state: DottedState;
+  readonly #seen: SeenMatrix;
   readonly #conflicts: ConflictLog;
   readonly #merge: Merge;
   readonly #vector: Map<OriginId, number>;
@@ -61,7 +63,8 @@ export class DottedKv implements DottedStateMachine {
     this.#origins = new Origins(meta.origins);
     this.#state = new DottedState(base, this.#origins, meta);
     this.#state.leaves.load(meta.leaves, 0);
-    this.#conflicts = new ConflictLog(options.conflictLog, meta.seen);
+    this.#seen = new SeenMatrix(meta.seen);
+    this.#conflicts = new ConflictLog(options.conflictLog, this.#seen);
     this.#vector = new Map(meta.vector);
     this.#boots = new Map(meta.boots);
     this.#retired = new Set(meta.retired);
@@ -69,7 +72,7 @@ export class DottedKv implements DottedStateMachine {
     this.#merge =
       options.conflicts === 'lww'
         ? new LastWriter(this.#state, this.#conflicts)
-        : new Siblings(this.#state, this.#vector);
+        : new Siblings(this.#state, this.#conflicts, this.#vector, this.#seen);
     this.reader = new StateReader(this.#state, this);
   }
 
@@ -120,7 +123,8 @@ export class DottedKv implements DottedStateMachine {
     const origin = this.#origins.id(number);
     assert(seq === (this.#vector.get(origin) ?? 0) + 1, 'batches of an origin are applied without a gap');
     assert(counter >= 1 && commands >= 1, 'a batch has commands with counters');
-    this.#conflicts.learn(origin, batch.dependencies);
+    this.#seen.learn(origin, batch.dependencies);
+    for (const dependency of batch.dependencies) this.#origins.number(dependency.origin);
     // Before the commands: a context that covers what is here now has nothing pending.
     this.#vector.set(origin, seq);
     this.#boots.set(origin, boot);
@@ -198,11 +202,11 @@ export class DottedKv implements DottedStateMachine {
   retire(origin: OriginId): void {
     this.#retired.add(origin);
     this.#origins.number(origin);
-    this.#conflicts.forget(origin);
+    this.#seen.forget(origin);
   }
 
   openItems(have: Vector): ItemSource {
-    return new PinnedItems(this.#state, this, have);
+    return new PinnedItems(this.#state, this, have, this.#seen.copy());
   }
 
   openShadow(): ItemShadow {
@@ -212,7 +216,7 @@ export class DottedKv implements DottedStateMachine {
       conflictLog: this.#conflicts,
       vector: this.#vector,
       adopt: (item) => this.#adopt(item),
-      advance: (end) => this.#advance(end),
+      advance: (end, seen) => this.#advance(end, seen),
     };
     return new StagedItems(target);
   }
@@ -223,7 +227,12 @@ export class DottedKv implements DottedStateMachine {
     for (const { origin } of item.pending ?? []) this.#origins.number(origin);
   }
 
-  #advance({ vector, boots, counter, collectedTo }: SyncEnd): void {
+  #advance({ vector, boots, counter, collectedTo }: SyncEnd, seen: readonly SeenRows[]): void {
+    for (const rows of seen) {
+      this.#seen.join(rows);
+      for (const row of rows.values()) for (const origin of row.keys()) this.#origins.number(origin);
+      for (const origin of rows.keys()) this.#origins.number(origin);
+    }
     for (const [origin, seq] of vector) {
       this.#origins.number(origin);
       if ((this.#vector.get(origin) ?? 0) >= seq) continue;
@@ -269,7 +278,7 @@ export class DottedKv implements DottedStateMachine {
       tombstones,
       tombstoneBytes,
       origins: this.#origins.ids,
-      seen: this.#conflicts.seen,
+      seen: this.#seen.rows,
       leaves: this.#state.leaves.encode(),
     });
     return { changes, meta, revision: this.#counter as Revision };

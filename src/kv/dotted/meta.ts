@@ -1,13 +1,11 @@
-import { latin1Slice } from '../../../native-like/bytes/index.js';
-import { isOrigin, type OriginId } from '../../base/brand.js';
-import { LIMITS } from '../../base/limits.js';
+import type { OriginId } from '../../base/brand.js';
 import type { ByteReader } from '../byte-reader.js';
 import { ByteWriter } from '../byte-writer.js';
 import { DecodeError } from '../decode-error.js';
 import { decodeRecord } from '../records.js';
-import type { SeenRows } from './conflict-log.js';
 import { LEAF_BYTES, LEAVES } from './leaf-sums.js';
-import { Origins } from './origins.js';
+import { Origins, readOrigin } from './origins.js';
+import { NO_ROWS, readRows, writeRows, type SeenRows } from './seen-rows.js';
 import type { DottedMeta, DottedOptions } from './types.js';
 
 /**
@@ -16,7 +14,7 @@ import type { DottedMeta, DottedOptions } from './types.js';
  *   varint format | byte conflicts (0 lww, 1 siblings) | varint counter | varint collectedTo | varint size |
  *   varint tombstones | varint tombstone bytes |
  *   varint count of origins | origins in the order of their numbers: varint length, name, varint seq, varint boot, byte retired |
- *   varint count of rows | rows (what an origin has seen): varint origin, varint count, count x (varint origin, varint seq) |
+ *   what origins have seen (seen-rows.ts) |
  *   1024 leaves of 8 bytes
  */
 const FORMAT = 1;
@@ -42,7 +40,7 @@ export const NO_META: StoredMeta = {
   tombstones: 0,
   tombstoneBytes: 0,
   origins: [],
-  seen: new Map(),
+  seen: NO_ROWS,
   leaves: new Uint8Array(LEAVES * LEAF_BYTES),
 };
 
@@ -62,15 +60,7 @@ export function encodeDottedMeta(meta: StoredMeta): Uint8Array {
     writer.varint(meta.boots.get(origin) ?? 0);
     writer.byte(meta.retired.includes(origin) ? 1 : 0);
   }
-  writer.varint(meta.seen.size);
-  for (const [origin, row] of meta.seen) {
-    writer.varint(numbers.number(origin));
-    writer.varint(row.size);
-    for (const [other, seq] of row) {
-      writer.varint(numbers.number(other));
-      writer.varint(seq);
-    }
-  }
+  writeRows(writer, meta.seen, numbers);
   writer.bytes(meta.leaves, 0, meta.leaves.length);
   return writer.take();
 }
@@ -88,7 +78,7 @@ export function decodeDottedMeta(bytes: Uint8Array): StoredMeta {
     const tombstones = reader.varint();
     const tombstoneBytes = reader.varint();
     const table = readOrigins(reader);
-    const seen = readRows(reader, table.origins);
+    const seen = readRows(reader, new Origins(table.origins));
     const start = reader.take(LEAVES * LEAF_BYTES);
     if (!reader.done) throw new DecodeError('bytes behind the meta');
     const leaves = bytes.slice(start, start + LEAVES * LEAF_BYTES);
@@ -112,28 +102,4 @@ function readOrigins(reader: ByteReader): Pick<StoredMeta, 'origins' | 'vector' 
   }
   if (new Set(origins).size !== origins.length) throw new DecodeError('an origin twice');
   return { origins, vector, boots, retired };
-}
-
-export function readOrigin(reader: ByteReader): OriginId {
-  const length = reader.varint();
-  if (length > LIMITS.originBytes) throw new DecodeError('the name of an origin beyond its limit');
-  const start = reader.take(length);
-  const origin = latin1Slice(reader.source, start, start + length);
-  if (!isOrigin(origin)) throw new DecodeError('the name of no origin');
-  return origin;
-}
-
-function readRows(reader: ByteReader, origins: readonly OriginId[]): SeenRows {
-  const known = (): OriginId => {
-    const origin = origins[reader.varint()];
-    if (origin === undefined) throw new DecodeError('the number of no origin');
-    return origin;
-  };
-  const rows = new Map<OriginId, Map<OriginId, number>>();
-  for (let left = reader.varint(); left > 0; left--) {
-    const row = new Map<OriginId, number>();
-    rows.set(known(), row);
-    for (let entries = reader.varint(); entries > 0; entries--) row.set(known(), reader.varint());
-  }
-  return rows;
 }

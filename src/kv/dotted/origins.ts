@@ -1,4 +1,7 @@
-import type { OriginId } from '../../base/brand.js';
+import { latin1Slice } from '../../../native-like/bytes/index.js';
+import { isOrigin, type OriginId } from '../../base/brand.js';
+import { LIMITS } from '../../base/limits.js';
+import type { ByteReader } from '../byte-reader.js';
 import { DecodeError } from '../decode-error.js';
 import { hashOrigin, writeOf, type Write } from './item.js';
 
@@ -40,4 +43,14 @@ export class Origins {
   write(number: number, seq: number, wallMs: number): Write {
     return writeOf(this.id(number), this.#hashes[number] as number, seq, wallMs);
   }
+}
+
+/** varint length | name. Throws DecodeError. */
+export function readOrigin(reader: ByteReader): OriginId {
+  const length = reader.varint();
+  if (length > LIMITS.originBytes) throw new DecodeError('the name of an origin beyond its limit');
+  const start = reader.take(length);
+  const origin = latin1Slice(reader.source, start, start + length);
+  if (!isOrigin(origin)) throw new DecodeError('the name of no origin');
+  return origin;
 }

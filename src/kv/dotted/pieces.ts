@@ -7,14 +7,15 @@ import { decodeRecord } from '../records.js';
 import type { KeyString } from '../types.js';
 import { readItem, writeItem } from './item-codec.js';
 import type { DottedItem } from './item.js';
-import { readOrigin } from './meta.js';
-import { Origins } from './origins.js';
+import { Origins, readOrigin } from './origins.js';
+import { NO_ROWS, readRows, writeRows, type SeenRows } from './seen-rows.js';
 
 /**
  * Items on their way to another member, self-contained:
  *
  *   varint format | varint count of origins | origins: varint length, name | varint count of items |
- *   items: varint key length | key | item (item-codec.ts)
+ *   items: varint key length | key | item (item-codec.ts) |
+ *   what origins have seen (seen-rows.ts), as far as the last piece of a whole state tells it
  */
 const FORMAT = 1;
 
@@ -40,7 +41,8 @@ export class PieceWriter {
     this.#count++;
   }
 
-  take(): Uint8Array {
+  take(seen: SeenRows = NO_ROWS): Uint8Array {
+    writeRows(this.#body, seen, this.#origins);
     head.varint(FORMAT);
     head.varint(this.#origins.ids.length);
     for (const origin of this.#origins.ids) {
@@ -56,8 +58,13 @@ export class PieceWriter {
   }
 }
 
-/** Items of a piece; values are views of it. Throws `checkpoint_corrupt` for anything that PieceWriter does not write. */
-export function decodePiece(piece: Uint8Array): readonly (readonly [key: KeyString, item: DottedItem])[] {
+export interface Piece {
+  readonly items: readonly (readonly [key: KeyString, item: DottedItem])[];
+  readonly seen: SeenRows;
+}
+
+/** Values are views of the piece. Throws `checkpoint_corrupt` for anything that PieceWriter does not write. */
+export function decodePiece(piece: Uint8Array): Piece {
   return decodeRecord('items of another member', piece, (reader) => {
     const format = reader.varint();
     if (format !== FORMAT) throw new DecodeError(`format ${format}, this version reads ${FORMAT}`);
@@ -66,8 +73,9 @@ export function decodePiece(piece: Uint8Array): readonly (readonly [key: KeyStri
     const count = reader.varint();
     const items: [KeyString, DottedItem][] = [];
     for (let left = count; left > 0; left--) items.push([readKey(reader), readItem(reader, origins)]);
+    const seen = readRows(reader, origins);
     if (!reader.done) throw new DecodeError('bytes behind the items');
-    return items;
+    return { items, seen };
   });
 }
 

@@ -4,6 +4,7 @@ import { Overlay } from '../overlay.js';
 import type { KeyString } from '../types.js';
 import { versionsOf, type DottedItem } from './item.js';
 import { PieceWriter } from './pieces.js';
+import type { SeenRows } from './seen-rows.js';
 import type { ChangeListener, DottedState } from './state.js';
 import type { ItemSource } from './types.js';
 
@@ -28,18 +29,20 @@ export class PinnedItems implements ItemSource, ChangeListener {
   readonly collectedTo: number;
   readonly #state: DottedState;
   readonly #have: Vector;
+  readonly #seen: SeenRows;
   readonly #before = new Overlay<DottedItem>();
   readonly #writer = new PieceWriter();
   /** The first key that was not read yet; null: all were. */
   #next: KeyString | null = '';
 
-  constructor(state: DottedState, position: Position, have: Vector) {
+  constructor(state: DottedState, position: Position, have: Vector, seen: SeenRows) {
     this.vector = new Map(position.vector);
     this.boots = new Map(position.boots);
     this.counter = position.counter;
     this.collectedTo = position.collectedTo;
     this.#state = state;
     this.#have = new Map(have);
+    this.#seen = seen;
     state.listeners.add(this);
   }
 
@@ -64,11 +67,9 @@ export class PinnedItems implements ItemSource, ChangeListener {
     } finally {
       cursor.close();
     }
-    if (this.#next === null) {
-      this.close();
-      if (writer.count === 0) return null;
-    }
-    return writer.take();
+    if (this.#next !== null) return writer.take();
+    this.close();
+    return writer.take(this.#seen);
   }
 
   close(): void {

@@ -13,6 +13,7 @@ import {
 } from './item.js';
 import { unmet } from './merge.js';
 import { decodePiece } from './pieces.js';
+import type { SeenRows } from './seen-rows.js';
 import type { DottedState } from './state.js';
 import type { DottedOptions, ItemShadow } from './types.js';
 
@@ -27,13 +28,14 @@ export interface ShadowTarget {
   /** Every version of `item` is about to be kept. */
   adopt(item: DottedItem): void;
   /** The items are merged: the vector, the clock and what is collected follow. */
-  advance(end: SyncEnd): void;
+  advance(end: SyncEnd, seen: readonly SeenRows[]): void;
 }
 
 /** Items of another member that wait beside the state until all of them are there (ap.md §1.0.5 rule 4). */
 export class StagedItems implements ItemShadow {
   readonly #target: ShadowTarget;
   readonly #staged = new Map<KeyString, DottedItem>();
+  readonly #seen: SeenRows[] = [];
   #bytes = 0;
 
   constructor(target: ShadowTarget) {
@@ -45,7 +47,9 @@ export class StagedItems implements ItemShadow {
   }
 
   add(items: Uint8Array): void {
-    for (const [key, item] of decodePiece(items)) this.#staged.set(key, item);
+    const piece = decodePiece(items);
+    for (const [key, item] of piece.items) this.#staged.set(key, item);
+    this.#seen.push(piece.seen);
     this.#bytes += items.length;
   }
 
@@ -60,7 +64,7 @@ export class StagedItems implements ItemShadow {
       state.replace(key, mine, merged);
     }
     this.#staged.clear();
-    this.#target.advance(end);
+    this.#target.advance(end, this.#seen);
   }
 
   /** What we have, they do not, and they have seen: it was deleted there. */

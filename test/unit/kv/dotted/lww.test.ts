@@ -182,7 +182,9 @@ t.test('a stream that ends late brings nothing back: the dot filter (ap.md §1.0
   for (const kv of [left, right]) kv.collect(2, 0, 10);
   const pieces: Uint8Array[] = [];
   for (let piece = source.next(100); piece !== null; piece = source.next(100)) pieces.push(piece);
-  const naive = new Map(pieces.flatMap(decodePiece).filter(([key]) => right.reader.version(key) === null));
+  const naive = new Map(
+    pieces.flatMap((piece) => decodePiece(piece).items).filter(([key]) => right.reader.version(key) === null),
+  );
   t.same([...naive.keys()], ['k'], 'absent here, so who merges by timestamps alone takes it');
   const shadow = right.openShadow();
   for (const piece of pieces) shadow.add(piece);

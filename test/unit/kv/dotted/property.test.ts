@@ -199,14 +199,14 @@ function runs(options: DottedOptions, numRuns: number): void {
 }
 
 t.test('lww: any order, checkpoints, crashes, full syncs and collecting give what the timestamps say', async (t) => {
-  runs(LWW, 600);
+  runs(LWW, 400);
   t.pass('for all samples');
 });
 
 t.test(
   'siblings: any causal order, checkpoints, crashes, full syncs and collecting lose nothing concurrent',
   async (t) => {
-    runs(SIBLINGS, 600);
+    runs(SIBLINGS, 400);
     t.pass('for all samples');
   },
 );

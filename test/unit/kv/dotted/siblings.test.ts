@@ -136,18 +136,20 @@ t.test('a delete takes what it has seen; concurrent puts survive (ap.md §1.2.7)
   }
   t.equal(a.digest(), b.digest());
   const blind = at.write(del(KEY));
-  t.same(contents(a), { k: 'v2' }, 'without a context a delete has seen nothing');
-  t.equal(applyTold(b, blind)[0]?.revision, blind.counter);
+  t.same(contents(a), {}, 'without a context a delete is of all that its replica has');
+  const later = bt.write(put(KEY, 'v3', { context: join(b) }));
+  b.apply(blind, null);
+  a.apply(later, null);
+  for (const kv of [a, b]) t.same(contents(kv), { k: 'v3' }, 'what it did not have survives');
 });
 
 t.test('what the results of siblings tell', async (t) => {
   const kv = create();
   const spec = { from: 'a', seq: 1, counter: 1, operations: [put(KEY, 'v1'), put(KEY, 'v2'), del(KEY)] };
   const told = applyTold(kv, batch(spec));
-  t.match(told, [{ created: true }, { created: false }, { operations: [{ status: 'absent' }] }]);
-  const context = [{ origin: origin('a'), seq: 1 }];
-  const rest = { from: 'a', seq: 2, counter: 4, operations: [del(KEY, context), put(KEY, 'v3')] };
-  t.match(applyTold(kv, batch(rest)), [{ operations: [{ status: 'deleted' }] }, { created: true }]);
+  t.match(told, [{ created: true }, { created: false }, { operations: [{ status: 'deleted' }] }]);
+  const rest = { from: 'a', seq: 2, counter: 4, operations: [del(KEY, join(kv)), put(KEY, 'v3')] };
+  t.match(applyTold(kv, batch(rest)), [{ operations: [{ status: 'absent' }] }, { created: true }]);
   t.equal(kv.reader.size, 1);
   t.equal(kv.overwritten(1).total, 0, 'nothing is lost silently');
 });
@@ -164,6 +166,15 @@ t.test('writes of one batch are concurrent, and share a dot', async (t) => {
   a.write(put(KEY, 'z', { context: join(kv) }));
   t.equal(kv.reader.get(KEY)?.siblings, undefined, 'who has read one has read both');
   t.equal(valueOf(kv, KEY), 'z');
+});
+
+t.test('puts without a context do not pile up within a batch, and what goes is recorded', async (t) => {
+  const kv = create();
+  const operations = Array.from({ length: 100 }, (_, at) => put(KEY, `v${at}`));
+  new Writer('a', kv).write(...operations);
+  t.equal(kv.reader.get(KEY)?.siblings?.length, 8);
+  t.equal(valueOf(kv, KEY), 'v99');
+  t.equal(kv.overwritten(1).total, 92);
 });
 
 t.test('a context that is ahead of what is here is remembered, also by a checkpoint', async (t) => {

@@ -122,7 +122,8 @@ export class World {
         value:
           operation.op === 'put' ? textOf({ source: operation.value, start: 0, end: operation.value.length }) : null,
         expiresAtMs: operation.op === 'put' ? (operation.expiresAtMs ?? 0) : 0,
-        context: operation.context ?? [],
+        // A delete without a context is of all that its writer had.
+        context: operation.context ?? (operation.op === 'delete' ? [...dependencies, made] : []),
       });
     }
     member.apply(made);
@@ -191,7 +192,9 @@ export class World {
     applied.sort((x, y) => y.counter - x.counter || (x.origin < y.origin ? 1 : -1));
     if (!this.#isCausal) return applied.slice(0, 1);
     const isReplaced = (one: Written): boolean =>
-      applied.some(({ context }) => context.some((dot) => dot.origin === one.origin && dot.seq >= one.seq));
+      applied.some(({ context, counter }) =>
+        context.some((dot) => dot.origin === one.origin && dot.seq >= one.seq && one.counter < counter),
+      );
     return applied.filter((one) => !isReplaced(one));
   }
 
@@ -205,7 +208,7 @@ export function dump(kv: DottedKv): string {
   const lines: string[] = [];
   const source = kv.openItems(new Map());
   for (let piece = source.next(1000); piece !== null; piece = source.next(1000)) {
-    for (const [key, item] of decodePiece(piece)) {
+    for (const [key, item] of decodePiece(piece).items) {
       for (const version of versionsOf(item)) {
         const { write, counter, expiresAtMs } = version;
         if ((isTombstone(version) || expiresAtMs > 0) && counter <= kv.collectedTo) continue;
