@@ -5,8 +5,9 @@ import { UNKNOWN_MEMBERSHIP } from '../../engines/raft/membership.js';
 import type { CheckpointMark, LogRecord } from '../../storage/storage.js';
 import { CheckpointTask, type CheckpointTaskOptions, type Freezable } from '../checkpoint-task.js';
 
-/** Granularity in which the positions of retained bytes are remembered. */
-const MILESTONE_BYTES = 256 * 1024;
+/** Granularity in which the positions of retained bytes are remembered; less where little is retained. */
+const MILESTONE_BYTES_MAX = 256 * 1024;
+const MILESTONE_BYTES_MIN = 1024;
 /** While a full sync is on its way what comes after its state is kept, up to this many times retainBytes. */
 const PINNED_RETAIN_FACTOR = 4;
 
@@ -48,6 +49,10 @@ export class LeaderlessCheckpointer {
     this.#milestones = [{ bytesApplied: 0, positions: new Map(options.positions()) }];
   }
 
+  get #milestoneBytes(): number {
+    return Math.min(MILESTONE_BYTES_MAX, Math.max(MILESTONE_BYTES_MIN, this.#options.retainBytes >> 2));
+  }
+
   /** How many checkpoints there were. */
   get count(): number {
     return this.#options.store.mark?.index ?? 0;
@@ -57,7 +62,7 @@ export class LeaderlessCheckpointer {
     this.task.onApplied(bytes);
     const { bytesApplied } = this.task;
     const latest = this.#milestones.at(-1);
-    if (latest !== undefined && bytesApplied - latest.bytesApplied < MILESTONE_BYTES) {
+    if (latest !== undefined && bytesApplied - latest.bytesApplied < this.#milestoneBytes) {
       latest.positions.set(position.origin, position);
       return;
     }
@@ -99,8 +104,8 @@ export class LeaderlessCheckpointer {
     const cut = new Map<OriginId, OriginPosition>();
     let drop = 0;
     for (const { bytesApplied, positions } of this.#milestones) {
-      const late = bytesApplied + MILESTONE_BYTES > retainedFrom(1);
-      const wanted = bytesApplied + MILESTONE_BYTES > retainedFrom(PINNED_RETAIN_FACTOR) && beyond(positions, pinned);
+      const late = bytesApplied + this.#milestoneBytes > retainedFrom(1);
+      const wanted = bytesApplied + this.#milestoneBytes > retainedFrom(PINNED_RETAIN_FACTOR) && beyond(positions, pinned);
       if (late || wanted || beyond(positions, seqsOf(checkpointed))) break;
       for (const [origin, position] of positions) if (position.seq > 0) cut.set(origin, position);
       drop++;

@@ -2,6 +2,7 @@ import { Buffer } from 'node:buffer';
 import { logIndex, revision, type ReplicaId } from '../../base/brand.js';
 import { assert } from '../../base/assert.js';
 import { KvorumError } from '../../base/errors/error.js';
+import { LIMITS } from '../../base/limits.js';
 import type { MembershipPair } from '../../engines/raft/membership.js';
 import { votersOnly } from '../../engines/raft/membership.js';
 import type { Command, CommandResult, ValueRef } from '../../kv/types.js';
@@ -153,6 +154,10 @@ export class LeaderlessKeyspace implements Keyspace {
     if (keys === undefined) {
       const detail = `A scan at level ${level} is not offered: versions are compared key by key. Scan at level one`;
       return waiter.onError(token, new KvorumError('unsupported_consistency', detail));
+    }
+    if (keys.length > LIMITS.probeKeys) {
+      const detail = `At level ${level} at most ${LIMITS.probeKeys} keys are read at a time`;
+      return waiter.onError(token, new KvorumError('too_many_operations', detail));
     }
     const shortage = this.#shortage(level);
     if (shortage !== null) return waiter.onError(token, shortage);

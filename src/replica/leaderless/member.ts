@@ -107,6 +107,7 @@ export class LeaderlessMember implements GroupMember {
   #first: LeaderlessEffects | null = null;
   #collecting: number | null = null;
   #collectMs = 0;
+  readonly #meets = new Map<Level, boolean>();
   #removed = false;
   #closed = false;
   #stopped = new KvorumError('draining', 'The replica stopped before it took up the request');
@@ -249,11 +250,15 @@ export class LeaderlessMember implements GroupMember {
     return this.#core.ready && !this.#removed;
   }
 
-  /** True when enough members are alive for `level`. */
+  /** True when enough members are alive for `level`. Asked for every write: kept until something changes. */
   canMeet(level: Level): boolean {
     if (level === 'one' || level === 'session') return true;
+    const known = this.#meets.get(level);
+    if (known !== undefined) return known;
     const alive = this.#core.aliveMembers();
-    return isMet(requirementOf(level, this.scope), (member) => alive.includes(member));
+    const meets = isMet(requirementOf(level, this.scope), (member) => alive.includes(member));
+    this.#meets.set(level, meets);
+    return meets;
   }
 
   step(event: LeaderlessEvent): void {
@@ -336,11 +341,13 @@ export class LeaderlessMember implements GroupMember {
     const before = this.#core.members;
     if (members.length === before.length && members.every((member) => before.includes(member))) return;
     this.#removed = false;
+    this.#meets.clear();
     this.step({ type: 'members', members });
   }
 
   tick(ticks: number, nowMs: number): void {
     if (this.#closed) return;
+    this.#meets.clear();
     for (let tick = 0; tick < ticks; tick++) this.#core.step({ type: 'tick' });
     this.#collect(nowMs);
     if (this.#core.hasEffects || this.#first !== null) this.#options.wake(); // Most ticks have none: no turn is needed then.
@@ -395,6 +402,7 @@ export class LeaderlessMember implements GroupMember {
     if (effects.fullSync !== null) this.#fullSync.start(effects.fullSync);
     if (effects.renew !== null) this.#renew(effects.renew);
     if (effects.changed === null) return;
+    this.#meets.clear();
     this.#retire();
     this.#options.onChanged(effects.changed);
     this.#retryParked();

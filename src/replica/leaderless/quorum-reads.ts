@@ -11,8 +11,6 @@ import type { EnsureEnd, Ensures } from './ensures.js';
 import { countOf, isMet, membersOf } from './levels.js';
 import type { LeaderlessStats } from './stats.js';
 
-/** Keys that one probe asks about; reads of a turn that name more make several. */
-const PROBE_KEYS_MAX = 256;
 /** Members that have not answered are asked again after this long: what is lost with a link is not sent again. */
 const PROBE_AGAIN_MS = 250;
 
@@ -76,7 +74,7 @@ export class QuorumReads {
     }
     this.#count++;
     let open = this.#open.get(level);
-    if (open !== undefined && open.keys.length + keys.length > PROBE_KEYS_MAX) {
+    if (open !== undefined && open.keys.length + keys.length > LIMITS.probeKeys) {
       this.#ask(open);
       open = undefined;
     }
