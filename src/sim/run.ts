@@ -11,21 +11,14 @@ import { Liveness } from './runner/liveness.js';
 import { addedReplica } from './runner/operator.js';
 import { RunStage } from './runner/stage.js';
 import { acknowledged, createStatistics, POOR_RUN_OPERATIONS, type Statistics } from './runner/statistics.js';
+import { forwardTo, type RunOptions } from './runner/options.js';
+import { LeaderlessRun } from './runner/leaderless/run.js';
 import { Triggers } from './runner/triggers.js';
 import { View } from './runner/view.js';
 import { createWorld } from './world/index.js';
-import { Violation, type Observer, type VirtualTime, type World } from './world/types.js';
+import { Violation, type Observer, type World } from './world/types.js';
 
-export interface RunOptions {
-  /** Beside the checkers of invariants. */
-  readonly observers?: readonly Observer[];
-  /** Told of every event, before the next one: for the self-check of determinism. */
-  readonly onEvent?: (time: VirtualTime) => void;
-  /** Told of the world before anything runs in it. */
-  readonly onWorld?: (world: World) => void;
-  /** Told of every action when its time has come. */
-  readonly onStrike?: (action: NemesisAction) => void;
-}
+export type { RunOptions } from './runner/options.js';
 
 /** A promise that was broken, and when. */
 export interface FoundViolation {
@@ -60,18 +53,49 @@ export function runSeed(seed: number, draw?: DrawOptions, options?: RunOptions):
  * serve, then the checks that look at the whole (reliability.md §3.2-3.4).
  */
 export async function runPlan(plan: Plan, options: RunOptions = {}): Promise<RunResult> {
-  const run = new Run(plan, options);
-  const violation = await run.run();
-  return { violation, hash: run.hash, statistics: run.statistics };
+  const run = plan.engine === 'raft' ? new Run(plan, options) : new LeaderlessRun(plan, options);
+  const violation = await carryOut(run);
+  return { violation, hash: run.world.time.hash, statistics: run.statistics };
+}
+
+/** What runs of all engines are to whoever carries them out. */
+interface Carried {
+  readonly world: World;
+  readonly statistics: Statistics;
+  /** Throws Violation. */
+  phases(): Promise<void>;
+  /** Whatever came of it. */
+  end(): void;
+}
+
+/** Null when every promise was kept. */
+async function carryOut(run: Carried): Promise<FoundViolation | null> {
+  const { statistics, world } = run;
+  const { time } = world;
+  try {
+    await run.phases();
+    return null;
+  } catch (error) {
+    if (!(error instanceof Violation)) throw error;
+    const { invariant, message } = error;
+    return { invariant, detail: message.slice(invariant.length + 2), atMs: time.nowMs, event: time.events };
+  } finally {
+    run.end();
+    statistics.runs = 1;
+    statistics.events = time.events;
+    statistics.virtualMs = time.nowMs;
+    if (acknowledged(statistics) < POOR_RUN_OPERATIONS) statistics.poorRuns = 1;
+    world.close();
+  }
 }
 
 /** One run: puts the parts together and ends them. */
-class Run {
+class Run implements Carried {
   readonly statistics: Statistics = createStatistics();
   readonly #plan: Plan;
   readonly #options: RunOptions;
   readonly #prng: Prng;
-  readonly #world: World;
+  readonly world: World;
   readonly #checks = createRaftChecks();
   readonly #history = new History();
   readonly #wire: ClientWire;
@@ -85,7 +109,7 @@ class Run {
     this.#prng = createPrng(plan.seed);
     // Observers are needed to make the world, and need the world themselves: they join before anything runs.
     const late: Observer[] = [];
-    this.#world = createWorld({
+    this.world = createWorld({
       prng: this.#prng.fork('world'),
       replicas: plan.replicas,
       later: Array.from({ length: plan.expected }, (_, at) => addedReplica(at + 1)),
@@ -94,7 +118,7 @@ class Run {
       disk: plan.disk,
       knobs: plan.knobs,
     });
-    const world = this.#world;
+    const world = this.world;
     const view = new View(world);
     const triggers = new Triggers(world.time, this.statistics);
     this.#wire = new ClientWire({
@@ -126,38 +150,18 @@ class Run {
     options.onWorld?.(world);
   }
 
-  get hash(): number {
-    return this.#world.time.hash;
-  }
-
   #routes(view: View): ReturnType<View['members']> {
     const { core } = this.#liveness;
     if (core.length > 0) return [...core];
     const members = view.members();
-    return members.length > 0 ? members : [...this.#world.processes.values()];
+    return members.length > 0 ? members : [...this.world.processes.values()];
   }
 
-  /** Null when every promise was kept. */
-  async run(): Promise<FoundViolation | null> {
-    const { time } = this.#world;
-    try {
-      await this.#phases();
-      return null;
-    } catch (error) {
-      if (!(error instanceof Violation)) throw error;
-      const { invariant, message } = error;
-      return { invariant, detail: message.slice(invariant.length + 2), atMs: time.nowMs, event: time.events };
-    } finally {
-      this.statistics.runs = 1;
-      this.statistics.events = time.events;
-      this.statistics.virtualMs = time.nowMs;
-      if (acknowledged(this.statistics) < POOR_RUN_OPERATIONS) this.statistics.poorRuns = 1;
-      this.#world.close();
-    }
-  }
+  end(): void {}
 
-  async #phases(): Promise<void> {
-    const { processes, time } = this.#world;
+  /** Throws Violation. */
+  async phases(): Promise<void> {
+    const { processes, time } = this.world;
     for (const process of processes.values()) if (process.state === 'new') process.start();
     this.#stage.supervisor.start();
     this.#workload.start();
@@ -168,7 +172,7 @@ class Run {
     await this.#liveness.run();
     const finals = await this.#liveness.readBack();
     await this.#liveness.converge();
-    this.#checks.atEnd(this.#world);
+    this.#checks.atEnd(this.world);
     this.statistics.undecidedKeys = this.#history.check(finals, CHECK_STEPS).undecided;
     time.fold(this.#history.operations.length);
   }
@@ -181,32 +185,11 @@ class Run {
 
   async #runUntil(untilMs: number, stop: () => boolean): Promise<void> {
     const { onEvent } = this.#options;
-    const { time } = this.#world;
+    const { time } = this.world;
     if (onEvent === undefined) return time.run(untilMs, stop);
     await time.run(untilMs, () => {
       onEvent(time);
       return stop();
     });
   }
-}
-
-/** An observer that hands everything on to those that have joined meanwhile. */
-function forwardTo(observers: readonly Observer[]): Observer {
-  return {
-    onStarted: (process, recovered) => {
-      for (const each of observers) each.onStarted?.(process, recovered);
-    },
-    onCrashed: (process) => {
-      for (const each of observers) each.onCrashed?.(process);
-    },
-    onMessage: (process, group, message) => {
-      for (const each of observers) each.onMessage?.(process, group, message);
-    },
-    onCheckpoint: (process, group, mark, installed) => {
-      for (const each of observers) each.onCheckpoint?.(process, group, mark, installed);
-    },
-    onTurn: (process) => {
-      for (const each of observers) each.onTurn?.(process);
-    },
-  };
 }

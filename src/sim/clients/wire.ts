@@ -2,20 +2,16 @@ import type { Prng } from '../../base/prng.js';
 import type { ReplicaId } from '../../base/brand.js';
 import type { Command, CommandResult, KvReader } from '../../kv/types.js';
 import type { Consistency, ReadWaiter, WriteWaiter } from '../../replica/router.js';
-import { chance } from '../plan/dice.js';
 import type { ClientLinks } from '../plan/plan.js';
-import { exponential } from '../world/chance.js';
-import { Violation, type Observer, type SimProcess, type World } from '../world/types.js';
+import type { Observer, SimProcess, World } from '../world/types.js';
 import { answerOfError, answerOfResult, type Answer } from './answer.js';
+import { Courier, guarded } from './courier.js';
 import type { History } from './history.js';
 
 /** What a client asks a replica for. */
 export type Request =
   | { readonly type: 'write'; readonly command: Command }
   | { readonly type: 'read'; readonly key: string; readonly consistency: Consistency };
-
-/** Of connections that break when a replica ends, those whose client is told. The others hear nothing more. */
-const RESET_SEEN = 0.7;
 
 export interface ClientWireOptions {
   readonly world: World;
@@ -25,28 +21,20 @@ export interface ClientWireOptions {
   readonly observers: readonly Observer[];
 }
 
-interface InFlight {
-  readonly process: SimProcess;
-  lost(): void;
-}
-
 /**
  * The way between clients and replicas: requests and replies are late, or lost. What a replica says is told to the
  * checkers at the instant when it is said, and to the client when it arrives.
  */
 export class ClientWire {
-  links: ClientLinks;
   readonly #world: World;
-  readonly #prng: Prng;
+  readonly #courier: Courier;
   readonly #history: History;
   readonly #observers: readonly Observer[];
-  readonly #inFlight = new Set<InFlight>();
   #acknowledged = 0;
 
   constructor(options: ClientWireOptions) {
     this.#world = options.world;
-    this.links = options.links;
-    this.#prng = options.prng;
+    this.#courier = new Courier(options.world, options.links, options.prng);
     this.#history = options.history;
     this.#observers = options.observers;
   }
@@ -58,50 +46,20 @@ export class ClientWire {
 
   /** Tells clients that the connection to a replica broke. */
   get observer(): Observer {
-    return {
-      onCrashed: (process) => {
-        for (const request of this.#inFlight) if (request.process === process) request.lost();
-      },
-    };
+    return this.#courier.observer;
+  }
+
+  get links(): ClientLinks {
+    return this.#courier.links;
+  }
+
+  set links(links: ClientLinks) {
+    this.#courier.links = links;
   }
 
   /** Sends a request; `onAnswer` is called at most once, later, or never. Returns how to stop listening. */
   send(to: SimProcess, request: Request, onAnswer: (answer: Answer, from: ReplicaId) => void): () => void {
-    const { time } = this.#world;
-    const inFlight: InFlight = {
-      process: to,
-      lost: () => {
-        this.#inFlight.delete(inFlight);
-        if (chance(this.#prng, RESET_SEEN)) deliver({ type: 'lost' });
-      },
-    };
-    let listening = true;
-    const deliver = (answer: Answer): void => {
-      this.#inFlight.delete(inFlight);
-      time.after(this.#delay(), () => {
-        if (!listening) return;
-        listening = false;
-        onAnswer(answer, to.id);
-      });
-    };
-    const reply = (answer: Answer): void => {
-      if (chance(this.#prng, this.links.replyLoss)) this.#inFlight.delete(inFlight);
-      else deliver(answer);
-    };
-    if (!chance(this.#prng, this.links.requestLoss)) {
-      time.after(this.#delay(), () => {
-        this.#inFlight.add(inFlight);
-        if (!this.#enter(to, request, reply)) deliver({ type: 'refused' });
-      });
-    }
-    return () => {
-      listening = false;
-      this.#inFlight.delete(inFlight);
-    };
-  }
-
-  #delay(): number {
-    return this.links.delayMinMs + this.links.delayMeanMs * exponential(this.#prng);
+    return this.#courier.send<Answer>(to, (reply) => this.#enter(to, request, reply), onAnswer);
   }
 
   #enter(process: SimProcess, request: Request, reply: (answer: Answer) => void): boolean {
@@ -113,7 +71,7 @@ export class ClientWire {
 
   #writeWaiter(process: SimProcess, reply: (answer: Answer) => void): WriteWaiter {
     const written = (answer: Answer, changed: boolean): void => {
-      if (changed && answer.type === 'written') this.#guard(() => this.#told(process, answer.revision));
+      if (changed && answer.type === 'written') guarded(this.#world, () => this.#told(process, answer.revision));
       reply(answer);
     };
     return {
@@ -122,18 +80,6 @@ export class ClientWire {
       onResult: (_token, result) => written(answerOfResult(result), hasChanged(result)),
       onError: (_token, error) => reply(answerOfError(error)),
     };
-  }
-
-  /** Production code is on the stack, and must not take a violation for a failure of its own. */
-  #guard(check: () => void): void {
-    try {
-      check();
-    } catch (error) {
-      if (!(error instanceof Violation)) throw error;
-      this.#world.time.after(0, () => {
-        throw error;
-      });
-    }
   }
 
   #told(process: SimProcess, revision: number): void {
@@ -151,7 +97,7 @@ export class ClientWire {
     return {
       onReadable: (_token, reader) => {
         const answer = readAnswer(reader, key);
-        this.#guard(() => {
+        guarded(this.#world, () => {
           this.#history.sighted(process.id, key, answer.itemRevision, answer.value);
           if (consistency === 'stale') this.#history.staleRead(process.id, answer.revision);
           else for (const observer of this.#observers) observer.onRead?.(process, answer.revision, floor);

@@ -1,15 +1,18 @@
 import { createPrng, type Prng } from '../../base/prng.js';
 import type { Knobs } from '../world/options.js';
-import type { DiskFaults, LinkFaults } from '../world/types.js';
 import { drawAction } from './draw-action.js';
 import { drawClients, drawClientLinks } from './draw-clients.js';
+import { drawLeaderlessPlan } from './draw-leaderless.js';
 import { LIES, withLies } from './draw-lies.js';
-import { FAULT_CLASSES, type FaultClass } from './faults.js';
+import { drawDisk, drawLinks } from './draw-machines.js';
+import { FAULT_CLASSES, LEADERLESS_FAULTS, type FaultClass } from './faults.js';
 import { NEMESES, type Nemesis } from './nemesis/index.js';
-import { PLAN_VERSION, type NemesisAction, type Plan } from './plan.js';
+import { PLAN_VERSION, type NemesisAction, type Plan, type SimulatedEngine } from './plan.js';
 import { chance, pick, weighted } from './dice.js';
 
 export interface DrawOptions {
+  /** raft by default. */
+  readonly engine?: SimulatedEngine | undefined;
   /** The classes of faults that may exist. */
   readonly faults: readonly FaultClass[];
   /** Undefined: drawn. */
@@ -25,6 +28,8 @@ export const DEFAULT_DRAW: DrawOptions = { faults: FAULT_CLASSES };
 
 /** What each seed's world is like. Pure: the same seed and options give the same plan. */
 export function drawPlan(seed: number, options: DrawOptions = DEFAULT_DRAW): Plan {
+  const { engine = 'raft' } = options;
+  if (engine !== 'raft') return drawLeaderlessPlan(engine, seed, options);
   return withLies(drawUsual(seed, options), seed, options.faults);
 }
 
@@ -71,7 +76,8 @@ function livenessMs({ electionTimeoutMs, requestTimeoutMs }: Knobs): number {
 /** Most worlds know some classes; few know all of them, and few know none. */
 function drawFaults(prng: Prng, allowed: readonly FaultClass[]): FaultClass[] {
   const share = pick(prng, [0.25, 0.4, 0.4, 0.6, 0.8, 1]);
-  return FAULT_CLASSES.filter((each) => each !== LIES && chance(prng, share) && allowed.includes(each));
+  const usual = FAULT_CLASSES.filter((each) => each !== LIES && !LEADERLESS_FAULTS.includes(each));
+  return usual.filter((each) => chance(prng, share) && allowed.includes(each));
 }
 
 function drawReplicas(prng: Prng, wanted: number | undefined): number {
@@ -119,52 +125,6 @@ function drawKnobs(prng: Prng, faults: readonly FaultClass[], roundMs: number): 
     retainBytes: pick(prng, [0, 2048, checkpointBytes]),
     engineLimits,
   };
-}
-
-const GOOD_LINKS: LinkFaults = {
-  loss: 0,
-  duplicate: 0,
-  corrupt: 0,
-  reorder: 0,
-  delayMinMs: 0.2,
-  delayMeanMs: 1,
-  slowTail: 0,
-  capacityBytes: 4_194_304,
-};
-
-function drawLinks(prng: Prng, faults: boolean): LinkFaults {
-  const delayMeanMs = pick(prng, [0.5, 1, 3, 10]);
-  const links = { ...GOOD_LINKS, delayMinMs: delayMeanMs / 5, delayMeanMs };
-  if (!faults) return links;
-  return {
-    ...links,
-    loss: pick(prng, [0, 0.01, 0.05, 0.15]),
-    duplicate: pick(prng, [0, 0.05, 0.2, 0.5]),
-    corrupt: pick(prng, [0, 0, 0.001, 0.01]),
-    reorder: pick(prng, [0, 0.05, 0.3]),
-    // A tail is up to a hundred means long, and what comes later on the same connection waits for it.
-    slowTail: delayMeanMs > 3 ? 0 : pick(prng, [0, 0.005, 0.03]),
-    capacityBytes: pick(prng, [16_384, 262_144, 4_194_304]),
-  };
-}
-
-/** What links are like when faults have ended. */
-export const HEALED_LINKS = GOOD_LINKS;
-export const HEALED_DISK: DiskFaults = { syncMeanMs: 1, slowTail: 0 };
-
-/** Even a healthy disk takes long enough for a crash to come in between. */
-function drawDisk(prng: Prng, faults: boolean): DiskFaults {
-  if (!faults) return { syncMeanMs: pick(prng, [0.5, 1, 3]), slowTail: 0 };
-  // A tail is up to a hundred means long: longer ones would outlast the run.
-  const [syncMeanMs, slowTail] = pick(prng, [
-    [1, 0.05],
-    [5, 0],
-    [5, 0.02],
-    [15, 0],
-    [15, 0.004],
-    [40, 0],
-  ] as const);
-  return { syncMeanMs, slowTail };
 }
 
 /**

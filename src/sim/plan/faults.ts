@@ -33,7 +33,14 @@ export const FAULT_CLASSES = [
   'clients',
   /** Disks that say yes to a sync, and lose with the power what they have vouched for. Rare (draw-lies.ts). */
   'lost-sync',
+  /** An older copy of a data folder that is put back. Leaderless engines only: raft forbids it (docs/operations.md). */
+  'rollback',
+  /** A member that tells clocks which cannot be. Leaderless engines only: raft has no clocks to be told. */
+  'hostile',
 ] as const;
+
+/** What happens in worlds without a leader, and in no other. */
+export const LEADERLESS_FAULTS: readonly FaultClass[] = ['rollback', 'hostile'];
 
 export type FaultClass = (typeof FAULT_CLASSES)[number];
 

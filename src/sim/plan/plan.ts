@@ -1,5 +1,5 @@
 import type { DiskFaults, LinkFaults } from '../world/types.js';
-import type { Knobs } from '../world/options.js';
+import type { Knobs, LeaderlessKnobs } from '../world/options.js';
 import type { FaultClass } from './faults.js';
 
 /**
@@ -10,7 +10,7 @@ export interface Plan {
   readonly version: typeof PLAN_VERSION;
   /** Of the world's own dice: delays, losses, what a power cut tears. */
   readonly seed: number;
-  readonly engine: 'raft';
+  readonly engine: SimulatedEngine;
   /** The first replicas; more may be added by membership changes. */
   readonly replicas: number;
   /**
@@ -21,6 +21,8 @@ export interface Plan {
   /** The classes that this world knows. */
   readonly faults: readonly FaultClass[];
   readonly knobs: Knobs;
+  /** Of plans whose engine has no leader. */
+  readonly leaderless?: LeaderlessKnobs;
   /** Between replicas, during the safety phase. */
   readonly network: LinkFaults;
   /** During the safety phase. */
@@ -40,6 +42,9 @@ export interface Plan {
 }
 
 export const PLAN_VERSION = 1;
+
+export const SIMULATED_ENGINES = ['raft', 'lww', 'causal'] as const;
+export type SimulatedEngine = (typeof SIMULATED_ENGINES)[number];
 
 /** Between a client and a replica, both directions alike. */
 export interface ClientLinks {
@@ -61,7 +66,7 @@ export interface ClientPlan {
   readonly mix: OperationMix;
   /** Weights of how it reads. */
   readonly reads: ReadMix;
-  /** False: writes carry no client id and are never sent again. */
+  /** False: writes carry no client id and are never sent again; where nobody leads: no token of what was seen. */
   readonly session: boolean;
   /** Chance to retry after an unknown outcome; otherwise it abandons the operation and goes on under a new id. */
   readonly retry: number;
@@ -73,6 +78,24 @@ export interface ClientPlan {
   readonly loyalty: number;
   /** Most bytes that a put is padded with. */
   readonly paddingBytes: number;
+  /** Of clients of an engine without a leader, whose `reads` say nothing. */
+  readonly leaderless?: LeaderlessClient;
+}
+
+/** Weights of the levels at which a client reads and writes, and of what else it may ask for. */
+export interface LeaderlessClient {
+  readonly reads: LevelMix;
+  readonly writes: LevelMix;
+  /** Chance of a put that expires. */
+  readonly expiry: number;
+  /** Where siblings are kept: chance of a write that says nothing of what it has seen. */
+  readonly blind: number;
+}
+
+export interface LevelMix {
+  readonly one: number;
+  readonly quorum: number;
+  readonly all: number;
 }
 
 export interface OperationMix {

@@ -2,7 +2,7 @@ import { Ajv, type ValidateFunction } from 'ajv';
 import { KvorumError } from '../../base/errors/error.js';
 import { FAULT_CLASSES } from './faults.js';
 import { NEMESES } from './nemesis/index.js';
-import { PLAN_VERSION, type Plan } from './plan.js';
+import { PLAN_VERSION, SIMULATED_ENGINES, type Plan } from './plan.js';
 
 type Schema = Readonly<Record<string, unknown>>;
 
@@ -12,9 +12,10 @@ const MS: Schema = { type: 'number', minimum: 0, maximum: 86_400_000 };
 const COUNT: Schema = { type: 'integer', minimum: 0, maximum: 1_000_000_000 };
 const SEED: Schema = { type: 'integer', minimum: 0, maximum: 0xffff_ffff };
 
-/** An object with exactly these members. */
-function exact(properties: Readonly<Record<string, Schema>>): Schema {
-  return { type: 'object', properties, required: Object.keys(properties), additionalProperties: false };
+/** An object with exactly these members; those of `extra` may be left out. */
+function exact(properties: Readonly<Record<string, Schema>>, extra: Readonly<Record<string, Schema>> = {}): Schema {
+  const all = { ...properties, ...extra };
+  return { type: 'object', properties: all, required: Object.keys(properties), additionalProperties: false };
 }
 
 function optional(names: readonly string[], schema: Schema): Schema {
@@ -56,21 +57,47 @@ const KNOBS = exact({
   engineLimits: optional(ENGINE_LIMITS, { type: 'integer', minimum: 1 }),
 });
 
-const CLIENT = exact({
-  id: { type: 'string', minLength: 1, maxLength: 32 },
-  seed: SEED,
-  operations: COUNT,
-  keys: { type: 'integer', minimum: 1, maximum: 100 },
-  mix: exact({ put: WEIGHT, get: WEIGHT, append: WEIGHT, cas: WEIGHT, delete: WEIGHT, increment: WEIGHT }),
-  reads: exact({ linearizable: WEIGHT, lease: WEIGHT, stale: WEIGHT }),
-  session: { type: 'boolean' },
-  retry: CHANCE,
-  hedge: CHANCE,
-  thinkMeanMs: MS,
-  timeoutMs: { type: 'integer', minimum: 1 },
-  loyalty: CHANCE,
-  paddingBytes: { type: 'integer', minimum: 0, maximum: 65_536 },
+const LEADERLESS_LIMITS = [
+  'deltaBatches',
+  'deltaBytes',
+  'inflightBytes',
+  'bufferedBatches',
+  'bufferedBytes',
+  'unpersistedBytes',
+  'ensures',
+  'origins',
+  'clockJump',
+  'clockCeiling',
+];
+
+const LEADERLESS = exact({
+  conflicts: { enum: ['lww', 'siblings'] },
+  gossipMs: { type: 'integer', minimum: 1 },
+  sessionWaitMs: { type: 'integer', minimum: 1 },
+  limits: optional(LEADERLESS_LIMITS, { type: 'integer', minimum: 1 }),
 });
+
+const LEVELS = exact({ one: WEIGHT, quorum: WEIGHT, all: WEIGHT });
+const LEADERLESS_CLIENT = exact({ reads: LEVELS, writes: LEVELS, expiry: CHANCE, blind: CHANCE });
+
+const CLIENT = exact(
+  {
+    id: { type: 'string', minLength: 1, maxLength: 32 },
+    seed: SEED,
+    operations: COUNT,
+    keys: { type: 'integer', minimum: 1, maximum: 100 },
+    mix: exact({ put: WEIGHT, get: WEIGHT, append: WEIGHT, cas: WEIGHT, delete: WEIGHT, increment: WEIGHT }),
+    reads: exact({ linearizable: WEIGHT, lease: WEIGHT, stale: WEIGHT }),
+    session: { type: 'boolean' },
+    retry: CHANCE,
+    hedge: CHANCE,
+    thinkMeanMs: MS,
+    timeoutMs: { type: 'integer', minimum: 1 },
+    loyalty: CHANCE,
+    paddingBytes: { type: 'integer', minimum: 0, maximum: 65_536 },
+  },
+  { leaderless: LEADERLESS_CLIENT },
+);
 
 const NEMESIS = exact({
   atMs: MS,
@@ -79,24 +106,27 @@ const NEMESIS = exact({
   options: { type: 'object', additionalProperties: { type: ['string', 'number', 'boolean'] } },
 });
 
-export const PLAN_SCHEMA: Schema = exact({
-  version: { const: PLAN_VERSION },
-  seed: SEED,
-  engine: { const: 'raft' },
-  replicas: { type: 'integer', minimum: 1, maximum: 9 },
-  expected: { type: 'integer', minimum: 0, maximum: 100 },
-  faults: { type: 'array', items: { enum: FAULT_CLASSES }, uniqueItems: true },
-  knobs: KNOBS,
-  network: LINKS,
-  disk: exact({ syncMeanMs: MS, slowTail: CHANCE }),
-  clientLinks: exact({ requestLoss: CHANCE, replyLoss: CHANCE, delayMinMs: MS, delayMeanMs: MS }),
-  clients: { type: 'array', items: CLIENT, maxItems: 64 },
-  nemeses: { type: 'array', items: NEMESIS, maxItems: 1000 },
-  settled: { type: 'boolean' },
-  safetyMs: MS,
-  livenessMs: MS,
-  healAll: { type: 'boolean' },
-});
+export const PLAN_SCHEMA: Schema = exact(
+  {
+    version: { const: PLAN_VERSION },
+    seed: SEED,
+    engine: { enum: SIMULATED_ENGINES },
+    replicas: { type: 'integer', minimum: 1, maximum: 9 },
+    expected: { type: 'integer', minimum: 0, maximum: 100 },
+    faults: { type: 'array', items: { enum: FAULT_CLASSES }, uniqueItems: true },
+    knobs: KNOBS,
+    network: LINKS,
+    disk: exact({ syncMeanMs: MS, slowTail: CHANCE }),
+    clientLinks: exact({ requestLoss: CHANCE, replyLoss: CHANCE, delayMinMs: MS, delayMeanMs: MS }),
+    clients: { type: 'array', items: CLIENT, maxItems: 64 },
+    nemeses: { type: 'array', items: NEMESIS, maxItems: 1000 },
+    settled: { type: 'boolean' },
+    safetyMs: MS,
+    livenessMs: MS,
+    healAll: { type: 'boolean' },
+  },
+  { leaderless: LEADERLESS },
+);
 
 let validate: ValidateFunction<Plan> | undefined;
 
@@ -107,6 +137,8 @@ export function checkPlan(value: unknown): Plan {
     const [first] = validate.errors ?? [];
     throw invalid(`${first?.instancePath === '' ? 'the plan' : (first?.instancePath ?? '')} ${first?.message ?? ''}`);
   }
+  if ((value.engine === 'raft') !== (value.leaderless === undefined))
+    throw invalid('leaderless does not fit the engine');
   if (value.knobs.electionTimeoutMs[0] > value.knobs.electionTimeoutMs[1]) throw invalid('electionTimeoutMs is empty');
   for (const [at, { nemesis, options }] of value.nemeses.entries()) checkOptions(at, nemesis, options);
   return value;

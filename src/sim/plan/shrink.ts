@@ -1,5 +1,5 @@
 import { ddmin } from './ddmin.js';
-import { HEALED_DISK, HEALED_LINKS } from './draw.js';
+import { HEALED_DISK, HEALED_LINKS } from './draw-machines.js';
 import { NEMESES } from './nemesis/index.js';
 import type { ClientPlan, NemesisAction, OperationMix, Plan } from './plan.js';
 

@@ -1,42 +1,33 @@
 import { unreachable } from '../../base/assert.js';
 import type { ReplicaId } from '../../base/brand.js';
 import type { Prng } from '../../base/prng.js';
-import type { Plan } from '../plan/plan.js';
 import { REPLACE_AFTER_MS } from '../plan/nemesis/machine.js';
 import { shuffled, type Atlas, type Stage, type Target, type Trigger } from '../plan/nemesis/stage.js';
-import type { CrashLoss, DiskFaults, LinkFaults, SimProcess, World } from '../world/types.js';
+import type { CrashLoss, SimProcess } from '../world/types.js';
+import { FaultStage, type FaultStageOptions } from './fault-stage.js';
 import { RunOperator } from './operator.js';
-import type { Statistics } from './statistics.js';
 import { Supervisor } from './supervisor.js';
 import type { Triggers } from './triggers.js';
 import { decides, lists, type View } from './view.js';
 
-export interface StageOptions {
-  readonly plan: Plan;
-  readonly world: World;
+export interface StageOptions extends FaultStageOptions {
   readonly view: View;
   readonly triggers: Triggers;
-  readonly statistics: Statistics;
   readonly prng: Prng;
 }
 
-/** The stage of one run: see plan/nemesis/stage.ts. */
-export class RunStage implements Stage {
-  readonly world: World;
+/** The stage of one run of a raft group: see plan/nemesis/stage.ts. */
+export class RunStage extends FaultStage implements Stage {
   readonly atlas: Atlas;
   readonly operator: RunOperator;
   readonly supervisor: Supervisor;
   readonly #options: StageOptions;
   readonly #damaged = new Set<ReplicaId>();
-  /** How many cuts of a directed link have not been taken back. */
-  readonly #cuts = new Map<string, number>();
-  readonly #disturbances: Partial<LinkFaults>[] = [];
-  #ended = false;
 
   constructor(options: StageOptions) {
     const { statistics, view, world } = options;
+    super(options);
     this.#options = options;
-    this.world = world;
     this.atlas = { claim: (process) => this.#claim(process), isDamaged: ({ id }) => this.#damaged.has(id) };
     this.supervisor = new Supervisor(world, statistics, (process) => this.#damaged.has(process.id));
     this.operator = new RunOperator({
@@ -49,18 +40,10 @@ export class RunStage implements Stage {
     });
   }
 
-  /** No more faults: what is planned for later does not happen. What is broken stays broken. */
-  end(): void {
-    this.#ended = true;
+  override end(): void {
+    super.end();
     this.operator.stop();
     this.#options.triggers.stop();
-    for (const { disk } of this.world.processes.values()) disk.loseNoSync();
-  }
-
-  after(delayMs: number, task: () => void): void {
-    this.world.time.after(delayMs, () => {
-      if (!this.#ended) task();
-    });
   }
 
   leader(): SimProcess | null {
@@ -92,6 +75,9 @@ export class RunStage implements Stage {
     }
   }
 
+  /** There are no clocks to be told, and messages are checked by the term. */
+  forge(): void {}
+
   once(trigger: Trigger, withinMs: number, task: (process: SimProcess) => void): void {
     this.#options.triggers.once(trigger, withinMs, task);
   }
@@ -116,51 +102,6 @@ export class RunStage implements Stage {
       process.wipe();
     });
     this.after(restartMs + REPLACE_AFTER_MS, () => this.operator.replace(process));
-  }
-
-  cut(from: ReplicaId, to: ReplicaId, silent: boolean): void {
-    const link = `${from} ${to}`;
-    const count = this.#cuts.get(link) ?? 0;
-    this.#cuts.set(link, count + 1);
-    this.#options.statistics.cuts++;
-    if (count === 0) this.world.network.cut(from, to, silent);
-  }
-
-  heal(from: ReplicaId, to: ReplicaId): void {
-    const link = `${from} ${to}`;
-    const count = this.#cuts.get(link) ?? 0;
-    if (count <= 1) this.#cuts.delete(link);
-    else this.#cuts.set(link, count - 1);
-    if (count === 1) this.world.network.heal(from, to);
-  }
-
-  pause(process: SimProcess, durationMs: number): void {
-    if (process.state !== 'running') return;
-    this.#options.statistics.pauses++;
-    process.pause();
-    this.after(durationMs, () => {
-      if (process.state === 'paused') process.resume();
-    });
-  }
-
-  disturbNetwork(faults: Partial<LinkFaults>, durationMs: number): void {
-    const { network } = this.world;
-    const apply = (): void => {
-      network.faults = Object.assign({}, this.#options.plan.network, ...this.#disturbances) as LinkFaults;
-    };
-    this.#disturbances.push(faults);
-    apply();
-    this.after(durationMs, () => {
-      this.#disturbances.splice(this.#disturbances.indexOf(faults), 1);
-      apply();
-    });
-  }
-
-  slowDisk(process: SimProcess, faults: DiskFaults, durationMs: number): void {
-    process.disk.faults = faults;
-    this.after(durationMs, () => {
-      process.disk.faults = this.#options.plan.disk;
-    });
   }
 
   loseSync(process: SimProcess, told: () => void): void {

@@ -30,8 +30,44 @@ export interface Statistics {
   liesNoticed: number;
   /** Histories of keys that were too hard to decide. */
   undecidedKeys: number;
+  /** Of engines without a leader. */
+  readonly leaderless: LeaderlessStatistics;
   /** Runs with fewer than POOR_RUN_OPERATIONS acknowledged operations. */
   poorRuns: number;
+}
+
+export interface LeaderlessStatistics {
+  gossipRounds: number;
+  batchesSent: number;
+  duplicates: number;
+  /** Batches that came before those that they follow. */
+  gaps: number;
+  overflows: number;
+  /** Batches and clocks that were not taken. */
+  rejected: number;
+  fullSyncs: number;
+  /** New incarnations of replicas whose disks went back in time. */
+  renewals: number;
+  /** Concurrent values of which one was overwritten. */
+  conflicts: number;
+  /** Requests that waited for what their session had seen; of those, in vain. */
+  waits: number;
+  waitsTimedOut: number;
+  readRepairs: number;
+  tombstonesCollected: number;
+  wipes: number;
+  rollbacks: number;
+  /** Batches that went with the only disks that had them. */
+  lostBatches: number;
+  /** States that were compared with another one of the same vector. */
+  rootsCompared: number;
+  /** 503 and 410 of sessions. */
+  refusals: number;
+  /** Gossip intervals from the end of all writes until everybody had everything, over all runs. */
+  convergedRounds: number;
+  /** Bytes of batches that were sent after faults had ended, and that were missing then, over all members. */
+  healedBytes: number;
+  missingBytes: number;
 }
 
 /** A world in which hardly anything was acknowledged finds hardly anything. */
@@ -61,6 +97,29 @@ export function createStatistics(): Statistics {
     lyingDisks: 0,
     liesNoticed: 0,
     undecidedKeys: 0,
+    leaderless: {
+      gossipRounds: 0,
+      batchesSent: 0,
+      duplicates: 0,
+      gaps: 0,
+      overflows: 0,
+      rejected: 0,
+      fullSyncs: 0,
+      renewals: 0,
+      conflicts: 0,
+      waits: 0,
+      waitsTimedOut: 0,
+      readRepairs: 0,
+      tombstonesCollected: 0,
+      wipes: 0,
+      rollbacks: 0,
+      lostBatches: 0,
+      rootsCompared: 0,
+      refusals: 0,
+      convergedRounds: 0,
+      healedBytes: 0,
+      missingBytes: 0,
+    },
     poorRuns: 0,
   };
 }

@@ -1,4 +1,4 @@
-import type { RaftMessage } from '../../engines/raft/messages.js';
+import type { EngineMessage } from '../../engines/messages.js';
 import type { Observer, SimProcess, VirtualTime } from '../world/types.js';
 
 interface Shown {
@@ -81,7 +81,7 @@ function describeRecord(record: DurableRecord): string {
   return record.kind === 'entry' ? `${record.entry.index}@${record.entry.term}` : record.kind;
 }
 
-function describeMessage(message: RaftMessage): string {
+function describeMessage(message: EngineMessage): string {
   const { from: _from, to: _to, type, ...rest } = message;
   const parts = Object.entries(rest).map(([name, value]) => {
     if (name === 'entries') return `entries=${(value as readonly unknown[]).length}`;

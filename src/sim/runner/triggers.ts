@@ -55,6 +55,24 @@ export class Triggers {
     };
   }
 
+  /** The same instants where nobody leads: somebody has begun, has a write of its own on disk, is passing one on. */
+  get leaderlessObserver(): Observer {
+    return {
+      onStarted: (process) => this.#fire('elected', process),
+      onDelivered: (process, _group, { origin }) => {
+        if (origin === process.leaderless?.core.origin) this.#fire('committed', process);
+      },
+      onMessage: (process, _group, message) => {
+        this.#statistics.messages++;
+        if (message.type === 'gossipDelta' && message.batches.length > 0) this.#fire('appending', process);
+        if (message.type === 'fullSyncEnd') this.#fire('installed', process);
+      },
+      onCheckpoint: () => {
+        this.#statistics.checkpoints++;
+      },
+    };
+  }
+
   #onTurn(process: SimProcess): void {
     const { id, member } = process;
     if (member === null) return;

@@ -3,21 +3,24 @@ import type { KvorumError } from '../../base/errors/error.js';
 import { silentLogger } from '../../base/logger.js';
 import type { Prng } from '../../base/prng.js';
 import type { Topology } from '../../config/topology.js';
-import type { Entry, RaftMessage } from '../../engines/raft/messages.js';
-import type { RaftMember } from '../../replica/raft/member.js';
+import type { OriginBatch } from '../../engines/leaderless/types.js';
+import type { EngineMessage } from '../../engines/messages.js';
+import type { Entry } from '../../engines/raft/messages.js';
+import type { AnyMember } from '../../replica/group-member.js';
+import { LeaderlessKeyspace } from '../../replica/leaderless/keyspace.js';
 import { RaftKeyspace } from '../../replica/raft/keyspace.js';
 import { Replica } from '../../replica/replica.js';
+import type { Keyspace } from '../../replica/router.js';
 import { openStorage } from '../../storage/disk-storage.js';
 import type { FileSystem } from '../../storage/file-system.js';
 import type { CheckpointMark, RecoveredGroup, Storage } from '../../storage/storage.js';
 import { incarnationAt } from '../../storage/writing.js';
-import { isLeaderless } from '../../wire/envelope.js';
 import { PROTOCOL_VERSIONS } from '../../wire/protocol.js';
 import { SimCheckpoint } from './checkpoint-store.js';
 import type { Machine } from './machine.js';
 import type { Endpoint } from './network/endpoint.js';
 import type { Network } from './network/network.js';
-import type { Knobs } from './options.js';
+import type { Knobs, LeaderlessOptions } from './options.js';
 
 /** The one group of a world. */
 export const GROUP = groupId('default', 0);
@@ -40,24 +43,28 @@ export interface FolderOptions {
 
 export interface LifeOptions extends FolderOptions {
   readonly knobs: Knobs;
+  readonly leaderless?: LeaderlessOptions;
   readonly network: Network;
   onRecovered(recovered: ReadonlyMap<GroupId, RecoveredGroup>): void;
   onFailed(error: KvorumError): void;
-  onMessage(group: GroupId, message: RaftMessage): void;
+  onMessage(group: GroupId, message: EngineMessage): void;
   onApplied(group: GroupId, entry: Entry): void;
+  onDelivered(group: GroupId, batch: OriginBatch): void;
+  /** There is a member; nothing of it has run yet. */
+  onMember(member: AnyMember): void;
 }
 
 /** One life of a process: what src/host puts together, on a simulated machine. */
 export interface Life {
   readonly replica: Replica;
   readonly endpoint: Endpoint;
-  readonly member: RaftMember;
-  readonly keyspace: RaftKeyspace;
+  readonly member: AnyMember;
+  readonly keyspace: Keyspace;
 }
 
 /** Opens the folder, recovers and starts. Rejects as openStorage does. */
 export async function beginLife(options: LifeOptions): Promise<Life> {
-  const { topology, machine, life, prng, network, self } = options;
+  const { topology, machine, life, prng, network, self, leaderless } = options;
   const storage = await openFolder(options);
   options.onRecovered(new Map(storage.log.recovered));
   const { folder } = storage;
@@ -67,9 +74,7 @@ export async function beginLife(options: LifeOptions): Promise<Life> {
     life,
     prng: prng.fork('links'),
     peers: topology.replicas.map(({ id, peer }) => ({ id, ...peer.advertise })),
-    onMessage: (group, message) => {
-      if (!isLeaderless(message)) options.onMessage(group, message);
-    },
+    onMessage: (group, message) => options.onMessage(group, message),
   });
   const scheduler = machine.schedulerOf(life);
   const replica = new Replica({
@@ -82,26 +87,50 @@ export async function beginLife(options: LifeOptions): Promise<Life> {
     clock: machine.clock,
     scheduler,
     engineLimits: options.knobs.engineLimits,
+    ...(leaderless === undefined ? {} : { leaderlessLimits: leaderless.limits }),
     onFailed: (error) => options.onFailed(error),
     onChanged: () => undefined,
     onApplied: (group, entry) => options.onApplied(group, entry),
+    onDelivered: (group, batch) => options.onDelivered(group, batch),
   });
-  const member = replica.raftMember(GROUP);
-  const keyspace = new RaftKeyspace({
+  const member = replica.member(GROUP);
+  options.onMember(member);
+  const keyspace = keyspaceOf(options, replica, storage);
+  await replica.start();
+  return { replica, endpoint, member, keyspace };
+}
+
+function keyspaceOf(
+  { leaderless, machine, life, self, topology }: LifeOptions,
+  replica: Replica,
+  storage: Storage,
+): Keyspace {
+  if (leaderless !== undefined) {
+    return new LeaderlessKeyspace({
+      name: 'default',
+      member: replica.leaderlessMember(GROUP),
+      limits: topology.limits,
+      consistency: 'one',
+      writes: 'one',
+      conflicts: leaderless.conflicts,
+      ordered: [],
+      draining: () => false,
+      failure: () => replica.failure,
+    });
+  }
+  return new RaftKeyspace({
     name: 'default',
     self,
-    member,
+    member: replica.raftMember(GROUP),
     limits: topology.limits,
     consistency: 'linearizable',
     replicas: topology.replicas.map(({ id }) => ({ id, region: null, peer: '', http: null, redis: null })),
-    scheduler,
+    scheduler: machine.schedulerOf(life),
     transferTimeoutMs: 2 * topology.timing.electionTimeoutMs[1],
     joining: () => storage.formation?.joining === true,
     draining: () => false,
     failure: () => replica.failure,
   });
-  await replica.start();
-  return { replica, endpoint, member, keyspace };
 }
 
 /** Recovers what the folder holds; nothing runs in it yet. */

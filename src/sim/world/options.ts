@@ -1,5 +1,6 @@
 import type { ReplicaId } from '../../base/brand.js';
 import type { Prng } from '../../base/prng.js';
+import type { LeaderlessLimits } from '../../engines/leaderless/events.js';
 import type { RaftOptions } from '../../engines/raft/events.js';
 import type { DiskFaults, LinkFaults, Observer } from './types.js';
 
@@ -14,10 +15,25 @@ export interface WorldOptions {
   readonly network: LinkFaults;
   readonly disk: DiskFaults;
   readonly knobs: Knobs;
+  /** Absent: the group is one of raft. */
+  readonly leaderless?: LeaderlessOptions;
   /** All frames through the production codec; absent: in some worlds. Where bytes are damaged it is always used. */
   readonly codec?: boolean;
   /** Messages that are passed by reference are frozen first. */
   readonly frozen?: boolean;
+}
+
+/** What a leaderless group is like. */
+export interface LeaderlessOptions extends LeaderlessKnobs {
+  readonly engine: 'lww' | 'causal';
+}
+
+export interface LeaderlessKnobs {
+  readonly conflicts: 'lww' | 'siblings';
+  readonly gossipMs: number;
+  /** How long a request waits for what its session has seen. */
+  readonly sessionWaitMs: number;
+  readonly limits: Partial<LeaderlessLimits>;
 }
 
 /** Sizes and times, small on purpose: rare paths must be common (FoundationDB's knobs). */

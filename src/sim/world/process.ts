@@ -1,8 +1,10 @@
-import { assert, assertDefined } from '../../base/assert.js';
+import { assert } from '../../base/assert.js';
 import type { ReplicaId } from '../../base/brand.js';
 import { toKvorumError, type KvorumError } from '../../base/errors/error.js';
 import type { Prng } from '../../base/prng.js';
 import type { Topology } from '../../config/topology.js';
+import type { AnyMember } from '../../replica/group-member.js';
+import type { LeaderlessMember } from '../../replica/leaderless/member.js';
 import type { RaftMember } from '../../replica/raft/member.js';
 import type { Keyspace } from '../../replica/router.js';
 import { FOLDER } from '../../storage/disk-storage.js';
@@ -11,7 +13,7 @@ import { EVENT } from './event-kinds.js';
 import { beginLife, openFolder, type FolderOptions, type Life } from './life.js';
 import { Machine } from './machine.js';
 import type { Network } from './network/network.js';
-import type { Knobs } from './options.js';
+import type { Knobs, LeaderlessOptions } from './options.js';
 import {
   Violation,
   type CrashLoss,
@@ -35,6 +37,7 @@ export interface ProcessOptions {
   readonly ordinal: number;
   readonly topology: Topology;
   readonly knobs: Knobs;
+  readonly leaderless?: LeaderlessOptions;
   readonly disk: DiskFaults;
   readonly time: WorldTime;
   readonly network: Network;
@@ -57,6 +60,8 @@ export class Process implements SimProcess {
   readonly #dir: string;
   #topology: Topology;
   #life: Life | null = null;
+  /** Of a start that is not done: it applies what its log holds. */
+  #starting: AnyMember | null = null;
 
   constructor(options: ProcessOptions) {
     this.#options = options;
@@ -78,7 +83,13 @@ export class Process implements SimProcess {
   }
 
   get member(): RaftMember | null {
-    return this.#life?.member ?? null;
+    const member = this.#life?.member;
+    return member?.engine === 'raft' ? member : null;
+  }
+
+  get leaderless(): LeaderlessMember | null {
+    const member = this.#starting ?? this.#life?.member;
+    return member === undefined || member.engine === 'raft' ? null : member;
   }
 
   get keyspace(): Keyspace | null {
@@ -115,6 +126,7 @@ export class Process implements SimProcess {
       const begun = await this.#begin(life);
       if (this.machine.life !== life) return;
       this.#life = begun;
+      this.#starting = null;
       this.state = this.machine.paused ? 'paused' : 'running';
     } catch (error) {
       if (this.machine.life === life) this.#stopped(toKvorumError(error), true);
@@ -122,11 +134,12 @@ export class Process implements SimProcess {
   }
 
   #begin(life: number): Promise<Life> {
-    const { knobs, network, witness } = this.#options;
+    const { knobs, leaderless, network, witness } = this.#options;
     const alive = (): boolean => this.machine.life === life;
     return beginLife({
       ...this.#folder(life),
       knobs,
+      ...(leaderless === undefined ? {} : { leaderless }),
       network,
       onRecovered: (recovered) => {
         const wrong = this.disk.opened(recovered);
@@ -138,6 +151,10 @@ export class Process implements SimProcess {
       },
       onMessage: (group, message) => witness.onMessage(this, group, message),
       onApplied: (group, entry) => witness.onApplied(this, group, entry),
+      onDelivered: (group, batch) => witness.onDelivered(this, group, batch),
+      onMember: (member) => {
+        if (alive()) this.#starting = member;
+      },
     });
   }
 
@@ -217,6 +234,13 @@ export class Process implements SimProcess {
     this.#options.witness.onWiped(this);
   }
 
+  rollBack(): boolean {
+    assert(this.machine.life === 0, 'a folder is put back while its machine is down');
+    if (!this.disk.rollBack()) return false;
+    this.#options.witness.onRolledBack(this);
+    return true;
+  }
+
   checkpoint(): void {
     this.request((_keyspace, member) => {
       this.#options.time.settle();
@@ -224,7 +248,7 @@ export class Process implements SimProcess {
     });
   }
 
-  request(call: (keyspace: Keyspace, member: RaftMember) => void): boolean {
+  request(call: (keyspace: Keyspace, member: AnyMember) => void): boolean {
     const life = this.#life;
     if (life === null) return false;
     this.machine.deliver(this.machine.life, () => call(life.keyspace, life.member));
@@ -256,6 +280,7 @@ export class Process implements SimProcess {
     const { network } = this.#options;
     this.machine.end();
     this.#life = null;
+    this.#starting = null;
     if (loss === 'nothing') network.leave(this.id);
     else network.vanish(this.id);
     this.disk.crash(loss);
@@ -270,7 +295,8 @@ export class Process implements SimProcess {
     const member = this.#life?.member;
     if (member === undefined) return;
     const { time } = this.#options;
-    const { raft } = assertDefined(member, 'a life has a member');
+    if (member.engine !== 'raft') return foldVector(member, time);
+    const { raft } = member;
     time.fold(ROLES[raft.role]);
     time.fold(raft.term);
     time.fold(raft.commitIndex);
@@ -280,6 +306,12 @@ export class Process implements SimProcess {
 }
 
 const ROLES = { follower: 1, 'pre-candidate': 2, candidate: 3, leader: 4 } as const;
+
+function foldVector({ kv, core }: LeaderlessMember, time: WorldTime): void {
+  for (const seq of kv.vector.values()) time.fold(seq);
+  time.fold(kv.counter);
+  time.fold(core.ready ? 1 : 0);
+}
 
 function stackOf(error: unknown): string {
   return error instanceof Error ? (error.stack ?? error.message) : String(error);

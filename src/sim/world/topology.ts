@@ -2,22 +2,22 @@ import type { ReplicaId } from '../../base/brand.js';
 import { loadTopology } from '../../config/load.js';
 import type { ReplicaConfig, Topology } from '../../config/topology.js';
 import type { MemberInfo } from '../../engines/raft/membership.js';
-import type { Knobs } from './options.js';
+import type { Knobs, LeaderlessOptions } from './options.js';
 
 const PEER_PORT = 7400;
 
 /** Reading a topology takes longer than a second of a simulated cluster: once for each number of replicas. */
 const loaded = new Map<string, Topology>();
 
-function defaultsFor(ids: readonly ReplicaId[]): Topology {
-  const name = ids.join(' ');
+function defaultsFor(ids: readonly ReplicaId[], engine: 'raft' | LeaderlessOptions['engine']): Topology {
+  const name = `${engine} ${ids.join(' ')}`;
   const known = loaded.get(name);
   if (known !== undefined) return known;
   const text = JSON.stringify({
     cluster: 'sim',
     dataDir: '/sim',
     replicas: ids.map((id) => ({ id, peer: `${id}.sim:${PEER_PORT}` })),
-    keyspaces: { default: { engine: 'raft' } },
+    keyspaces: { default: { engine } },
     insecureAllowRemote: true,
   });
   const { topology } = loadTopology({ text, workingDir: '/sim' });
@@ -26,8 +26,9 @@ function defaultsFor(ids: readonly ReplicaId[]): Topology {
 }
 
 /** What a replica of the simulated world is configured with: the defaults of the product, and the knobs. */
-export function makeTopology(ids: readonly ReplicaId[], knobs: Knobs): Topology {
-  const topology = defaultsFor(ids);
+export function makeTopology(ids: readonly ReplicaId[], knobs: Knobs, leaderless?: LeaderlessOptions): Topology {
+  const defaults = defaultsFor(ids, leaderless?.engine ?? 'raft');
+  const topology = leaderless === undefined ? defaults : withLeaderless(defaults, leaderless);
   const { tickMs, heartbeatMs, electionTimeoutMs, diskStallMs, requestTimeoutMs } = knobs;
   const { segmentBytes, checkpointBytes, retainBytes, leaseReads } = knobs;
   return {
@@ -35,6 +36,17 @@ export function makeTopology(ids: readonly ReplicaId[], knobs: Knobs): Topology 
     timing: { ...topology.timing, tickMs, heartbeatMs, electionTimeoutMs, diskStallMs, requestTimeoutMs },
     storage: { ...topology.storage, segmentBytes, checkpointBytes, retainBytes },
     raft: { ...topology.raft, leaseReads },
+  };
+}
+
+function withLeaderless(topology: Topology, { conflicts, gossipMs, sessionWaitMs }: LeaderlessOptions): Topology {
+  return {
+    ...topology,
+    timing: { ...topology.timing, gossipMs },
+    session: { ...topology.session, waitMs: sessionWaitMs },
+    keyspaces: topology.keyspaces.map((keyspace) =>
+      keyspace.engine === 'causal' ? { ...keyspace, conflicts } : keyspace,
+    ),
   };
 }
 

@@ -2,8 +2,12 @@ import type { GroupId, ReplicaId } from '../../base/brand.js';
 import type { Prng } from '../../base/prng.js';
 import type { Topology } from '../../config/topology.js';
 import type { MemberInfo } from '../../engines/raft/membership.js';
-import type { Entry, RaftMessage } from '../../engines/raft/messages.js';
+import type { OriginBatch } from '../../engines/leaderless/types.js';
+import type { EngineMessage } from '../../engines/messages.js';
+import type { Entry } from '../../engines/raft/messages.js';
+import type { LeaderlessMember } from '../../replica/leaderless/member.js';
 import type { RaftMember } from '../../replica/raft/member.js';
+import type { AnyMember } from '../../replica/group-member.js';
 import type { Keyspace } from '../../replica/router.js';
 import type { CheckpointMark, RecoveredGroup } from '../../storage/storage.js';
 import type { StoredRecord } from '../../storage/wal/unit-encoder.js';
@@ -98,8 +102,10 @@ export interface SimProcess {
   readonly state: ProcessState;
   /** Null while all is well. */
   readonly failure: Failure | null;
-  /** Set while running or paused. */
+  /** Set while running or paused, in worlds of raft. */
   readonly member: RaftMember | null;
+  /** Set while running or paused, in worlds of a leaderless engine. */
+  readonly leaderless: LeaderlessMember | null;
   readonly keyspace: Keyspace | null;
   readonly disk: SimDisk;
   /** The replicas of its topology file. */
@@ -121,13 +127,15 @@ export interface SimProcess {
   examine(done: (refusal: Failure | null) => void): void;
   /** Its disk is replaced by an empty one. Only while it is down. */
   wipe(): void;
+  /** Its disk is put back to the last `disk.keep`. Only while it is down. False: nothing was kept. */
+  rollBack(): boolean;
   /** Writes a checkpoint now. */
   checkpoint(): void;
   /**
    * Runs `call` inside the process, as an incoming client request would, if it is running (at once, or when a pause
    * ends). False: connection refused.
    */
-  request(call: (keyspace: Keyspace, member: RaftMember) => void): boolean;
+  request(call: (keyspace: Keyspace, member: AnyMember) => void): boolean;
 }
 
 export interface SimDisk {
@@ -145,6 +153,8 @@ export interface SimDisk {
   readonly lies: boolean;
   /** The power went while it lied: nobody can tell what it lacks. */
   readonly broken: boolean;
+  /** Copies what is durable now, as a backup of the volume does. */
+  keep(): void;
   /** Flips one bit of what is at rest in the log. Only while the process is down. Returns false when there is nothing. */
   rot(prng: Prng): boolean;
 }
@@ -157,12 +167,16 @@ export interface Observer {
   onStarted?(process: SimProcess, recovered: ReadonlyMap<GroupId, RecoveredGroup>): void;
   onCrashed?(process: SimProcess): void;
   onWiped?(process: SimProcess): void;
+  /** An older copy of its folder was put back. `onStarted` tells what is in it. */
+  onRolledBack?(process: SimProcess): void;
   /** Records that are safe on the disk from now on, in order, as read back from the bytes that were written. */
   onDurable?(process: SimProcess, records: readonly StoredRecord[]): void;
   /** A message leaves a process, before anything can happen to it. */
-  onMessage?(process: SimProcess, group: GroupId, message: RaftMessage): void;
+  onMessage?(process: SimProcess, group: GroupId, message: EngineMessage): void;
   /** An entry was applied to the state machine of a member. */
   onApplied?(process: SimProcess, group: GroupId, entry: Entry): void;
+  /** A batch was applied to the state of a leaderless member. */
+  onDelivered?(process: SimProcess, group: GroupId, batch: OriginBatch): void;
   /** A checkpoint was written (`installed` false) or a snapshot installed. */
   onCheckpoint?(
     process: SimProcess,

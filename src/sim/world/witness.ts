@@ -16,6 +16,7 @@ export class Witness implements Required<Omit<Observer, 'onAcknowledged' | 'onRe
   readonly #onTurn: Callees['onTurn'];
   readonly #onMessage: Callees['onMessage'];
   readonly #onApplied: Callees['onApplied'];
+  readonly #onDelivered: Callees['onDelivered'];
 
   constructor(time: WorldTime, observers: readonly Observer[]) {
     this.#time = time;
@@ -23,11 +24,13 @@ export class Witness implements Required<Omit<Observer, 'onAcknowledged' | 'onRe
     this.#onTurn = observers.flatMap((observer) => observer.onTurn?.bind(observer) ?? []);
     this.#onMessage = observers.flatMap((observer) => observer.onMessage?.bind(observer) ?? []);
     this.#onApplied = observers.flatMap((observer) => observer.onApplied?.bind(observer) ?? []);
+    this.#onDelivered = observers.flatMap((observer) => observer.onDelivered?.bind(observer) ?? []);
   }
 
   onStarted: Observer['onStarted'] & {} = (...event) => this.#tell((each) => each.onStarted?.(...event));
   onCrashed: Observer['onCrashed'] & {} = (...event) => this.#tell((each) => each.onCrashed?.(...event));
   onWiped: Observer['onWiped'] & {} = (...event) => this.#tell((each) => each.onWiped?.(...event));
+  onRolledBack: Observer['onRolledBack'] & {} = (...event) => this.#tell((each) => each.onRolledBack?.(...event));
   onDurable: Observer['onDurable'] & {} = (...event) => this.#tell((each) => each.onDurable?.(...event));
   onCheckpoint: Observer['onCheckpoint'] & {} = (...event) => this.#tell((each) => each.onCheckpoint?.(...event));
   onCheckpointFound: Observer['onCheckpointFound'] & {} = (...event) =>
@@ -44,6 +47,14 @@ export class Witness implements Required<Omit<Observer, 'onAcknowledged' | 'onRe
   readonly onApplied: Observer['onApplied'] & {} = (process, group, entry) => {
     try {
       for (const call of this.#onApplied) call(process, group, entry);
+    } catch (error) {
+      this.#note(error);
+    }
+  };
+
+  readonly onDelivered: Observer['onDelivered'] & {} = (process, group, batch) => {
+    try {
+      for (const call of this.#onDelivered) call(process, group, batch);
     } catch (error) {
       this.#note(error);
     }

@@ -1,5 +1,6 @@
 import { CRASH_NEMESES } from './crash.js';
 import { DIRECTED_NEMESES } from './directed.js';
+import { LEADERLESS_NEMESES } from './leaderless.js';
 import { DISK_NEMESES, PROCESS_NEMESES } from './machine.js';
 import { NETWORK_NEMESES } from './network.js';
 import { OPERATOR_NEMESES } from './operators.js';
@@ -14,6 +15,7 @@ export const NEMESES: ReadonlyMap<string, Nemesis> = new Map(
     ...PROCESS_NEMESES,
     ...OPERATOR_NEMESES,
     ...DIRECTED_NEMESES,
+    ...LEADERLESS_NEMESES,
   ].map((each) => [each.name, each]),
 );
 

@@ -18,6 +18,9 @@ export type Trigger =
   /** A snapshot has just become the checkpoint; the log does not say so yet (raft.md S5). */
   | 'installed';
 
+/** A digest with that clock, a batch of an unknown origin with that counter, or one of the receiver's own. */
+export type Forgery = 'digest' | 'delta' | 'own delta';
+
 /** What nemeses work with: the running world, and the bookkeeping that keeps overlapping faults apart. */
 export interface Stage {
   readonly world: World;
@@ -45,6 +48,8 @@ export interface Stage {
    * for that; when the power goes before, it is damaged, and the operator replaces it. Ignored where too many would be.
    */
   loseSync(process: SimProcess, told: () => void): void;
+  /** Somebody among its peers sends it what no sound member would; nothing where raft decides. */
+  forge(process: SimProcess, what: Forgery, counter: number, prng: Prng): void;
   /** What may be destroyed: see atlas.ts. */
   readonly atlas: Atlas;
   readonly operator: Operator;

@@ -39,6 +39,8 @@ export class Disk implements SimDisk {
   #fault: Fault = 'EIO';
   /** Set: the next sync is lost, and who wants to hear of it. */
   #loseSync: (() => void) | null = null;
+  /** A copy that somebody took of what was durable then. */
+  #kept: SimulatedFileSystem | null = null;
   /** What the next recovery must find cannot be told. */
   #broken = false;
   #flips = 0;
@@ -72,6 +74,19 @@ export class Disk implements SimDisk {
 
   get broken(): boolean {
     return this.#broken;
+  }
+
+  keep(): void {
+    this.#kept = this.fs.crash({ survives: () => false });
+  }
+
+  /** Puts the copy in the place of what is there; it may be put back again. */
+  rollBack(): boolean {
+    assert(this.#options.machine.life === 0, 'a folder is put back while nobody uses it');
+    const kept = this.#kept;
+    if (kept === null) return false;
+    this.#begin(kept.crash({ survives: () => false }));
+    return true;
   }
 
   rot(prng: Prng): boolean {
@@ -116,8 +131,13 @@ export class Disk implements SimDisk {
   }
 
   wipe(): void {
+    this.#begin(this.#emptyFileSystem());
+  }
+
+  /** Another disk: nothing is known of it, and nothing of the last one comes any more. */
+  #begin(fs: SimulatedFileSystem): void {
     this.fs.release();
-    this.fs = this.#emptyFileSystem();
+    this.fs = fs;
     this.#watcher = this.#newWatcher();
     this.#broken = false;
     this.#loseSync = null;

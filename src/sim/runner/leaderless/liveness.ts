@@ -1,0 +1,326 @@
+import type { ReplicaId } from '../../../base/brand.js';
+import { assertDefined } from '../../../base/assert.js';
+import type { Prng } from '../../../base/prng.js';
+import { stateOf } from '../../checks/leaderless/convergence.js';
+import type { LeaderlessChecks } from '../../checks/leaderless/index.js';
+import { nameOf } from '../../checks/leaderless/truth.js';
+import type { LeaderlessAnswer } from '../../clients/leaderless/answer.js';
+import type { LeaderlessClient } from '../../clients/leaderless/client.js';
+import { leaderlessKeysOf } from '../../clients/leaderless/intent.js';
+import type { LeaderlessRequest, LeaderlessWire, SimLevel } from '../../clients/leaderless/wire.js';
+import { chance, pick } from '../../plan/dice.js';
+import { HEALED_DISK, HEALED_LINKS } from '../../plan/draw-machines.js';
+import { shuffled } from '../../plan/nemesis/stage.js';
+import type { Plan } from '../../plan/plan.js';
+import { Violation, type Observer, type SimProcess, type World } from '../../world/types.js';
+import type { Statistics } from '../statistics.js';
+import type { LeaderlessStage } from './stage.js';
+
+export interface LeaderlessLivenessOptions {
+  readonly plan: Plan;
+  readonly world: World;
+  readonly stage: LeaderlessStage;
+  readonly wire: LeaderlessWire;
+  readonly clients: readonly LeaderlessClient[];
+  readonly checks: LeaderlessChecks;
+  readonly statistics: Statistics;
+  readonly prng: Prng;
+  run(untilMs: number, stop: () => boolean): Promise<void>;
+}
+
+const RESTART_MS = 20;
+const ASK_AGAIN_MS = 25;
+
+/**
+ * The second phase: any of the replicas, one alone too, are healed and serve again, whatever the others do; those that are
+ * up come to the same state within so many rounds of gossip; with everybody up no tombstone is left.
+ */
+export class LeaderlessLiveness {
+  readonly #options: LeaderlessLivenessOptions;
+  #core: readonly SimProcess[] = [];
+  #healing = false;
+
+  constructor(options: LeaderlessLivenessOptions) {
+    this.#options = options;
+  }
+
+  /** Where clients may go now. */
+  get core(): readonly SimProcess[] {
+    return this.#core;
+  }
+
+  /** Counts what is sent once faults have ended. */
+  get observer(): Observer {
+    return {
+      onMessage: (_process, _group, message) => {
+        if (!this.#healing || message.type !== 'gossipDelta') return;
+        for (const { encoded } of message.batches) {
+          this.#options.statistics.leaderless.healedBytes += encoded.length;
+        }
+      },
+    };
+  }
+
+  /** Ends with replicas that serve. Throws Violation. */
+  async run(): Promise<void> {
+    const { clients, plan, stage, wire, world } = this.#options;
+    this.#core = this.#chooseCore();
+    stage.end();
+    this.#heal();
+    wire.links = { requestLoss: 0, replyLoss: 0, delayMinMs: 0.2, delayMeanMs: 1 };
+    for (const client of clients) client.drain();
+    const services = this.#core.map((process) => this.#serve(process));
+    const isServed = (): boolean => clients.every(({ ended }) => ended) && services.every(({ done }) => done);
+    await this.#options.run(world.time.nowMs + plan.livenessMs, isServed);
+    if (isServed()) return;
+    const waiting = clients.every(({ ended }) => ended) ? '' : '; clients still wait';
+    const said = services.map((each) => each.describe()).join('; ');
+    throw new Violation('liveness', `healed replicas do not serve within ${plan.livenessMs} ms: ${said}${waiting}`);
+  }
+
+  /** One at least that has not begun anew: whoever has must meet one that has not, before it writes (ap.md §1.0.6). */
+  #chooseCore(): SimProcess[] {
+    const { plan, prng, stage, world } = this.#options;
+    const all = shuffled(prng, [...world.processes.values()]);
+    if (plan.healAll) return all;
+    const whole = all.filter((process) => stage.isWhole(process));
+    const [first, ...others] = whole;
+    if (first === undefined) return all;
+    const share = pick(prng, [0, 0.3, 0.7]);
+    return [first, ...others.filter(() => chance(prng, share))];
+  }
+
+  #heal(): void {
+    const { world } = this.#options;
+    world.network.faults = HEALED_LINKS;
+    world.network.healAll();
+    for (const process of world.processes.values()) {
+      if (this.#core.includes(process)) this.#revive(process);
+      else this.#abandon(process);
+    }
+    for (const from of this.#core) {
+      for (const to of this.#core) if (from !== to) world.network.reset(from.id, to.id); // Late frames hold up the others.
+    }
+    this.#healing = true;
+    this.#countMissing();
+  }
+
+  #revive(process: SimProcess): void {
+    const { stage, world } = this.#options;
+    stage.replaceDisk(process);
+    if (process.state === 'paused') process.resume();
+    process.slow(0);
+    process.setClock(1, 0);
+    process.disk.faults = HEALED_DISK;
+    world.time.after(RESTART_MS, () => {
+      if (process.state === 'down') process.start();
+    });
+  }
+
+  /** It stays down, for ever. */
+  #abandon(process: SimProcess): void {
+    const { stage } = this.#options;
+    stage.supervisor.hold(process);
+    stage.crash(process, 'nothing', 0);
+    for (const { id } of this.#core) {
+      stage.cut(process.id, id, true);
+      stage.cut(id, process.id, true);
+    }
+  }
+
+  /** What the members of the core lack of each other: what has to be sent, at least. */
+  #countMissing(): void {
+    const { facts } = this.#options.checks;
+    const images = this.#core.map(({ id }) => facts.of(id).image);
+    for (const origin of facts.truth.origins) {
+      const newest = Math.max(0, ...images.map((image) => image.seqOf(origin)));
+      for (const image of images) {
+        for (let seq = image.seqOf(origin) + 1; seq <= newest; seq++) {
+          this.#options.statistics.leaderless.missingBytes += facts.truth.batch({ origin, seq })?.bytes ?? 0;
+        }
+      }
+    }
+  }
+
+  /** A write to one replica at the highest level that the core can meet, and then a read there that must show it. */
+  #serve(process: SimProcess): Service {
+    const { plan, prng } = this.#options;
+    const members = plan.replicas;
+    const levels: SimLevel[] = ['one'];
+    if (2 * this.#core.length > members) levels.push('quorum');
+    if (this.#core.length === members) levels.push('all');
+    return new Service(this.#options, process, pick(prng, levels));
+  }
+
+  /** Everybody who is up has everything, and the same of it. Throws Violation. */
+  async converge(): Promise<void> {
+    const { plan, statistics, world } = this.#options;
+    const { gossipMs } = assertDefined(plan.leaderless, 'a plan without a leader');
+    const beganMs = world.time.nowMs;
+    const members = (): (string | null)[] =>
+      this.#core.map(({ leaderless }) => (leaderless?.core.ready === true ? vectorOf(stateOf(leaderless)) : null));
+    const isOne = (): boolean => {
+      const [first = null, ...others] = members();
+      return first !== null && others.every((state) => state === first);
+    };
+    await this.#options.run(beganMs + plan.livenessMs, isOne);
+    if (!isOne()) {
+      const said = members().map((state, at) => `${this.#core[at]?.id ?? ''} ${state ?? 'is not ready'}`);
+      throw new Violation('convergence', `no agreement within ${plan.livenessMs} ms: ${said.join('; ')}`);
+    }
+    const rounds = (world.time.nowMs - beganMs) / gossipMs;
+    statistics.leaderless.convergedRounds += rounds;
+    if (rounds > roundsMax(this.#core.length)) {
+      throw new Violation(
+        'convergence-rounds',
+        `agreement after ${rounds.toFixed(1)} gossip intervals among ${this.#core.length}`,
+      );
+    }
+    this.#checkBytes();
+    this.#checkPresent();
+    if (this.#core.length === plan.replicas) await this.#collect(beganMs);
+  }
+
+  #checkBytes(): void {
+    const { healedBytes, missingBytes } = this.#options.statistics.leaderless;
+    if (healedBytes <= BYTES_FACTOR * missingBytes + BYTES_SLACK) return;
+    throw new Violation(
+      'bytes-by-difference',
+      `${healedBytes} bytes of batches were sent; ${missingBytes} were missing`,
+    );
+  }
+
+  /** Everything that a client was told is there, but for what went with its disks (and what only the dead have). */
+  #checkPresent(): void {
+    const { checks } = this.#options;
+    const vector = this.#core[0]?.leaderless?.kv.vector;
+    const holders = new Set<ReplicaId>(this.#core.map(({ id }) => id));
+    for (const dot of checks.promises.acknowledged()) {
+      if ((vector?.get(dot.origin) ?? 0) >= dot.seq) continue;
+      const held = checks.facts.holders(dot);
+      if (this.#core.length < this.#options.plan.replicas && !held.some((id) => holders.has(id))) continue;
+      throw new Violation(
+        'acknowledged-present',
+        `${nameOf(dot)} was told to a client, is on the disks of ${held.join(', ') || 'nobody'}, and is not in the end`,
+      );
+    }
+  }
+
+  /** With everybody up all that was deleted becomes stable, and is forgotten (ap.md §1.0.6). */
+  async #collect(beganMs: number): Promise<void> {
+    const { plan, world } = this.#options;
+    const left = (): number[] => this.#core.map(({ leaderless }) => leaderless?.kv.tombstones.count ?? -1);
+    const isClean = (): boolean => left().every((count) => count === 0);
+    await this.#options.run(Math.max(world.time.nowMs, beganMs) + 2 * plan.livenessMs, isClean);
+    if (isClean()) return;
+    const blocked = this.#core.map(({ id, leaderless }, at) => {
+      const status = leaderless?.status();
+      return `${id} has ${left()[at]}, stable to ${status?.stable}, blocked by ${status?.stableBlockedBy.join(' ')}`;
+    });
+    throw new Violation('tombstones-collected', `tombstones are left: ${blocked.join('; ')}`);
+  }
+
+  /** Every key is read at every replica of the core: what it must show is checked as it is read. */
+  async readBack(): Promise<void> {
+    const { plan, world } = this.#options;
+    const probes = this.#core.flatMap((process) =>
+      leaderlessKeysOf(plan.clients).map((key) => {
+        return new Probe(this.#options, process, { type: 'read', key, level: 'one', seen: null }, () => undefined);
+      }),
+    );
+    const areDone = (): boolean => probes.every(({ done }) => done);
+    await this.#options.run(world.time.nowMs + plan.livenessMs, areDone);
+    if (!areDone()) throw new Violation('liveness', 'replicas that served do not answer the last reads');
+    const roots = new Set(this.#core.map(({ leaderless }) => leaderless?.kv.root().hash));
+    if (roots.size > 1 && new Set(this.#core.map(({ leaderless }) => leaderless && stateOf(leaderless))).size === 1) {
+      throw new Violation('convergence', 'equal vectors, and states that differ');
+    }
+  }
+}
+
+/** Rounds of gossip within which those who are up agree, from when they serve (ap.md §1.0.4: logarithmic, and a tail). */
+function roundsMax(members: number): number {
+  return ROUNDS_BASE + ROUNDS_PER_DOUBLING * Math.ceil(Math.log2(Math.max(1, members)));
+}
+const ROUNDS_BASE = 1000;
+const ROUNDS_PER_DOUBLING = 4;
+const BYTES_FACTOR = 1000;
+const BYTES_SLACK = 1_000_000;
+
+function vectorOf(state: string): string {
+  return state.split(' collected ')[0] ?? '';
+}
+
+type Context = Pick<LeaderlessLivenessOptions, 'world' | 'wire' | 'plan'>;
+
+/** Asks for one thing, again and again, until it is done. */
+class Probe {
+  done = false;
+  last: LeaderlessAnswer | null = null;
+  readonly #context: Context;
+  readonly #process: SimProcess;
+  readonly #request: LeaderlessRequest;
+  readonly #onDone: (answer: LeaderlessAnswer) => void;
+
+  constructor(
+    context: Context,
+    process: SimProcess,
+    request: LeaderlessRequest,
+    onDone: (answer: LeaderlessAnswer) => void,
+  ) {
+    this.#context = context;
+    this.#process = process;
+    this.#request = request;
+    this.#onDone = onDone;
+    this.#ask();
+  }
+
+  #ask(): void {
+    const { plan, wire, world } = this.#context;
+    let isOver = false;
+    const end = (answer: LeaderlessAnswer): void => {
+      if (isOver) return;
+      isOver = true;
+      stop();
+      cancel();
+      this.last = answer;
+      if (answer.type === 'written' || answer.type === 'read') {
+        this.done = true;
+        this.#onDone(answer);
+      } else world.time.after(ASK_AGAIN_MS, () => this.#ask());
+    };
+    const stop = wire.send(this.#process, this.#request, end);
+    const cancel = world.time.after(plan.knobs.requestTimeoutMs + 200, () => end({ type: 'timeout' }));
+  }
+}
+
+class Service {
+  readonly #process: SimProcess;
+  #probe: Probe;
+  #served = false;
+
+  constructor(context: Context, process: SimProcess, level: SimLevel) {
+    this.#process = process;
+    const key = `probe-${process.id}`;
+    const value = `written through ${process.id}`;
+    const write = { type: 'write', key, level, seen: null, value, ttlMs: null, context: [] } as const;
+    this.#probe = new Probe(context, process, write, () => {
+      this.#probe = new Probe(context, process, { type: 'read', key, level: 'one', seen: null }, (answer) => {
+        this.#served = true;
+        if (answer.type === 'read' && answer.shown.values.some((shown) => shown.value === value)) return;
+        throw new Violation('acknowledged-present', `${process.id} acknowledged ${key} and does not show it`);
+      });
+    });
+  }
+
+  get done(): boolean {
+    return this.#served;
+  }
+
+  describe(): string {
+    const { id, leaderless, state } = this.#process;
+    const standing = leaderless === null ? state : leaderless.status().state;
+    const last = this.#probe.last;
+    return `${id} (${standing}) ${this.#served ? 'serves' : `says ${last === null ? 'nothing' : JSON.stringify({ ...last, vector: undefined })}`}`;
+  }
+}

@@ -1,0 +1,198 @@
+import { assertDefined, unreachable } from '../../../base/assert.js';
+import { originOf, type ReplicaId } from '../../../base/brand.js';
+import type { Prng } from '../../../base/prng.js';
+import { encodeBatch } from '../../../engines/leaderless/batch-codec.js';
+import type { LeaderlessMessage } from '../../../engines/leaderless/messages.js';
+import { BatchBuilder } from '../../../kv/index.js';
+import { pick } from '../../plan/dice.js';
+import { REPLACE_AFTER_MS } from '../../plan/nemesis/machine.js';
+import {
+  shuffled,
+  type Atlas,
+  type Forgery,
+  type Operator,
+  type Stage,
+  type Target,
+  type Trigger,
+} from '../../plan/nemesis/stage.js';
+import type { CrashLoss, Observer, SimProcess } from '../../world/types.js';
+import { FaultStage, type FaultStageOptions } from '../fault-stage.js';
+import { Supervisor } from '../supervisor.js';
+import type { Triggers } from '../triggers.js';
+
+export interface LeaderlessStageOptions extends FaultStageOptions {
+  readonly triggers: Triggers;
+}
+
+/**
+ * The stage of one run of a group without a leader: its members never change, any of them stands for "the leader", and
+ * somebody whose disk is destroyed comes back under its own id, as a new incarnation.
+ */
+export class LeaderlessStage extends FaultStage implements Stage {
+  readonly atlas: Atlas;
+  readonly operator: Operator;
+  readonly supervisor: Supervisor;
+  readonly #options: LeaderlessStageOptions;
+  /** Their disks are not to be trusted until somebody replaces them. */
+  readonly #damaged = new Set<ReplicaId>();
+  /** Had their disks replaced, or set back, and have not caught up with the others since. */
+  readonly #behind = new Set<ReplicaId>();
+
+  constructor(options: LeaderlessStageOptions) {
+    super(options);
+    this.#options = options;
+    const isDamaged = ({ id }: SimProcess): boolean => this.#damaged.has(id);
+    this.atlas = { claim: (process) => this.#claim(process), isDamaged };
+    this.supervisor = new Supervisor(this.world, options.statistics, isDamaged);
+    const nothing = (): void => undefined;
+    this.operator = {
+      grow: nothing,
+      remove: nothing,
+      addAgain: nothing,
+      transfer: nothing,
+      replace: (process) => this.replaceDisk(process),
+      changing: false,
+    };
+  }
+
+  get observer(): Observer {
+    const replaced = ({ id }: SimProcess): void => {
+      this.#damaged.delete(id);
+      this.#behind.add(id);
+    };
+    return {
+      onWiped: replaced,
+      onRolledBack: replaced,
+      onTurn: ({ id, leaderless }) => {
+        if (this.#behind.size > 0 && leaderless?.core.ready === true) this.#behind.delete(id);
+      },
+    };
+  }
+
+  override end(): void {
+    super.end();
+    this.#options.triggers.stop();
+  }
+
+  leader(): SimProcess | null {
+    return null;
+  }
+
+  members(): readonly SimProcess[] {
+    return [...this.world.processes.values()];
+  }
+
+  pick(prng: Prng, target: Target): readonly SimProcess[] {
+    const mixed = shuffled(prng, this.members());
+    switch (target) {
+      case 'leader':
+      case 'any':
+        return mixed.slice(0, 1);
+      case 'follower':
+        return mixed.filter(({ state }) => state === 'running').slice(0, 1);
+      case 'minority':
+        return mixed.slice(0, prng.between(1, Math.max(1, Math.floor((mixed.length - 1) / 2))));
+      case 'majority':
+        return mixed.slice(0, Math.floor(mixed.length / 2) + 1);
+      case 'all':
+        return mixed;
+      default:
+        return unreachable(target);
+    }
+  }
+
+  once(trigger: Trigger, withinMs: number, task: (process: SimProcess) => void): void {
+    this.#options.triggers.once(trigger, withinMs, task);
+  }
+
+  crash(process: SimProcess, loss: CrashLoss, restartMs: number): void {
+    this.supervisor.crash(process, loss, restartMs);
+    if (!process.disk.broken || this.#damaged.has(process.id)) return;
+    // It has vouched for what it lacks now, and cannot know: somebody takes the disk away (draw-lies.ts).
+    const { statistics } = this.#options;
+    this.#damaged.add(process.id);
+    statistics.damagedDisks++;
+    statistics.lyingDisks++;
+    process.examine((refusal) => {
+      if (refusal !== null) statistics.liesNoticed++;
+      process.wipe();
+    });
+  }
+
+  loseSync(process: SimProcess, told: () => void): void {
+    if (!this.#mayDamage(process)) return;
+    process.disk.loseNextSync(() => {
+      this.#options.statistics.lostSyncs++;
+      told();
+    });
+  }
+
+  /** An empty disk under the same id. */
+  replaceDisk(process: SimProcess): void {
+    if (process.state === 'examined' || !this.#damaged.has(process.id)) return;
+    this.supervisor.crash(process, 'nothing', REPLACE_AFTER_MS);
+    process.wipe();
+    if (process.state === 'refused') process.start();
+  }
+
+  forge(process: SimProcess, what: Forgery, counter: number, prng: Prng): void {
+    const others = this.members().filter((other) => other !== process);
+    if (others.length === 0) return;
+    const from = pick(prng, others).id;
+    process.request((_keyspace, member) => {
+      if (member.engine !== 'raft') member.onMessage(forgeryOf(process, from, what, counter));
+    });
+  }
+
+  #claim(process: SimProcess): boolean {
+    if (!this.#mayDamage(process)) return false;
+    this.#damaged.add(process.id);
+    this.#options.statistics.damagedDisks++;
+    return true;
+  }
+
+  /** Somebody else is whole: a group whose members are all new has forgotten what it was. */
+  #mayDamage({ disk, id }: SimProcess): boolean {
+    if (this.#damaged.has(id) || disk.lies) return false;
+    const others = this.members().filter((other) => other.id !== id);
+    return others.length === 0 || others.some((other) => this.isWhole(other));
+  }
+
+  /** Its disk is what it was, or it has caught up since. */
+  isWhole({ disk, id }: SimProcess): boolean {
+    return !this.#damaged.has(id) && !this.#behind.has(id) && !disk.lies;
+  }
+}
+
+function forgeryOf({ id, leaderless }: SimProcess, from: ReplicaId, what: Forgery, counter: number): LeaderlessMessage {
+  const member = assertDefined(leaderless, 'it runs');
+  const stranger = originOf(from, 'ffffffffffffffff');
+  if (what === 'digest') {
+    return {
+      type: 'gossipDigest',
+      from,
+      to: id,
+      origin: stranger,
+      boot: 1,
+      respond: false,
+      vector: [],
+      counter,
+      clock: counter,
+      heard: [],
+      pull: [],
+      round: 1,
+      answers: 0,
+      pending: [],
+      creditBytes: 0,
+      syncing: false,
+      root: null,
+    };
+  }
+  const origin = what === 'delta' ? stranger : member.core.origin;
+  const seq = (member.kv.vector.get(origin) ?? 0) + 1;
+  const builder = new BatchBuilder();
+  builder.addCommand({ operations: [{ op: 'put', key: 'k0', value: Buffer.from('forged') }] });
+  const header = { origin, seq, boot: 1, counter, commands: 1, dependencies: [], wallMs: 0 };
+  const { encoded } = encodeBatch(header, builder.take());
+  return { type: 'gossipDelta', from, to: id, batches: [{ origin, seq, boot: 1, encoded }], more: false };
+}
