@@ -1,4 +1,4 @@
-import { KvorumError } from '../../base/errors/error.js';
+import { isKvorumError, KvorumError } from '../../base/errors/error.js';
 import type { OriginId } from '../../base/brand.js';
 import type { Dot } from '../../base/dot.js';
 import type { KeyString, KvReader } from '../../kv/types.js';
@@ -22,6 +22,7 @@ export class SessionScope {
   readonly #given: string | null;
   readonly #session: Session;
   #observed: Map<string, Seen> | null = null;
+  #encoded: string | null = null;
 
   /** `given`: one token, or several with commas between them: all of it was seen. Throws session_token_invalid. */
   constructor(tokens: SessionTokens, given: string | null) {
@@ -52,13 +53,25 @@ export class SessionScope {
   }
 
   observe(keyspace: string, seen: Seen): void {
+    this.#encoded = null;
     this.#observed ??= new Map(this.#session);
     this.#observed.set(keyspace, mergeSeen(this.#observed.get(keyspace), seen));
   }
 
   /** Null while the client has seen nothing. */
   token(): string | null {
-    return this.#observed === null ? this.#given : this.#tokens.encode(this.#observed);
+    if (this.#observed === null) return this.#given;
+    return (this.#encoded ??= this.#encode(this.#observed));
+  }
+
+  /** A session of too many keyspaces and origins has no token: the answer, which may be that of a write, is told anyway. */
+  #encode(session: Session): string {
+    try {
+      return this.#tokens.encode(session);
+    } catch (error) {
+      if (!isKvorumError(error)) throw error;
+      return this.#given ?? this.#tokens.encode(NOTHING);
+    }
   }
 
   /** What X-Kvorum-Session says. */

@@ -1,4 +1,5 @@
 import t from 'tap';
+import { KvorumError } from '../../../../../src/base/errors/error.js';
 import { ORIGINS, fakeSessions, tokenOf } from '../../../../fixtures/fake-leaderless.js';
 import { createHttpApp, type Answer, type HttpApp } from '../../../../fixtures/http-app.js';
 
@@ -274,4 +275,17 @@ t.test('members can be made to exchange and to compare what they have', async (t
       { equal: false, differing: ['n3'] },
     ],
   });
+});
+
+t.test('a session that is too large for a token does not hide the answer to a write', async (t) => {
+  const sessions = { ...fakeSessions };
+  (app.router as { sessions: typeof sessions }).sessions = sessions;
+  const token = tokenOf('carts');
+  sessions.encode = (session) => {
+    if (session.size > 0) throw new KvorumError('session_token_invalid', 'too large');
+    return fakeSessions.encode(session);
+  };
+  const answer = await app.ask('PUT', `${AT}/x`, { body: { value: '1' }, headers: { 'x-kvorum-session': token } });
+  t.match(answer, { status: 201, headers: { 'x-kvorum-session': token } }, 'what was sent still holds');
+  t.equal((await app.ask('PUT', `${AT}/x`, { body: { value: '1' } })).status, 200);
 });
