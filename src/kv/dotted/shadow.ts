@@ -87,16 +87,11 @@ export class StagedItems implements ItemShadow {
 
   /** Rule 5: what one side has and the other has seen but does not have was deleted; the newer of two wins. */
   #merge(key: KeyString, mine: DottedItem | null, theirs: DottedItem, theirVector: Vector): DottedItem | null {
-    const { vector, conflicts, state } = this.#target;
+    const { vector, conflicts } = this.#target;
+    if (conflicts === 'lww') return this.#isFresh(theirs) ? this.#newer(key, mine, theirs, theirVector) : mine;
     const ours = mine === null ? [] : versionsOf(mine);
-    const fresh = versionsOf(theirs).filter(
-      (version) =>
-        !covers(vector, version.write) &&
-        // Everybody has had such a tombstone, and it was collected here.
-        !(isTombstone(version) && version.counter <= state.collectedTo),
-    );
-    if (conflicts === 'lww') return this.#newest(key, mine, fresh, theirVector);
     const theirAll = versionsOf(theirs);
+    const fresh = theirAll.filter((version) => this.#isFresh(version));
     const kept = ours.filter(
       (version) => !covers(theirVector, version.write) || theirAll.some((other) => isSameWrite(other, version)),
     );
@@ -105,17 +100,20 @@ export class StagedItems implements ItemShadow {
     return itemOf([...kept, ...fresh], pending);
   }
 
-  #newest(key: KeyString, mine: DottedItem | null, fresh: Version[], theirVector: Vector): DottedItem | null {
-    const [theirs] = fresh;
-    if (theirs === undefined) return mine;
-    if (mine === null) return itemOf([theirs]);
-    const { conflictLog } = this.#target;
-    if (compareVersions(theirs, mine) > 0) {
+  /** The dot filter. Also, everybody has had a tombstone up to what is collected, and it was collected here. */
+  #isFresh(version: Version): boolean {
+    const { vector, state } = this.#target;
+    if (covers(vector, version.write)) return false;
+    return !isTombstone(version) || version.counter > state.collectedTo;
+  }
+
+  #newer(key: KeyString, mine: DottedItem | null, theirs: DottedItem, theirVector: Vector): DottedItem | null {
+    if (mine === null || compareVersions(theirs, mine) > 0) {
       // When they had ours, it was they who replaced it, and said so.
-      if (!covers(theirVector, mine.write)) conflictLog.record(key, theirs, mine);
-      return itemOf([theirs]);
+      if (mine !== null && !covers(theirVector, mine.write)) this.#target.conflictLog.record(key, theirs, mine);
+      return theirs.others === undefined ? theirs : itemOf([theirs]);
     }
-    conflictLog.lost(key, mine, theirs);
+    this.#target.conflictLog.lost(key, mine, theirs);
     return mine;
   }
 }
