@@ -58,10 +58,10 @@ export function answer(state: LeaderlessState, peer: Peer, asked: Asked): void {
   for (const { origin, seq } of asked.positions) {
     const log = state.origins.get(origin)?.log;
     if (log === undefined || log.durable <= seq) continue;
-    // What streams to it anyway is not sent twice.
-    const underway = origin === state.origin && peer.follows ? positionOf(peer.sent, origin) : 0;
+    // What streams to it anyway is not sent twice; should it be lost, it is asked for again.
+    if (origin === state.origin && peer.follows && positionOf(peer.sent, origin) > seq) continue;
     if (seq < log.base) cut.push(origin);
-    else cursors.push({ log, next: Math.max(seq, underway) + 1 });
+    else cursors.push({ log, next: seq + 1 });
   }
   if (cursors.length > 0 || cut.length === 0) answerFrom(state, peer, cursors, asked.creditBytes);
   if (cut.length > 0) state.outbox.messages.push({ type: 'needFullSync', from: state.self, to: peer.id, origins: cut });

@@ -224,7 +224,7 @@ function receive(state: LeaderlessState, message: LeaderlessMessage): void {
     case 'gossipDelta': {
       receiveBatches(state, peer, message.batches);
       const origins = message.batches.map(({ origin }) => origin);
-      endPull(state, peer, origins, message.batches.length === 0);
+      endPull(state, peer, origins, message.more);
       state.ensuresDirty = true;
       return;
     }
@@ -234,7 +234,7 @@ function receive(state: LeaderlessState, message: LeaderlessMessage): void {
       return;
     case 'needFullSync':
       for (const origin of message.origins) peer.first.set(origin, positionOf(peer.has, origin) + 1);
-      return endPull(state, peer, message.origins, false);
+      return endPull(state, peer, [], false);
     case 'fullSyncRequest':
     case 'fullSyncItems':
     case 'fullSyncEnd':

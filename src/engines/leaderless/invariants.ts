@@ -78,7 +78,7 @@ function checkPeers(state: LeaderlessState): void {
   const asked = new Set<string>();
   for (const peer of state.peers.values()) {
     assert(peer.flightBytes >= 0, 'no more lands than was sent');
-    for (const origin of peer.pull?.origins ?? []) {
+    for (const origin of peer.pull?.positions.keys() ?? []) {
       assert(!asked.has(origin), 'an origin is asked of one member at a time');
       asked.add(origin);
     }

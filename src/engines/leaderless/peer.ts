@@ -1,7 +1,7 @@
 import type { OriginId, ReplicaId } from '../../base/brand.js';
 import { replicaOf } from '../../base/brand.js';
 import { FailureDetector } from './failure-detector.js';
-import type { Dot } from './types.js';
+import type { Dot, Vector } from './types.js';
 import { positionOf, raise, type MutableVector } from './vector.js';
 
 /** Above it a member counts as down. */
@@ -59,7 +59,7 @@ export class Peer {
   readonly acked: MutableVector = new Map();
   ackAgain = false;
   /** Our request that it has not answered. */
-  pull: { readonly tick: number; readonly origins: ReadonlySet<OriginId> } | null = null;
+  pull: { readonly tick: number; readonly positions: Vector } | null = null;
   /** It had nothing of these when asked: not again before the tick. */
   readonly barren = new Map<OriginId, number>();
   #flights: Flight[] = [];

@@ -33,7 +33,7 @@ export function schedulePulls(state: LeaderlessState): Map<Peer, Pull> {
   const { deltaBytes, unpersistedBytes } = state.options.limits;
   const creditBytes = Math.min(deltaBytes, unpersistedBytes - state.persistence.bytes);
   const asked = new Set<OriginId>();
-  for (const peer of state.peers.values()) for (const origin of peer.pull?.origins ?? []) asked.add(origin);
+  for (const peer of state.peers.values()) for (const origin of peer.pull?.positions.keys() ?? []) asked.add(origin);
   for (const here of state.origins.values()) {
     if (here.origin === state.origin) continue;
     const holders = holdersOf(state, here);
@@ -48,7 +48,7 @@ export function schedulePulls(state: LeaderlessState): Map<Peer, Pull> {
   }
   const chosen = new Map<Peer, Pull>();
   for (const [peer, positions] of pulls) {
-    peer.pull = { tick: state.tick, origins: new Set(positions.map(({ origin }) => origin)) };
+    peer.pull = { tick: state.tick, positions: new Map(positions.map(({ origin, seq }) => [origin, seq])) };
     peer.wantDigest(false);
     chosen.set(peer, { positions, creditBytes });
   }
@@ -94,16 +94,22 @@ function chooseSource(
   });
 }
 
-/** A delta, or needFullSync, came from `peer`. What it pushes on its own account is no answer. */
-export function endPull(state: LeaderlessState, peer: Peer, origins: readonly OriginId[], empty: boolean): void {
+/**
+ * A delta, or needFullSync, came from `peer`. What it pushes on its own account is no answer. What was answered without
+ * bringing us further is left alone for a while: asking again at once would have the same answer, for ever.
+ */
+export function endPull(state: LeaderlessState, peer: Peer, origins: readonly OriginId[], more: boolean): void {
   const { pull } = peer;
   if (pull === null) return;
-  if (!empty && !origins.some((origin) => pull.origins.has(origin))) return;
+  const answered = new Set(origins);
+  if (origins.length > 0 && ![...pull.positions.keys()].some((origin) => answered.has(origin))) return;
   peer.pull = null;
   state.pullsDirty = true;
-  if (!empty) return;
-  const until = state.tick + patienceTicks(state);
-  for (const origin of pull.origins) peer.barren.set(origin, until);
+  for (const [origin, seq] of pull.positions) {
+    const moved = (state.origins.get(origin)?.buffer.received ?? 0) > seq;
+    const untouched = more && !answered.has(origin);
+    if (!moved && !untouched) peer.barren.set(origin, state.tick + patienceTicks(state));
+  }
 }
 
 /** Requests that were not answered in time: somebody else is asked. */
@@ -112,7 +118,7 @@ export function expirePulls(state: LeaderlessState): void {
     const { pull } = peer;
     if (pull === null || state.tick - pull.tick < pullTicks(state)) continue;
     peer.pull = null;
-    for (const origin of pull.origins) peer.barren.set(origin, state.tick + pullTicks(state));
+    for (const origin of pull.positions.keys()) peer.barren.set(origin, state.tick + pullTicks(state));
     state.pullsDirty = true;
   }
 }

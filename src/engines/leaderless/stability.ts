@@ -61,16 +61,33 @@ export function updateStability(state: LeaderlessState): void {
   if (least > state.stable) state.stable = least;
 }
 
-/** Who tells the least, as long as that is less than what is durable here. */
+/**
+ * Who holds `stable` back, as long as more than that is durable here: whoever has told the least about an origin, and
+ * where that is the owner, who has not told more about itself, the owner alone.
+ */
 export function blockers(state: LeaderlessState): ReplicaId[] {
   if (state.stable >= state.clock.durable) return [];
-  const floors = new Map([...state.peers.values()].map((peer) => [peer.id, floorOf(state, peer)]));
-  floors.set(
-    state.self,
-    leastOf(state, (here) => rowOf(state, here)),
-  );
-  const least = Math.min(...floors.values());
-  return [...floors].filter(([, floor]) => floor === least).map(([id]) => id);
+  const blamed = new Set<ReplicaId>();
+  let least = Number.POSITIVE_INFINITY;
+  for (const here of state.origins.values()) {
+    if (state.retired.has(here.origin)) continue;
+    const words = wordsOf(state, here);
+    const floor = Math.min(...words.values());
+    if (floor > least) continue;
+    if (floor < least) blamed.clear();
+    least = floor;
+    const owner = replicaOf(here.origin);
+    const told = isAbandoned(state, here.origin) ? Number.POSITIVE_INFINITY : (words.get(owner) ?? 0);
+    if (told <= floor) blamed.add(owner);
+    else for (const [id, word] of words) if (word === floor) blamed.add(id);
+  }
+  return [...blamed];
+}
+
+function wordsOf(state: LeaderlessState, here: OriginHere): Map<ReplicaId, number> {
+  const words = new Map([[state.self, rowOf(state, here)]]);
+  for (const { id, row } of state.peers.values()) words.set(id, row?.get(here.origin) ?? 0);
+  return words;
 }
 
 /**

@@ -167,6 +167,7 @@ export class Network {
     member.alive = false;
     member.writes = [];
     this.wire = this.wire.filter(({ from, to }) => from !== id && to !== id);
+    for (const other of this.members.values()) if (other.sync?.from === id) this.finishSync(other.id, false);
     this.checker.onCrash(incarnationOf(member.id, member.disk.incarnation), member.engine.vector);
     for (const other of this.members.values())
       if (other.id !== id) this.step(other.id, { type: 'peerDown', peer: member.id });

@@ -1,0 +1,144 @@
+import t from 'tap';
+import type { ReplicaId } from '../../../../src/base/brand.js';
+import { ToyMachine } from './machine.js';
+import { emptyDisk, incarnationOf, Network } from './network.js';
+
+const A = incarnationOf('a', 1);
+const X = incarnationOf('x', 3);
+
+t.test('ap.md §1.0.6: the naive rule brings a deleted key back, the stability rule does not', (t) => {
+  const net = new Network(['a', 'b', 'x'], 1, { engine: 'lww' });
+  net.run(50);
+  net.isolate('x');
+  net.write('x', 'k=1'); // An older write that nobody has seen.
+  for (let at = 0; at < 9; at++) net.write('a', `other=${at}`);
+  net.write('a', 'k');
+  net.settle();
+  // X gets the delete, but its own write is held up on the way out.
+  net.lost = ({ from, type }) => from === 'x' && type === 'gossipDelta';
+  net.run(60);
+  t.equal(net.engine('x').vector.get(A), 10);
+  t.notOk(net.engine('b').vector.has(X));
+  const naive = ToyMachine.of(net.member('b').machine.snapshot);
+  t.equal(naive.items.get('k')?.value, null);
+  naive.collectNaively(net.engine('b').heldByAll());
+  t.notOk(naive.items.has('k'), 'every member has the tombstone, so the naive rule drops it');
+  t.equal(net.member('b').machine.items.get('k')?.value, null, 'we do not');
+  t.ok(net.engine('b').stable < 10);
+  net.heal();
+  net.converge(100);
+  for (const { batch } of net.checker.issued.get(X) ?? []) naive.apply(batch);
+  t.equal(naive.live.get('k'), '1', 'resurrected');
+  t.notOk(net.member('b').machine.live.has('k'), 'not resurrected');
+  net.run(100);
+  for (const { machine } of net.members.values()) t.equal(machine.tombstones, 0, 'and in the end nothing is kept');
+  t.end();
+});
+
+t.test('ap.md §1.0.6: a member that is down holds back collection, and is named', (t) => {
+  const net = new Network(['a', 'b', 'c'], 2, { engine: 'lww' });
+  net.run(50);
+  net.crash('c');
+  net.write('a', 'k=1');
+  net.write('a', 'k');
+  net.run(300);
+  t.equal(net.member('a').machine.tombstones, 1);
+  t.same(net.engine('a').status().stableBlockedBy, ['c']);
+  t.test('removing it lets things go on', (t) => {
+    for (const id of ['a', 'b']) net.step(id, { type: 'members', members: ['a', 'b'] as ReplicaId[] });
+    net.run(100);
+    t.equal(net.member('a').machine.tombstones, 0);
+    t.same(net.engine('a').status().stableBlockedBy, []);
+    t.ok(net.engine('a').isRetired(incarnationOf('c', 3)), 'its origin is retired: all have the same of it');
+    t.end();
+  });
+  t.end();
+});
+
+t.test('ap.md §1.0.6: a write at or below what was collected is refused and counted', (t) => {
+  const net = new Network(['a', 'b'], 3, { engine: 'lww' });
+  for (let at = 0; at < 5; at++) net.write('a', `k${at}=1`);
+  net.run(100);
+  t.equal(net.engine('b').collectedTo, 5);
+  // Somebody who breaks its promise: a batch of b's that b never wrote after all it promised.
+  const forged = new Network(['b', 'a'], 4, { engine: 'lww' });
+  forged.run(30);
+  forged.write('a', 'old=1');
+  forged.settle();
+  const [issued] = forged.checker.issued.get(incarnationOf('a', 2)) ?? [];
+  t.equal(issued?.batch.counter, 1);
+  const { encoded, origin, seq, boot } = issued!.batch;
+  const batches = [{ origin, seq, boot, encoded }];
+  const [from, to] = ['a', 'b'] as ReplicaId[];
+  net
+    .engine('b')
+    .step({ type: 'message', message: { type: 'gossipDelta', from: from!, to: to!, batches, more: false } });
+  t.notOk(net.engine('b').drain().persist);
+  t.equal(net.engine('b').status().counters.rejectedBatches, 1);
+  t.end();
+});
+
+t.test('ap.md §1.0.6: a new folder writes nothing before it has met somebody, and then above what is stable', (t) => {
+  const net = new Network(['a', 'b', 'c'], 5, { engine: 'lww' });
+  for (let at = 0; at < 30; at++) net.write('a', `k=${at}`);
+  net.run(100);
+  const { stable } = net.engine('a');
+  t.equal(stable, 30);
+  net.crash('c');
+  net.run(10);
+  const fresh = net.start('c', emptyDisk(9));
+  const parked = net.write('c', 'k=fresh');
+  net.run(15);
+  t.notOk(fresh.written.has(parked), 'it waits');
+  net.tick('c', 10);
+  t.equal(fresh.written.get(parked)?.refused, 'starting', 'but not for ever');
+  net.connect('c');
+  const id = net.write('c', 'k=late');
+  net.converge(50);
+  t.ok(fresh.written.get(id)?.dot);
+  t.ok((net.member('a').machine.items.get('k')?.ts.counter ?? 0) > stable);
+  t.equal(net.member('a').machine.live.get('k'), 'late');
+  for (const { engine } of net.members.values()) t.equal(engine.status().counters.rejectedBatches, 0);
+  t.end();
+});
+
+t.test('a fresh member does not take the word of another one, unless the whole group is new', (t) => {
+  const net = new Network(['a', 'b', 'c'], 6, { engine: 'lww', silentStart: true });
+  for (const id of ['a', 'b', 'c']) t.notOk(net.engine(id).writable);
+  net.crash('c');
+  net.connect();
+  net.run(100);
+  t.notOk(net.engine('a').writable, 'two of three: the third may have written long ago');
+  net.restart('c', emptyDisk(7));
+  net.run(10);
+  for (const id of ['a', 'b', 'c']) t.ok(net.engine(id).writable, id);
+  t.end();
+});
+
+t.test('a member that is alone does not wait', (t) => {
+  const net = new Network(['a'], 7, { engine: 'causal' });
+  const id = net.write('a', 'k=1');
+  net.settle();
+  t.same(net.member('a').written.get(id)?.dot, { origin: A, seq: 1 });
+  net.write('a', 'k');
+  net.run(50);
+  t.equal(net.member('a').machine.tombstones, 0);
+  t.end();
+});
+
+t.test('ap.md §1.0.1 rule 5: the origin of a lost folder is retired when all have the same of it', (t) => {
+  const net = new Network(['a', 'b', 'c'], 8, { engine: 'causal' });
+  net.write('c', 'k=1');
+  net.run(20);
+  net.crash('c');
+  net.wipe('c');
+  net.converge(50);
+  net.write('a', 'k');
+  net.run(200);
+  for (const { engine, machine } of net.members.values()) {
+    t.ok(engine.isRetired(incarnationOf('c', 3)), engine.origin);
+    t.notOk(engine.isRetired(engine.origin));
+    t.equal(machine.tombstones, 0);
+  }
+  t.end();
+});
