@@ -178,6 +178,10 @@ export class Connection implements Client, WriteWaiter, ReadWaiter {
     this.closing = true;
   }
 
+  get closed(): boolean {
+    return this.#closed;
+  }
+
   onPut(token: number): void {
     if (this.#closed) return;
     this.replies.settleOk(token);

@@ -1,9 +1,10 @@
 import { unreachable } from '../../base/assert.js';
 import { toKvorumError } from '../../base/errors/error.js';
+import { systemScheduler } from '../../base/scheduler.js';
 import type { CommandResult } from '../../kv/types.js';
 import { revision } from '../../base/brand.js';
 import { checkKey, checkValue } from './checks.js';
-import type { AnyReadCommand, LocalCommand, RespCommand, WriteCommand } from './commands/command.js';
+import type { AnyReadCommand, LocalCommand, RespCommand, WaitCommand, WriteCommand } from './commands/command.js';
 import { COMMANDS } from './commands/registry.js';
 import { engineRefusal, neededOrder, readLeaderless } from './leaderless.js';
 import { SET } from './commands/set.js';
@@ -15,6 +16,9 @@ import type { Request } from './request.js';
 
 /** The answer to a command that has nothing to change. */
 const NOTHING_DONE: CommandResult = { revision: revision(0), operations: [], error: null, duplicate: false };
+
+/** Between two looks at what a connection waits for. */
+const WAIT_POLL_MS = 5;
 
 const NO_BYTES = new Uint8Array(0);
 
@@ -35,7 +39,7 @@ export class Dispatcher {
   readonly #key: MutableRef = { source: NO_BYTES, start: 0, end: 0 };
   readonly #value: MutableRef = { source: NO_BYTES, start: 0, end: 0 };
   /** The kind of what is outstanding. */
-  #outstanding: 'read' | 'write' = 'read';
+  #outstanding: 'read' | 'write' | 'wait' = 'read';
 
   constructor(connection: Connection) {
     this.#connection = connection;
@@ -78,6 +82,10 @@ export class Dispatcher {
         return true;
       case 'local':
         this.#runLocal(command, nowMs);
+        return true;
+      case 'wait':
+        if (replies.slots.size > 0) return false;
+        this.#wait(command, nowMs);
         return true;
       default:
         return unreachable(command);
@@ -129,6 +137,30 @@ export class Dispatcher {
     const token = replies.open(command, state, nowMs);
     if (keyspace.leaderless === null) keyspace.read(keyspace.defaultConsistency, connection, token);
     else readLeaderless(keyspace, command, request, connection, token);
+  }
+
+  #wait(command: WaitCommand, nowMs: number): void {
+    const connection = this.#connection;
+    const waiting = command.prepare(connection.request, connection);
+    if (waiting instanceof Refusal) {
+      this.#refuse(command, waiting, nowMs);
+      return;
+    }
+    const atOnce = waiting.poll(false);
+    if (atOnce !== null) {
+      connection.replies.local(command, nowMs, atOnce);
+      return;
+    }
+    const token = connection.replies.open(command, null, nowMs);
+    this.#outstanding = 'wait';
+    const stop = systemScheduler.every(WAIT_POLL_MS, () => {
+      const answer = connection.closed ? null : waiting.poll(performance.now() - nowMs >= waiting.timeoutMs);
+      if (answer === null && !connection.closed) return;
+      stop();
+      if (answer === null) return;
+      connection.replies.answer(token, answer);
+      connection.scheduleFlush();
+    });
   }
 
   #write(command: WriteCommand, nowMs: number): void {

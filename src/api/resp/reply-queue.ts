@@ -69,6 +69,14 @@ export class ReplyQueue {
     if (token === this.slots.head) this.writeReady();
   }
 
+  /** A reply that came to be known later. */
+  answer(token: number, write: (out: ReplyWriter) => void): void {
+    const out = this.#scratch;
+    out.version = this.out.version;
+    write(out);
+    this.settle(token, PHASE.bytes, out.takeCopy());
+  }
+
   fail(token: number, error: KvorumError): void {
     this.#router.countRefused('resp', error.code);
     this.settle(token, PHASE.error, error);

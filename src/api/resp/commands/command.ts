@@ -56,9 +56,21 @@ export interface WriteCommand extends CommandFacts {
   plan(request: Request, limits: WriteLimits): WritePlan | Refusal;
 }
 
+/** Looks again and again until something has come about; the commands behind it wait for its answer. */
+export interface Waiting {
+  readonly timeoutMs: number;
+  /** What to answer; null: not yet, which is no answer the `last` time. */
+  poll(last: boolean): ((out: ReplyWriter) => void) | null;
+}
+
+export interface WaitCommand extends CommandFacts {
+  readonly kind: 'wait';
+  prepare(request: Request, client: Client): Waiting | Refusal;
+}
+
 /** A read command whose inner types nobody outside of it needs to know. */
 export type AnyReadCommand = ReadCommand<unknown, unknown>;
-export type RespCommand = LocalCommand | AnyReadCommand | WriteCommand;
+export type RespCommand = LocalCommand | AnyReadCommand | WriteCommand | WaitCommand;
 
 /** Forgets the inner types: the dispatcher hands `State` and `Found` back to the command they came from. */
 export function readCommand<State, Found>(command: ReadCommand<State, Found>): AnyReadCommand {

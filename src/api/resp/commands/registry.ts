@@ -14,6 +14,7 @@ import { ITERATION_COMMANDS } from './iteration.js';
 import { KEY_COMMANDS } from './keys.js';
 import { SET } from './set.js';
 import { APPEND, COUNTERS, GET, GETDEL, GETSET, RANGES, SETNX, STRLEN } from './strings.js';
+import { WAIT } from './wait.js';
 
 const BUCKETS = 256;
 /** The longest name has 11 bytes; longer words are not looked up at all. */
@@ -79,6 +80,7 @@ export const COMMANDS = new CommandRegistry(
     CLIENT,
     CONFIG,
     INFO,
+    WAIT,
   ],
   HTTP_WORDS,
 );
