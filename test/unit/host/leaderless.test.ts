@@ -13,13 +13,19 @@ t.setTimeout(60_000);
 
 const IDS = ['n1', 'n2', 'n3'];
 
-async function topologyOf(t: Test, keyspaces: Record<string, unknown>): Promise<Topology> {
-  const ports = await portsBelowEphemeral(6);
+async function topologyOf(t: Test, keyspaces: Record<string, unknown>, joining: string[] = []): Promise<Topology> {
+  const ids = [...IDS, ...joining];
+  const ports = await portsBelowEphemeral(2 * ids.length);
   const address = (at: number): string => `127.0.0.1:${ports[at]}`;
   const text = JSON.stringify({
     cluster: 'c',
     dataDir: join(t.testdir({}), 'data'),
-    replicas: IDS.map((id, at) => ({ id, peer: address(at), http: address(3 + at) })),
+    replicas: ids.map((id, at) => ({
+      id,
+      peer: address(at),
+      http: address(ids.length + at),
+      joining: joining.includes(id),
+    })),
     keyspaces,
   });
   return loadTopology({ text }).topology;
@@ -104,3 +110,36 @@ t.test('where nobody votes one replica serves alone, and the others catch up whe
   await ready([n3]);
   t.match((await call(n3, 'GET', '/kv/k')).json, { value: '2' }, 'ready means caught up');
 });
+
+t.test(
+  'members of leaderless keyspaces are those of the cluster: added ones get everything, removed ones hold up nothing',
+  async (t) => {
+    const topology = await topologyOf(t, { default: { engine: 'raft' }, likes: { engine: 'causal' } }, ['n4']);
+    const nodes = await Promise.all(IDS.map((id) => start(topology, id)));
+    t.teardown(() => Promise.all(nodes.map((node) => node.close())));
+    await ready(nodes);
+    const [n1, , n3] = nodes as [ReplicaNode, ReplicaNode, ReplicaNode];
+    await call(n1, 'PUT', '/keyspaces/likes/kv/k', { value: '1' });
+    const n4 = await start(topology, 'n4');
+    t.teardown(() => n4.close());
+    const early = await call(n4, 'PUT', '/keyspaces/likes/kv/early', { value: '1' });
+    t.match(early, { status: 503, json: { code: 'not_member' } }, 'it waits to be added');
+    const peer = assertDefined(topology.replicas[3]?.peer.advertise.port, 'n4 has a port');
+    const added = await call(n1, 'POST', '/admin/members', { id: 'n4', peer: `127.0.0.1:${peer}` });
+    t.ok(added.status < 300, JSON.stringify(added.json));
+    await ready([n4]);
+    t.match((await call(n4, 'GET', '/keyspaces/likes/kv/k')).json, { value: '1' });
+    const all = await call(n4, 'PUT', '/keyspaces/likes/kv/all?consistency=all', { value: '4' });
+    t.ok(all.status < 300, JSON.stringify(all.json));
+    const removed = await call(n1, 'DELETE', '/admin/members/n3');
+    t.ok(removed.status < 300, JSON.stringify(removed.json));
+    await until('n3 knows', () =>
+      n3.router.readiness().some(({ ok, name }) => name === 'group likes/0' && !ok) ? true : undefined,
+    );
+    const late = await call(n3, 'PUT', '/keyspaces/likes/kv/late', { value: '1' });
+    t.match(late, { status: 503, json: { code: 'not_member' } });
+    const members = (): readonly string[] =>
+      n4.router.keyspaces[1]?.memberships().latest.membership.voters.map(String).sort() ?? [];
+    await until('n4 knows', () => (members().join() === 'n1,n2,n4' ? true : undefined));
+  },
+);
