@@ -10,7 +10,7 @@ import { diskStalled, resetElectionTimer, tailOf, type Candidacy, type SemisyncS
 
 /** Nothing is in the way of leading: no full sync, no disk that stands still or forgot, no history of our own. */
 export function mayStand(state: SemisyncState): boolean {
-  return state.installing === null && !state.logLost && !state.diverged && !diskStalled(state);
+  return state.installing === null && !state.logLost && !state.rebuilding && !diskStalled(state);
 }
 
 /** An operator wants this member to lead. */
@@ -27,7 +27,7 @@ export function promote(state: SemisyncState, id: number, force: boolean): void 
 
 function refusal(state: SemisyncState): PromotionOutcome['refused'] {
   if (state.role === 'leader') return 'already_leader';
-  if (state.diverged) return 'diverged';
+  if (state.rebuilding) return 'diverged';
   return mayStand(state) && (state.candidacy?.request ?? null) === null ? null : 'busy';
 }
 

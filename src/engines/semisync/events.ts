@@ -152,6 +152,11 @@ export interface Discarded {
   readonly commit: LogIndex;
   /** False: the other log could not be compared (it was cut), so that some of the entries may be in it after all. */
   readonly certain: boolean;
+  /**
+   * True: what this member applied differs from the other log already before the first entry, so that some of it is in its
+   * checkpoint only. The driver keeps that state beside the file before a full sync replaces it.
+   */
+  readonly beforeLog: boolean;
 }
 
 export interface SemisyncEffects {
@@ -167,9 +172,12 @@ export interface SemisyncEffects {
   readonly reads: readonly ReadOutcome[];
   readonly promotions: readonly PromotionOutcome[];
   readonly discarded: readonly Discarded[];
-  /** Start streaming the newest checkpoint; every chunk carries this term and `replaces`. */
+  /** Start streaming the newest checkpoint; every chunk carries what the order says. */
   readonly sendSnapshots: readonly SnapshotOrder[];
-  /** Pieces to be stored in order and answered by the driver with snapshotChunkResponse. */
+  /**
+   * Pieces to be stored in order and answered by the driver with snapshotChunkResponse. One with `replaces` is installed
+   * only after every persist up to this drain's is durable: from then on this member knows that it does not count.
+   */
   readonly snapshotChunks: readonly SnapshotChunk[];
   /** Set when role, term or leader changed since the last drain. */
   readonly changed: SemisyncStatus | null;
@@ -179,7 +187,11 @@ export interface SnapshotOrder {
   readonly to: ReplicaId;
   readonly term: Term;
   readonly replaces: boolean;
+  readonly forcedTerm: Term;
 }
 
-/** As raft's: one unit of the log, hard state first. `term` is the promised ballot, `vote` whom it belongs to. */
+/**
+ * As raft's: one unit of the log, hard state first. `term` is the promised ballot, `vote` whom it belongs to; null where this
+ * member's log is being replaced after a forced promotion, so that its promises do not count.
+ */
 export type SemisyncPersist = Omit<Persist<SemisyncEntry>, 'memberships'>;

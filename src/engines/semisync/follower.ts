@@ -2,7 +2,7 @@ import { assert } from '../../base/assert.js';
 import type { LogIndex, ReplicaId, Term } from '../../base/brand.js';
 import { commitTo } from './commit.js';
 import { clockOf, vouch } from './freshness.js';
-import { discard, endOf, isWellFormed, mergeEntries } from './merge.js';
+import { beginRebuild, discard, endOf, endRebuild, isWellFormed, mergeEntries } from './merge.js';
 import type { AppendRequest, AppendResponse, Heartbeat } from './messages.js';
 import { becomeFollower, setLeader } from './role.js';
 import { send } from './send.js';
@@ -35,9 +35,10 @@ export function onAppendRequest(state: SemisyncState, message: AppendRequest): v
     // We applied what an operator discarded by force. It is kept in a file, and our state replaced by the leader's.
     discard(state, conflict, true);
     state.diverged = true;
-    state.outbox.changed = true;
+    beginRebuild(state);
     return reject(state, message, { diverged: true });
   }
+  endRebuild(state);
   const matched = endOf(prevIndex, entries);
   if (matched > state.matched) state.matched = matched;
   commitTo(state, Math.min(message.commit, state.matched) as LogIndex); // Not our last index, which may be stale.

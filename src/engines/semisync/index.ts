@@ -175,8 +175,8 @@ function takePersist(state: SemisyncState): SemisyncPersist | null {
   return { batch, hardState, entries, mustSync };
 }
 
-function hardStateOf({ commit, members, term }: SemisyncState): HardState {
-  return { term, vote: ownerOf(members, term), commit };
+function hardStateOf({ commit, members, rebuilding, term }: SemisyncState): HardState {
+  return { term, vote: rebuilding ? null : ownerOf(members, term), commit };
 }
 
 function epochsOf({ log, members }: SemisyncState): readonly EpochStart[] {
@@ -204,7 +204,7 @@ function statusOf(state: SemisyncState): SemisyncStatus {
     firstIndex: log.firstIndex,
     writeQuorum,
     promises: rules.promises(followers, known),
-    diverged: state.diverged,
+    diverged: state.diverged || state.rebuilding,
     available: role === 'leader' ? availableFollowers(state) : 0,
     followers: [...progress.values()].map((each) => each.status(tick, options.maxLagTicks)),
   };

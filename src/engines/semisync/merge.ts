@@ -51,11 +51,10 @@ export function mergeEntries(state: SemisyncState, entries: readonly SemisyncEnt
 }
 
 /** Everything at and after `index` is about to go, or to be replaced by a full sync (ap.md §1.3.6). */
-export function discard(state: SemisyncState, index: LogIndex, certain: boolean): void {
+export function discard(state: SemisyncState, index: LogIndex, certain: boolean, beforeLog = false): void {
   const { commit, log, outbox, term } = state;
-  const first = Math.max(index, log.firstIndex) as LogIndex;
-  if (first > log.lastIndex) return;
-  outbox.discarded.push({ epoch: term, entries: log.range(first, log.lastIndex), commit, certain });
+  const entries = index <= log.lastIndex ? log.range(index, log.lastIndex) : [];
+  if (entries.length > 0 || beforeLog) outbox.discarded.push({ epoch: term, entries, commit, certain, beforeLog });
 }
 
 /**
@@ -81,6 +80,22 @@ export function restartLog(state: SemisyncState, index: LogIndex, term: Term, ke
     persistence.onReset(index);
   }
   persistence.markHardState(); // Its commit index may be that of another history.
+}
+
+/** What we applied is not in the leader's log. Until that has been replaced we do not count (state.ts). */
+export function beginRebuild(state: SemisyncState): void {
+  if (state.rebuilding) return;
+  state.rebuilding = true;
+  state.outbox.changed = true;
+  state.persistence.markHardState();
+}
+
+/** An entry of the current epoch is in our log: so is everything that its leader had adopted. */
+export function endRebuild(state: SemisyncState): void {
+  if (!state.rebuilding || state.diverged || state.log.lastTerm !== state.term) return;
+  state.rebuilding = false;
+  state.outbox.changed = true;
+  state.persistence.markHardState();
 }
 
 export function lastPosition({ log }: SemisyncState): { readonly index: LogIndex; readonly term: Term } {

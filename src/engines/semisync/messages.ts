@@ -78,10 +78,12 @@ export interface HeartbeatResponse extends Base {
   readonly clock: number;
 }
 
-/** The write quorum that is in force after `index`, from the entry there (0: what the group was formed with). */
+/** What is in force after `index`, from the entry there (0: what the group was formed with). Part of a checkpoint. */
 export interface PlacedQuorum {
   readonly index: LogIndex;
   readonly writeQuorum: number;
+  /** The newest epoch up to there that began by force; 0: none. Logs of before may have been discarded. */
+  readonly forcedTerm: Term;
 }
 
 /** What a member tells of its log with a promise: all that a candidate must know (ap.md §1.3.4). */
@@ -150,6 +152,8 @@ export interface SnapshotChunk extends Base {
   readonly indexTerm: Term;
   /** It takes the place of another history: to be installed even where it goes back behind what was applied. */
   readonly replaces: boolean;
+  /** The newest epoch in the sender's log that began by force: what is older may be another history. */
+  readonly forcedTerm: Term;
   /** Counts up from 0 without gaps. */
   readonly sequence: number;
   readonly last: boolean;

@@ -9,7 +9,8 @@ import { send } from './send.js';
  * disk before it is told (send.ts). `message.term` is at least ours.
  */
 export function onPromiseRequest(state: SemisyncState, message: PromiseRequest): void {
-  if (state.logLost) return; // It does not know what it acknowledged: it must not count towards P.
+  // Who may lack what it acknowledged must not count towards P.
+  if (state.logLost || state.rebuilding) return;
   if (message.ask) return answer(state, message, wouldPromise(state, message));
   if (message.term > state.term) becomeFollower(state, message.term, null);
   // A copy of the request is answered again, but not once the epoch has begun: its ballot is used up.
@@ -55,7 +56,8 @@ export function onFetchRequest(state: SemisyncState, message: FetchRequest): voi
   if (prevIndex < log.baseIndex) {
     if (state.serving.has(from)) return;
     state.serving.add(from);
-    state.outbox.sendSnapshots.push({ to: from, term, replaces: false });
+    const { forcedTerm } = state.quorums.latest;
+    state.outbox.sendSnapshots.push({ to: from, term, replaces: false, forcedTerm });
     return;
   }
   const matches = log.termOf(prevIndex) === prevTerm;

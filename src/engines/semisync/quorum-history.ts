@@ -16,8 +16,8 @@ export function readQuorum(payload: Uint8Array, followers: number): number | nul
 }
 
 /**
- * The write quorums that the log brought, by the index of their entries. One is in force *after* its entry: the entry itself
- * is committed with the one before it (ap.md §1.3.4). Below the floor (what the last checkpoint holds) only the one that
+ * The write quorums that the log brought, by the index of their entries, and where epochs began by force. One is in force
+ * *after* its entry: the entry itself is committed with the one before it (ap.md §1.3.4). Below the floor (what the last checkpoint holds) only the one that
  * was in force there is kept.
  */
 export class QuorumHistory {
@@ -55,12 +55,18 @@ export class QuorumHistory {
   }
 
   /** An entry was appended to the log. */
-  append({ index, kind, payload }: SemisyncEntry, followers: number): void {
+  append({ index, kind, payload, term }: SemisyncEntry, followers: number): void {
+    const { forcedTerm } = this.latest;
+    if (kind === 'noop' && payload.length > 0) this.#place({ ...this.latest, index, forcedTerm: term });
     if (kind !== 'quorum') return;
     const writeQuorum = readQuorum(payload, followers);
     assert(writeQuorum !== null, `entry ${index} holds a write quorum that makes sense`);
-    assert(index > this.latest.index && index > this.#floor, 'write quorums come in the order of the log');
-    this.#placed.push({ index, writeQuorum });
+    this.#place({ index, writeQuorum, forcedTerm });
+  }
+
+  #place(placed: PlacedQuorum): void {
+    assert(placed.index > this.latest.index && placed.index > this.#floor, 'they come in the order of the log');
+    this.#placed.push(placed);
   }
 
   /** Entries at and after `index` are gone from the log. */

@@ -67,7 +67,12 @@ function sendAppend(state: SemisyncState, progress: Progress, withEntries: boole
 function startFullsync(state: SemisyncState, progress: Progress, replaces: boolean): void {
   if (state.tick - progress.heardTick <= SILENT_LAGS_MAX * state.options.maxLagTicks) {
     progress.becomeFullsync(replaces);
-    state.outbox.sendSnapshots.push({ to: progress.peer, term: state.term, replaces });
+    state.outbox.sendSnapshots.push({
+      to: progress.peer,
+      term: state.term,
+      replaces,
+      forcedTerm: state.quorums.latest.forcedTerm,
+    });
   } else {
     progress.becomeProbe();
     progress.paused = true;

@@ -18,7 +18,7 @@ export interface SemisyncStatus {
   readonly writeQuorum: number;
   /** Promises that a promotion without loss would take now, as far as this member knows; of F + 1 members. */
   readonly promises: number;
-  /** This member applied what the leader's log does not hold, and waits for a full sync. */
+  /** This member applied what the leader's log does not hold; until a full sync has replaced that, it does not count. */
   readonly diverged: boolean;
   /** Followers that could acknowledge a write now; on the leader only, else 0. */
   readonly available: number;

@@ -3,7 +3,7 @@ import { indexAfter, type LogIndex, type ReplicaId, type Term } from '../../base
 import { onFetchedSnapshot } from './candidacy.js';
 import { followLeader, reject, sendAppendResponse } from './follower.js';
 import { voidFreshness } from './freshness.js';
-import { discard, restartLog } from './merge.js';
+import { beginRebuild, discard, endRebuild, restartLog } from './merge.js';
 import type { PlacedQuorum, SnapshotChunk } from './messages.js';
 import type { SemisyncState } from './state.js';
 
@@ -20,10 +20,15 @@ export function onSnapshotChunk(state: SemisyncState, message: SnapshotChunk): v
   if (state.installing !== null || state.logLost) return;
   const { commit, log, tick } = state;
   if (replaces ? log.lastTerm >= term : index <= commit) return answerNotNeeded(state, message);
+  if (replaces) beginRebuild(state);
   if (last) {
     // What we have and the snapshot may not: told before it goes. A divergence that was found has been told.
-    if (replaces && !state.diverged) discard(state, log.firstIndex, false);
-    if (!replaces && log.termOf(index) !== indexTerm) discard(state, indexAfter(commit), false);
+    if (replaces && !state.diverged) discard(state, log.firstIndex, false, true);
+    if (!replaces && log.termOf(index) !== indexTerm) {
+      // After force, what we committed before may be gone as well, and their log does not reach back to compare.
+      const unsure = message.forcedTerm > termAt(state, commit);
+      discard(state, unsure ? log.firstIndex : indexAfter(commit), false, unsure);
+    }
     state.installing = { index, term, replaces, sinceTick: tick };
   }
   state.outbox.snapshotChunks.push(message);
@@ -59,6 +64,7 @@ export function onSnapshotInstalled(state: SemisyncState, index: LogIndex, term:
     state.handedOut = index;
     state.diverged = false;
     if (replaces) voidFreshness(state);
+    endRebuild(state);
     state.outbox.changed = true;
   }
   state.applied = index;

@@ -123,6 +123,11 @@ export interface SemisyncState {
   logLost: boolean;
   /** We applied what the leader does not have (a forced promotion): nothing is appended until a snapshot replaces it. */
   diverged: boolean;
+  /**
+   * Set when that is found, cleared when our log reaches an entry of the current epoch: in between it may lack what we
+   * vouched for, so we do not count towards P. On disk: a hard state without a vote.
+   */
+  rebuilding: boolean;
   installing: Installing | null;
   /** Members that fetch from us and need a snapshot. */
   readonly serving: Set<ReplicaId>;
@@ -195,7 +200,7 @@ function formedWith({ members, writeQuorum }: SemisyncOptions): number {
 
 function recoverQuorums(options: SemisyncOptions, log: RaftLog<SemisyncEntry>): QuorumHistory {
   const { appliedIndex, quorum } = options.recovered;
-  const base = quorum ?? { index: ZERO, writeQuorum: formedWith(options) };
+  const base = quorum ?? { index: ZERO, writeQuorum: formedWith(options), forcedTerm: ZERO };
   const quorums = new QuorumHistory(base, appliedIndex);
   const first = Math.max(log.firstIndex, appliedIndex + 1) as LogIndex;
   if (first > log.lastIndex) return quorums;
@@ -231,6 +236,7 @@ export function createState(options: SemisyncOptions, rules: QuorumRules): Semis
     matched: ZERO,
     logLost: false,
     diverged: false,
+    rebuilding: hard.term > 0 && hard.vote === null && !behind,
     installing: null,
     serving: new Set(),
     tick: 0,

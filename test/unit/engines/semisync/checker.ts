@@ -65,7 +65,6 @@ export class Checker {
     this.#leaders.set(term, id);
     this.promotions++;
     if (term < this.world) return;
-    if (this.forced) this.#resurrect(id, engine);
     const missing = this.committed.findIndex(
       ({ epoch, key }, at) => epoch < term && !this.#has(id, engine, at + 1, key),
     );
@@ -76,17 +75,6 @@ export class Checker {
     );
     this.world = term;
     for (const { key } of this.committed.splice(missing)) this.lost.add(key);
-  }
-
-  /** What force had given up comes back when those who have it find promises enough, and nobody committed instead. */
-  #resurrect(id: ReplicaId, engine: Semisync): void {
-    for (let index = this.committed.length + 1; index <= engine.commitIndex; index++) {
-      const term = engine.termOf(index as LogIndex);
-      const inLog = term !== null && index >= engine.firstIndex;
-      const key = inLog ? keyOf({ index, term }) : (this.#disks.get(id)?.checkpoint.state[index - 1] ?? '');
-      expect(this.lost.has(key), `${id} knows ${key} to be committed, and nobody else does`);
-      this.committed.push({ key, epoch: engine.term });
-    }
   }
 
   #has(id: ReplicaId, engine: Semisync, index: number, key: string): boolean {
@@ -123,12 +111,21 @@ export class Checker {
         expect(known.key === key, `${id} commits ${key} where ${known.key} is committed`);
         continue;
       }
+      this.#resurrect(history, entry.index, term);
       expect(role === 'leader', `${id} follows what no leader has committed: ${key}`);
       expect(entry.index === this.committed.length + 1, `commit order: ${key}`);
       this.#checkCopies(id, history, entry);
       this.committed.push({ key, epoch: term });
       if (entry.kind === 'commands') this.acknowledged++;
       if (entry.kind === 'quorum') this.quorumChanges++;
+    }
+  }
+
+  /** What force had given up is committed again, by one who had it and found promises enough. */
+  #resurrect(history: readonly string[], before: number, epoch: Term): void {
+    for (const key of history.slice(this.committed.length, before - 1)) {
+      if (!this.lost.has(key)) return;
+      this.committed.push({ key, epoch });
     }
   }
 
@@ -166,7 +163,9 @@ export class Checker {
     before: ReadonlyMap<LogIndex, Term>,
     discarded: readonly Discarded[],
   ): void {
-    for (const { certain, entries } of discarded) {
+    for (const { beforeLog, certain, entries } of discarded) {
+      if (certain && engine.status().diverged) disk.commonBefore = entries[0]?.index ?? 0;
+      if (beforeLog) for (const key of state) disk.lostWrites.add(key); // The state itself is kept.
       for (const entry of entries) {
         expect(before.get(entry.index) === entry.term, `what is discarded was in the log: ${keyOf(entry)}`);
         disk.lostWrites.add(keyOf(entry));
@@ -179,6 +178,7 @@ export class Checker {
     for (const [index, term] of before) {
       if (engine.termOf(index) === term) continue;
       const key = keyOf({ index, term });
+      if (engine.status().diverged && index < disk.commonBefore) continue;
       const kept = state[index - 1] === key || disk.checkpoint.state[index - 1] === key;
       expect(kept || disk.lostWrites.has(key), `${key} left the log without a word`);
     }

@@ -25,6 +25,8 @@ export class FakeDisk {
   checkpoint: Checkpoint = { index: 0 as LogIndex, term: 0 as Term, state: [] };
   /** Files of discarded entries. */
   readonly lostWrites = new Set<string>();
+  /** Before this index the last divergence that was found leaves everything as it is: the leader has it too. */
+  commonBefore = 0;
 
   get lastIndex(): LogIndex {
     return (this.baseIndex + this.entries.length) as LogIndex;

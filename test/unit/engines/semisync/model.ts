@@ -29,7 +29,9 @@ type Action =
   | 'crashLeader'
   | 'powerLoss'
   | 'restart'
+  | 'bounce'
   | 'partition'
+  | 'upheaval'
   | 'heal'
   | 'unreachable'
   | 'stall'
@@ -38,7 +40,7 @@ type Action =
 function drawSwarm(prng: Prng, mayForce: boolean): Swarm {
   const pick = <T>(...from: readonly T[]): T => from[prng.between(0, from.length - 1)] as T;
   const size = pick(2, 3, 3, 4, 4, 5, 6);
-  const force = mayForce && pick(true, false, false);
+  const force = mayForce && pick(true, false);
   return {
     size,
     writeQuorum: prng.between(1, size - 1),
@@ -55,14 +57,16 @@ function drawSwarm(prng: Prng, mayForce: boolean): Swarm {
       read: pick(0, 10, 30),
       quorum: pick(0, 4, 12),
       promote: pick(0, 1, 4),
-      force: force ? pick(1, 2) : 0,
+      force: force ? pick(1, 3) : 0,
       install: 20,
       checkpoint: pick(0, 2, 10),
       crash: pick(0, 1, 4),
       crashLeader: pick(0, 1, 3),
       powerLoss: pick(0, 0, 1, 2),
       restart: pick(5, 40),
+      bounce: pick(0, 2, 6),
       partition: pick(0, 1, 4),
+      upheaval: pick(0, 1, 3),
       heal: pick(1, 4),
       unreachable: pick(0, 1),
       stall: pick(0, 1),
@@ -130,8 +134,7 @@ export class Run {
         network.promote(this.#someone());
         return;
       case 'force':
-        network.promote(this.#someone(), true);
-        return;
+        return this.#force();
       case 'install':
         network.finishInstall(this.#someone());
         return;
@@ -147,8 +150,12 @@ export class Run {
       case 'restart':
         for (const id of this.#ids) network.restart(id);
         return;
+      case 'bounce':
+        return this.#bounce();
       case 'partition':
         return this.#partition();
+      case 'upheaval':
+        return this.#upheaval();
       case 'heal':
         return network.heal();
       case 'unreachable':
@@ -158,6 +165,18 @@ export class Run {
         return network.step(this.#someone(), { type: 'stalled' });
       case 'calm':
         return network.run(prng.between(2, 12));
+    }
+  }
+
+  /** Somebody loses patience: with whoever answers in time. */
+  #force(): void {
+    const { network } = this;
+    const id = this.#someone();
+    network.promote(id, true);
+    for (let round = this.#prng.between(0, 8); round > 0; round--) {
+      network.tick(id, 5);
+      network.deliverAll(({ from, to }) => from === id || to === id);
+      network.persist(id);
     }
   }
 
@@ -178,16 +197,54 @@ export class Run {
     this.network.deliver(message);
   }
 
-  /** One way, both ways, or the leader alone: whoever is drawn. */
+  /** A crash and a start, before anybody notices. */
+  #bounce(): void {
+    const id = this.#someone();
+    this.network.crash(id, this.#prng.between(0, 2));
+    this.network.restart(id);
+  }
+
+  /** Some links, one way or both ways between two sides, or the leader alone: whoever is drawn. */
   #partition(): void {
-    const side = new Set(this.#ids.filter(() => this.#prng.between(0, 1) === 1));
-    const leader = this.network.leader;
-    if (leader !== undefined && this.#prng.between(0, 1) === 1) {
+    const prng = this.#prng;
+    const { network } = this;
+    if (prng.between(0, 2) === 0) {
+      const cut = new Set(this.#ids.flatMap((a) => this.#ids.filter(() => prng.between(0, 2) === 0).map((b) => a + b)));
+      network.lost = ({ from, to }) => cut.has(from + to) || cut.has(to + from);
+      return;
+    }
+    const side = new Set(this.#ids.filter(() => prng.between(0, 1) === 1));
+    const { leader } = network;
+    if (leader !== undefined && prng.between(0, 1) === 1) {
       side.clear();
       side.add(leader.id);
     }
-    const oneWay = this.#prng.between(0, 2) === 0;
-    this.network.lost = ({ from, to }) => (oneWay ? side.has(from) && !side.has(to) : side.has(from) !== side.has(to));
+    const oneWay = prng.between(0, 2) === 0;
+    network.lost = ({ from, to }) => (oneWay ? side.has(from) && !side.has(to) : side.has(from) !== side.has(to));
+  }
+
+  /** The leader is cut off with what it has just appended; somebody else takes over and goes on; then the next. */
+  #upheaval(): void {
+    const { network } = this;
+    const prng = this.#prng;
+    for (let round = prng.between(1, 3); round > 0; round--) {
+      const { leader } = network;
+      if (leader === undefined) return;
+      const gone = new Set<string>([leader.id, ...this.#ids.filter(() => prng.between(0, 4) === 0)]);
+      network.lost = ({ from, to }) => gone.has(from) !== gone.has(to);
+      if (prng.between(0, 1) === 0) network.setQuorum(leader.id, prng.between(1, this.#ids.length - 1));
+      network.propose(leader.id);
+      network.run(prng.between(0, 4));
+      const rest = this.#ids.filter((id) => !gone.has(id));
+      const next = rest[prng.between(0, Math.max(0, rest.length - 1))];
+      if (next === undefined) return;
+      network.promote(next);
+      network.run(prng.between(1, 6));
+      if (network.engine(next).role === 'leader')
+        for (let count = prng.between(0, 2); count > 0; count--) network.propose(next);
+      network.run(prng.between(0, 2));
+      if (prng.between(0, 1) === 0) network.heal();
+    }
   }
 
   /** All faults end: somebody leads (an operator helps where only he may), commits, and all agree. */
@@ -200,19 +257,18 @@ export class Run {
       network.run(1);
       const leader = network.leader;
       if (leader === undefined) {
-        if (this.#swarm.promotion === 'manual' && round % 60 === 59) network.promote(this.#someone());
+        // Where members do not count after a forced promotion, only the next one helps.
+        const force = network.checker.forced && round > 200;
+        if ((force || this.#swarm.promotion === 'manual') && round % 60 === 59) network.promote(this.#someone(), force);
         continue;
       }
       if (leader.engine.lastIndex < proposed) proposed = -1;
       if (proposed < 0 && network.propose(leader.id)?.accepted != null) proposed = leader.engine.lastIndex;
       if (proposed < 0) continue;
-      const { checker, members } = network;
-      if ([...members.values()].every(({ state }) => state.length >= proposed)) {
-        const [first, ...others] = [...members.values()].map(({ state }) => state.slice(0, proposed).join());
-        if (others.some((other) => other !== first)) throw new Error('violated: follower states are prefixes');
-        checker.checkLost();
-        return;
-      }
+      const states = [...network.members.values()].map(({ state }) => state.slice(0, proposed).join());
+      if (leader.state.length < proposed || states.some((state) => state !== states[0])) continue;
+      network.checker.checkLost();
+      return;
     }
     throw new Error('no progress after all faults ended');
   }

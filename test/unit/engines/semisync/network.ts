@@ -369,14 +369,14 @@ export class Network {
 
   // --- snapshots ------------------------------------------------------------------------------------------------
 
-  #startStream(member: TestMember, { replaces, term, to }: SemisyncEffects['sendSnapshots'][number]): void {
+  #startStream(member: TestMember, { forcedTerm, replaces, term, to }: SemisyncEffects['sendSnapshots'][number]): void {
     const { checkpoint } = member.disk;
     const streamId = this.#nextId++;
     this.#checkpoints.set(streamId, checkpoint);
     member.streams.set(to, { index: checkpoint.index, ticks: 0 });
     const { index, term: indexTerm } = checkpoint;
-    const head = { type: 'snapshotChunk', from: member.id, to, term, streamId, index, indexTerm, replaces } as const;
-    this.#send({ ...head, sequence: 0, last: true, data: new Uint8Array(1) });
+    const head = { type: 'snapshotChunk', from: member.id, to, term, streamId, index, indexTerm } as const;
+    this.#send({ ...head, replaces, forcedTerm, sequence: 0, last: true, data: new Uint8Array(1) });
   }
 
   #endStream(member: TestMember, peer: ReplicaId, ok: boolean): void {
@@ -390,6 +390,7 @@ export class Network {
     const member = this.member(id);
     const chunk = member.finishing;
     if (chunk === null || !member.alive) return false;
+    if (chunk.replaces && member.writes.length > 0) return false;
     member.finishing = null;
     const checkpoint = this.#checkpoints.get(chunk.streamId);
     if (checkpoint === undefined) throw new Error('every stream has a checkpoint');
@@ -403,7 +404,11 @@ export class Network {
     member.writes.push({
       run: () => member.disk.cut(index, indexTerm, replaces),
       done: () => {
-        const quorum = checkpoint.quorum ?? { index: 0 as LogIndex, writeQuorum: this.#options.writeQuorum ?? 1 };
+        const quorum = checkpoint.quorum ?? {
+          index: 0 as LogIndex,
+          writeQuorum: this.#options.writeQuorum ?? 1,
+          forcedTerm: 0 as Term,
+        };
         this.step(id, { type: 'snapshotInstalled', index, indexTerm, quorum });
         if (member.alive) {
           this.#send({ type: 'snapshotChunkResponse', from: to, to: from, term, streamId, sequence, ok: true });
