@@ -31,7 +31,7 @@ const PAGE_DEFAULT = 100;
 
 /** The default keyspace if it is causal, else the first that is. */
 function causalKeyspaceOf(router: Router): Keyspace | undefined {
-  const isCausal = ({ engine }: Keyspace): boolean => (engine as string) === 'causal';
+  const isCausal = ({ engine }: Keyspace): boolean => engine === 'causal';
   return [router.defaultKeyspace, ...router.keyspaces].find(isCausal);
 }
 

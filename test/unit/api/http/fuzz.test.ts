@@ -1,6 +1,7 @@
 import t from 'tap';
 import { ERRORS } from '../../../../src/base/errors/catalogue.js';
 import { createPrng } from '../../../../src/base/prng.js';
+import { ORIGINS, tokenOf } from '../../../fixtures/fake-leaderless.js';
 import { createHttpApp, type AskOptions, type Method } from '../../../fixtures/http-app.js';
 
 const REQUESTS = Number(process.env['KVORUM_TEST_HTTP_REQUESTS'] ?? 20_000);
@@ -13,6 +14,7 @@ const prng = createPrng(SEED);
 const pick = <Value>(values: readonly [Value, ...Value[]]): Value =>
   values[prng.between(0, values.length - 1)] ?? values[0];
 
+const TOKEN = tokenOf('carts', { origin: ORIGINS.n1, seq: 1 });
 const METHODS = ['GET', 'PUT', 'POST', 'DELETE', 'HEAD', 'PATCH', 'OPTIONS'] as const;
 const PATHS = [
   '/kv/KEY',
@@ -25,6 +27,14 @@ const PATHS = [
   '/kv/mdelete',
   '/kv',
   '/kv/',
+  '/keyspaces/carts/kv/KEY',
+  '/keyspaces/carts/kv',
+  '/kvs/KEY',
+  '/kvs/KEY',
+  '/kvs/sync',
+  '/admin/conflicts',
+  '/admin/sync',
+  '/admin/scrub',
   '/status',
   '/health',
   '/readyz',
@@ -41,6 +51,11 @@ const BODIES = [
   '{"entries":[{"key":"a","value":"1"},{"key_base64":"/w==","value_base64":"/w=="}]}',
   '{"keys":["a","b",{"key_base64":"/w=="}]}',
   '{"policy":"stale"}',
+  '{"value":"v","causal-metadata":null}',
+  `{"value":"v","causal-metadata":{"token":"${TOKEN}"}}`,
+  `{"causal-metadata":"${TOKEN}"}`,
+  '{"value":"v","ttl_ms":1000}',
+  '{"keyspace":"carts"}',
   '{"target":"n2","keyspace":"other"}',
   '{"__proto__":{"value":"x"},"constructor":{"prototype":{}}}',
   '[[[[[[]]]]]]',
@@ -62,12 +77,22 @@ const HEADERS: readonly (readonly [string, readonly [string, ...string[]]])[] = 
   ['x-kvorum-client-id', ['c', '', 'x'.repeat(200)]],
   ['x-kvorum-seq', ['1', '-1', '1e99', 'NaN']],
   ['x-kvorum-forward', ['false', 'x']],
+  ['x-kvorum-session', [TOKEN, `${TOKEN},${TOKEN}`, 'x', ',', '']],
+  ['x-kvorum-context', [TOKEN, 'x']],
+  ['x-kvorum-forwarded', ['n2']],
+  ['prefer', ['wait=0', 'wait=x', 'respond-async, wait=1']],
   ['x-request-id', ['ok-1', 'a\u0000b', 'é']],
   ['origin', ['null', 'http://evil.example']],
 ];
 const QUERIES = [
   'consistency=stale',
   'consistency=x',
+  'consistency=quorum',
+  'ttl_ms=5',
+  'ttl_ms=x',
+  `causal-metadata=${TOKEN}`,
+  'causal-metadata=%7B%22token%22:1%7D',
+  'after=%ff',
   'forward=false',
   'limit=1',
   'limit=x',
@@ -113,10 +138,16 @@ function randomRequest(): { method: Method; url: string; options: AskOptions } {
 }
 
 /** What every answer must be, whatever was asked. */
-function complaint(answer: Awaited<ReturnType<typeof app.ask>>, method: Method): string | null {
+function complaint(answer: Awaited<ReturnType<typeof app.ask>>, method: Method, url: string): string | null {
   if (answer.status < 200 || answer.status > 504) return `status ${answer.status}`;
   if (answer.status === 500) return `500: ${answer.text}`;
   if (answer.status < 400 || method === 'HEAD') return null;
+  if (url.startsWith('/kvs/') && answer.headers['content-type'] === 'application/json; charset=utf-8') {
+    const { error: text, 'causal-metadata': metadata } = answer.json;
+    return typeof text === 'string' && text !== '' && metadata !== undefined
+      ? null
+      : 'not as the causal document has it';
+  }
   const { type, title, status, detail, code, retry, error, instance } = answer.json;
   if (answer.headers['content-type'] !== 'application/problem+json; charset=utf-8') return 'not a problem document';
   if (typeof code !== 'string' || !Object.hasOwn(ERRORS, code)) return `code ${String(code)}`;
@@ -136,7 +167,7 @@ t.test('any request gets a well-formed answer', { timeout: 60_000 + REQUESTS }, 
     for (const [at, answer] of answers.entries()) {
       const request = batch[at];
       statuses.set(answer.status, (statuses.get(answer.status) ?? 0) + 1);
-      const wrong = complaint(answer, request?.method ?? 'GET');
+      const wrong = complaint(answer, request?.method ?? 'GET', request?.url ?? '');
       if (wrong !== null) failures.push(`${wrong}: ${JSON.stringify(request)}`);
     }
     count += batch.length;

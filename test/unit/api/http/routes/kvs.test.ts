@@ -4,7 +4,7 @@ import { text } from 'node:stream/consumers';
 import t from 'tap';
 import type { ReplicaId } from '../../../../../src/base/brand.js';
 import type { ReplicaInfo } from '../../../../../src/replica/router.js';
-import { ORIGINS, fakeSessions, tokenOf } from '../../../../fixtures/fake-leaderless.js';
+import { ORIGINS, testSessions, tokenOf } from '../../../../fixtures/fake-leaderless.js';
 import { createHttpApp, type HttpApp } from '../../../../fixtures/http-app.js';
 
 /** The causal document's API: statuses and bodies as it has them, metadata on every answer. */
@@ -12,7 +12,7 @@ let app: HttpApp;
 t.beforeEach(async () => void (app = await createHttpApp()));
 t.afterEach(() => app.close());
 
-const TOKEN_1 = fakeSessions.encode(new Map([['carts', { dots: [{ origin: ORIGINS.n1, seq: 1 }], counter: 1 }]]));
+const TOKEN_1 = testSessions.encode(new Map([['carts', { dots: [{ origin: ORIGINS.n1, seq: 1 }], counter: 1 }]]));
 const METADATA_1 = { token: TOKEN_1, clock: { n1: 1 } };
 
 t.test('create, replace, find, delete', async (t) => {

@@ -1,6 +1,6 @@
 import t from 'tap';
 import { KvorumError } from '../../../../../src/base/errors/error.js';
-import { ORIGINS, fakeSessions, tokenOf } from '../../../../fixtures/fake-leaderless.js';
+import { ORIGINS, testSessions, tokenOf } from '../../../../fixtures/fake-leaderless.js';
 import { createHttpApp, type Answer, type HttpApp } from '../../../../fixtures/http-app.js';
 
 let app: HttpApp;
@@ -9,8 +9,8 @@ t.afterEach(() => app.close());
 
 const AT = '/keyspaces/carts/kv';
 
-function sessionOf(answer: Answer): ReturnType<typeof fakeSessions.decode> {
-  return fakeSessions.decode(String(answer.headers['x-kvorum-session']));
+function sessionOf(answer: Answer): ReturnType<typeof testSessions.decode> {
+  return testSessions.decode(String(answer.headers['x-kvorum-session']));
 }
 
 t.test('an item is told with its Lamport timestamp, which is its ETag', async (t) => {
@@ -278,13 +278,15 @@ t.test('members can be made to exchange and to compare what they have', async (t
 });
 
 t.test('a session that is too large for a token does not hide the answer to a write', async (t) => {
-  const sessions = { ...fakeSessions };
-  (app.router as { sessions: typeof sessions }).sessions = sessions;
-  const token = tokenOf('carts');
-  sessions.encode = (session) => {
-    if (session.size > 0) throw new KvorumError('session_token_invalid', 'too large');
-    return fakeSessions.encode(session);
+  const token = testSessions.encode(new Map());
+  const sessions: typeof testSessions = {
+    decode: (text) => testSessions.decode(text),
+    encode: (session) => {
+      if (session.size > 0) throw new KvorumError('session_token_invalid', 'too large');
+      return testSessions.encode(session);
+    },
   };
+  (app.router as { sessions: typeof sessions }).sessions = sessions;
   const answer = await app.ask('PUT', `${AT}/x`, { body: { value: '1' }, headers: { 'x-kvorum-session': token } });
   t.match(answer, { status: 201, headers: { 'x-kvorum-session': token } }, 'what was sent still holds');
   t.equal((await app.ask('PUT', `${AT}/x`, { body: { value: '1' } })).status, 200);
