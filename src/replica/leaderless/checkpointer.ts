@@ -105,7 +105,8 @@ export class LeaderlessCheckpointer {
     let drop = 0;
     for (const { bytesApplied, positions } of this.#milestones) {
       const late = bytesApplied + this.#milestoneBytes > retainedFrom(1);
-      const wanted = bytesApplied + this.#milestoneBytes > retainedFrom(PINNED_RETAIN_FACTOR) && beyond(positions, pinned);
+      const wanted =
+        bytesApplied + this.#milestoneBytes > retainedFrom(PINNED_RETAIN_FACTOR) && beyond(positions, pinned);
       if (late || wanted || beyond(positions, seqsOf(checkpointed))) break;
       for (const [origin, position] of positions) if (position.seq > 0) cut.set(origin, position);
       drop++;

@@ -22,6 +22,7 @@ export class Ensures {
   readonly #waiting = new Map<number, Waiting>();
   readonly #step: (event: LeaderlessEvent) => void;
   #nextId = 1;
+  #stopped = false;
 
   constructor(step: (event: LeaderlessEvent) => void) {
     this.#step = step;
@@ -31,9 +32,10 @@ export class Ensures {
     return this.#waiting.size;
   }
 
-  /** `onEnd` is called once, never before this returns. */
+  /** `onEnd` is called once, and before this returns only when the member has stopped. */
   start(dots: readonly Dot[], need: Requirement, deadlineMs: number, onEnd: (end: EnsureEnd) => void): void {
     assert(dots.length > 0, 'somebody waits for something');
+    if (this.#stopped) return onEnd({ result: 'stopped', missing: [] });
     const id = this.#nextId++;
     this.#waiting.set(id, { dots, deadlineMs, onEnd });
     this.#step({ type: 'ensure', id, dots, need });
@@ -56,6 +58,7 @@ export class Ensures {
   }
 
   stop(): void {
+    this.#stopped = true;
     const all = [...this.#waiting.values()];
     this.#waiting.clear();
     for (const { onEnd } of all) onEnd({ result: 'stopped', missing: [] });

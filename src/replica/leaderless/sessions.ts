@@ -42,7 +42,7 @@ export class Sessions {
     return dots.filter((dot) => !covers(vector, dot));
   }
 
-  /** Fetches `dots`; exactly one of the two is called, not before this returns. */
+  /** Fetches `dots`; exactly one of the two is called. */
   wait(
     dots: readonly Dot[],
     request: RequestOptions | undefined,
