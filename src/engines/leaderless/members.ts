@@ -1,5 +1,6 @@
 import type { ReplicaId } from '../../base/brand.js';
 import { Peer } from './peer.js';
+import { leavePull } from './pulls.js';
 import { beginStart } from './start.js';
 import type { LeaderlessState } from './state.js';
 
@@ -52,8 +53,8 @@ export function onDropped(state: LeaderlessState, id: ReplicaId): void {
   const peer = state.peers.get(id);
   if (peer === undefined || !peer.up) return;
   peer.grounded();
-  peer.pull = null;
-  state.pullsDirty = true;
+  // Asked again at once it would be dropped again, for as long as the link takes nothing.
+  leavePull(state, peer);
 }
 
 export function onStalled(state: LeaderlessState): void {

@@ -115,12 +115,17 @@ export function endPull(state: LeaderlessState, peer: Peer, origins: readonly Or
 /** Requests that were not answered in time: somebody else is asked. */
 export function expirePulls(state: LeaderlessState): void {
   for (const peer of state.peers.values()) {
-    const { pull } = peer;
-    if (pull === null || state.tick - pull.tick < pullTicks(state)) continue;
-    peer.pull = null;
-    for (const origin of pull.positions.keys()) peer.barren.set(origin, state.tick + pullTicks(state));
-    state.pullsDirty = true;
+    if (peer.pull !== null && state.tick - peer.pull.tick >= pullTicks(state)) leavePull(state, peer);
   }
+}
+
+/** It is not answered, or has not arrived: others are asked, and this one not again for a while. */
+export function leavePull(state: LeaderlessState, peer: Peer): void {
+  const { pull } = peer;
+  if (pull === null) return;
+  peer.pull = null;
+  for (const origin of pull.positions.keys()) peer.barren.set(origin, state.tick + pullTicks(state));
+  state.pullsDirty = true;
 }
 
 /** Somebody who is up has what we have not received. */
