@@ -81,6 +81,7 @@ export function onDigest(state: LeaderlessState, peer: Peer, digest: GossipDiges
 
 function isSane(digest: GossipDigest): boolean {
   if (!isOrigin(digest.origin) || !isCount(digest.boot)) return false;
+  if (!isCount(digest.counter) || !isCount(digest.clock)) return false;
   for (const { origin, seq, boot, first } of digest.vector) {
     if (!isOrigin(origin) || !isCount(seq) || !isCount(boot) || !isCount(first)) return false;
   }

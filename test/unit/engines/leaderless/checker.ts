@@ -93,9 +93,9 @@ export class Checker {
   }
 
   /** What was not durable never was. */
-  onCrash(origin: OriginId, durable: Vector): void {
+  onCrash(origin: OriginId, known: number): void {
     const list = this.issued.get(origin);
-    if (list !== undefined) list.length = Math.min(list.length, durable.get(origin) ?? 0);
+    if (list !== undefined) list.length = Math.min(list.length, known);
   }
 
   /** The folder goes back in time on purpose: what the others have stays the truth. */

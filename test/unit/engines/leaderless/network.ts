@@ -168,7 +168,10 @@ export class Network {
     member.writes = [];
     this.wire = this.wire.filter(({ from, to }) => from !== id && to !== id);
     for (const other of this.members.values()) if (other.sync?.from === id) this.finishSync(other.id, false);
-    this.checker.onCrash(incarnationOf(member.id, member.disk.incarnation), member.engine.vector);
+    const origin = incarnationOf(member.id, member.disk.incarnation);
+    // Others may have more of it than its own folder, where that went back in time.
+    const known = [...this.members.values()].map(({ engine }) => engine.vector.get(origin) ?? 0);
+    this.checker.onCrash(origin, Math.max(...known));
     for (const other of this.members.values())
       if (other.id !== id) this.step(other.id, { type: 'peerDown', peer: member.id });
   }

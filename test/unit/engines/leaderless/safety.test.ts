@@ -169,7 +169,7 @@ class Run {
     if (others.some(({ engine }) => engine.status().buffered.some((each) => each.origin === origin))) return;
     for (const other of others) net.persist(other.id);
     const known = Math.max(...others.map(({ disk }) => seqOnDisk(disk, origin)), seqOnDisk(old, origin));
-    net.checker.onCrash(origin, new Map([[origin, known]]));
+    net.checker.onCrash(origin, known);
     net.restart(id, old);
   }
 

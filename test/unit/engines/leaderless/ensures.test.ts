@@ -1,0 +1,148 @@
+import t from 'tap';
+import type { OriginId, ReplicaId } from '../../../../src/base/brand.js';
+import type { Requirement } from '../../../../src/engines/leaderless/events.js';
+import { emptyDisk, incarnationOf, Network } from './network.js';
+
+const A = incarnationOf('a', 1);
+const B = incarnationOf('b', 2);
+
+function at(count: number, ...members: string[]): Requirement {
+  return [{ members: members as ReplicaId[], count }];
+}
+
+function result(net: Network, id: string, request: number): string | undefined {
+  return net.member(id).ensured.get(request)?.result;
+}
+
+t.test('ap.md §1.2.5: a session waits for what it has seen, which is fetched at once', (t) => {
+  const net = new Network(['a', 'b', 'c'], 1, { engine: 'causal' });
+  net.run(5);
+  net.lost = ({ to, type }) => to === 'c' && type === 'gossipDelta';
+  net.write('a', 'k=1');
+  net.settle();
+  const seen = [{ origin: A, seq: 1 }];
+  const request = net.ensure('c', seen);
+  t.equal(result(net, 'c', request), undefined);
+  net.heal();
+  net.settle();
+  t.equal(result(net, 'c', request), undefined, 'what was lost on the way is not known to be lost yet');
+  net.run(25);
+  t.equal(result(net, 'c', request), 'covered');
+  t.same(net.member('c').ensured.get(request)?.missing, []);
+  t.equal(result(net, 'c', net.ensure('c', seen)), 'covered', 'at once, when it is here');
+  t.end();
+});
+
+t.test('a session is served by another member when the origin is gone', (t) => {
+  const net = new Network(['a', 'b', 'c'], 2, { engine: 'lww' });
+  net.run(5);
+  net.lost = ({ to, type }) => to === 'c' && type === 'gossipDelta';
+  net.write('a', 'k=1');
+  net.settle();
+  net.crash('a');
+  net.heal();
+  const request = net.ensure('c', [{ origin: A, seq: 1 }]);
+  net.settle();
+  t.equal(result(net, 'c', request), 'covered', 'b has it, and was asked at once');
+  t.end();
+});
+
+t.test('ap.md §1.2.5: lost is only what nobody can ever bring', (t) => {
+  const net = new Network(['a', 'b', 'c'], 3, { engine: 'causal' });
+  net.write('a', 'k=1');
+  net.run(5);
+  const beyond = net.ensure('b', [{ origin: A, seq: 2 }]);
+  t.equal(result(net, 'b', beyond), undefined, 'not before its origin was asked');
+  net.settle();
+  t.equal(result(net, 'b', beyond), 'lost', 'it has never written that');
+  t.same(net.member('b').ensured.get(beyond)?.missing, [{ origin: A, seq: 2 }]);
+  t.equal(result(net, 'a', net.ensure('a', [{ origin: A, seq: 9 }])), 'lost', 'nor have we, who would know');
+  const stranger = net.ensure('b', [{ origin: 'z~1' as OriginId, seq: 1 }]);
+  net.settle();
+  t.equal(result(net, 'b', stranger), 'lost', 'nobody has ever heard of it');
+  net.crash('a');
+  const unreachable = net.ensure('b', [{ origin: A, seq: 2 }]);
+  const unknown = net.ensure('b', [{ origin: 'z~1' as OriginId, seq: 1 }]);
+  net.run(60);
+  t.equal(result(net, 'b', unreachable), undefined, 'its origin may still bring it');
+  t.equal(result(net, 'b', unknown), undefined, 'and somebody who is away may know it');
+  net.restart('a', emptyDisk(9));
+  net.run(60);
+  t.equal(result(net, 'b', unreachable), 'lost', 'the folder is gone, and all the others have less');
+  t.equal(result(net, 'b', unknown), 'lost');
+  t.end();
+});
+
+t.test('a write that has just been made elsewhere is not lost because an older word says so', (t) => {
+  const net = new Network(['a', 'b'], 4, { engine: 'lww' });
+  net.run(5);
+  net.lost = ({ type }) => type === 'gossipDelta';
+  net.step('a', { type: 'dropped', peer: 'b' as ReplicaId });
+  for (let tick = 0; tick < 12; tick++) net.tick('a');
+  const stale = net.wire; // a says that it has written nothing.
+  t.ok(stale.some(({ type }) => type === 'gossipDigest'));
+  net.wire = [];
+  net.write('a', 'k=1');
+  net.persist('a');
+  const request = net.ensure('b', [{ origin: A, seq: 1 }]);
+  for (const message of stale) net.deliver(message);
+  t.equal(result(net, 'b', request), undefined);
+  net.heal();
+  net.run(40);
+  t.equal(result(net, 'b', request), 'covered');
+  t.end();
+});
+
+t.test('ap.md §1.1 levels: a write counts a member when it is durable there', (t) => {
+  const net = new Network(['a', 'b', 'c'], 5, { engine: 'lww' });
+  net.run(5);
+  net.write('a', 'k=1');
+  const dot = [{ origin: A, seq: 1 }];
+  const quorum = net.ensure('a', dot, at(2, 'a', 'b', 'c'));
+  const all = net.ensure('a', dot, at(3, 'a', 'b', 'c'));
+  net.persist('a');
+  net.deliverAll();
+  net.deliverAll();
+  t.equal(result(net, 'a', quorum), undefined, 'received is not durable');
+  net.persist('b');
+  net.deliverAll();
+  t.equal(result(net, 'a', quorum), 'covered');
+  t.equal(result(net, 'a', all), undefined);
+  net.persist('c');
+  net.deliverAll();
+  t.equal(result(net, 'a', all), 'covered');
+  t.end();
+});
+
+t.test('ap.md §1.1 read repair: whole ranges of the original writes are sent to those who were read', (t) => {
+  const net = new Network(['a', 'b', 'c'], 6, { engine: 'lww' });
+  net.run(5);
+  net.lost = ({ to }) => to === 'c';
+  for (let each = 1; each <= 5; each++) net.write('a', `k=${each}`);
+  net.settle();
+  net.crash('a');
+  net.heal();
+  const request = net.ensure('b', [{ origin: A, seq: 5 }], at(2, 'b', 'c'));
+  net.settle();
+  t.equal(result(net, 'b', request), 'covered');
+  t.equal(net.member('c').machine.live.get('k'), '5');
+  t.equal(net.engine('c').status().counters.gaps, 0);
+  t.end();
+});
+
+t.test('requests that wait are bounded, and one that was released is never answered', (t) => {
+  const net = new Network(['a', 'b'], 7, { engine: 'lww', limits: { ensures: 2 } });
+  net.run(5);
+  net.lost = ({ type }) => type === 'gossipDelta';
+  net.write('b', 'k=1');
+  net.settle();
+  const dot = [{ origin: B, seq: 1 }];
+  const [one, two, three] = [net.ensure('a', dot), net.ensure('a', dot), net.ensure('a', dot)];
+  t.equal(result(net, 'a', three), 'busy');
+  net.step('a', { type: 'release', id: one });
+  net.heal();
+  net.run(30);
+  t.equal(result(net, 'a', two), 'covered');
+  t.equal(result(net, 'a', one), undefined);
+  t.end();
+});
