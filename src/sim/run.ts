@@ -16,7 +16,7 @@ import { LeaderlessRun } from './runner/leaderless/run.js';
 import { Triggers } from './runner/triggers.js';
 import { View } from './runner/view.js';
 import { createWorld } from './world/index.js';
-import { Violation, type Observer, type World } from './world/types.js';
+import { Excused, Violation, type Observer, type World } from './world/types.js';
 
 export type { RunOptions } from './runner/options.js';
 
@@ -76,6 +76,10 @@ async function carryOut(run: Carried): Promise<FoundViolation | null> {
     await run.phases();
     return null;
   } catch (error) {
+    if (error instanceof Excused) {
+      statistics.excused = 1;
+      return null;
+    }
     if (!(error instanceof Violation)) throw error;
     const { invariant, message } = error;
     return { invariant, detail: message.slice(invariant.length + 2), atMs: time.nowMs, event: time.events };

@@ -3,7 +3,7 @@ import type { Prng } from '../../base/prng.js';
 import { chance } from '../plan/dice.js';
 import type { ClientLinks } from '../plan/plan.js';
 import { exponential } from '../world/chance.js';
-import { Violation, type Observer, type SimProcess, type World } from '../world/types.js';
+import { Excused, Violation, type Observer, type SimProcess, type World } from '../world/types.js';
 
 /** What a client hears when there is no answer: nobody listens there, or the connection broke meanwhile. */
 export type NoAnswer = { readonly type: 'refused' } | { readonly type: 'lost' };
@@ -90,7 +90,7 @@ export function guarded(world: World, check: () => void): void {
   try {
     check();
   } catch (error) {
-    if (!(error instanceof Violation)) throw error;
+    if (!(error instanceof Violation || error instanceof Excused)) throw error;
     world.time.after(0, () => {
       throw error;
     });

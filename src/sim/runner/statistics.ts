@@ -32,6 +32,8 @@ export interface Statistics {
   undecidedKeys: number;
   /** Of engines without a leader. */
   readonly leaderless: LeaderlessStatistics;
+  /** Runs that ended early because something came about that nobody has promised to withstand. */
+  excused: number;
   /** Runs with fewer than POOR_RUN_OPERATIONS acknowledged operations. */
   poorRuns: number;
 }
@@ -120,6 +122,7 @@ export function createStatistics(): Statistics {
       healedBytes: 0,
       missingBytes: 0,
     },
+    excused: 0,
     poorRuns: 0,
   };
 }

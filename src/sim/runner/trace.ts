@@ -1,3 +1,4 @@
+import { parseOriginLog } from '../../base/brand.js';
 import type { EngineMessage } from '../../engines/messages.js';
 import type { Observer, SimProcess, VirtualTime } from '../world/types.js';
 
@@ -43,8 +44,13 @@ export class Trace {
         this.tell(process.id, failure === null ? 'is killed' : `stops: ${failure.code}: ${failure.detail}`);
       },
       onWiped: (process) => this.tell(process.id, 'gets an empty disk'),
+      onRolledBack: (process) => this.tell(process.id, 'gets back an older copy of its folder'),
       onDurable: (process, records) => this.tell(process.id, `durable: ${records.map(describeRecord).join(', ')}`),
       onMessage: (process, _group, message) => this.tell(process.id, `-> ${message.to} ${describeMessage(message)}`),
+      onDelivered: (process, _group, batch) => {
+        const { boot, commands, counter } = batch;
+        this.tell(process.id, `delivers ${describeValue(batch)} boot ${boot} counter ${counter} (${commands})`);
+      },
       onApplied: (process, _group, { index, kind, term }) => this.tell(process.id, `applies ${index}@${term} ${kind}`),
       onCheckpoint: (process, _group, { index, term }, installed) =>
         this.tell(process.id, `${installed ? 'installs a snapshot' : 'has a checkpoint'} at ${index}@${term}`),
@@ -77,15 +83,35 @@ export class Trace {
 type DurableRecord = Parameters<NonNullable<Observer['onDurable']>>[1][number];
 
 function describeRecord(record: DurableRecord): string {
+  const origin = parseOriginLog(record.group)?.origin;
+  const log = origin === undefined ? '' : `${shortOrigin(origin)} `;
   if (record.kind === 'hardState') return `term ${record.hardState.term} vote ${record.hardState.vote ?? '-'}`;
-  return record.kind === 'entry' ? `${record.entry.index}@${record.entry.term}` : record.kind;
+  const at = record.kind === 'entry' ? record.entry : record;
+  return `${log}${record.kind === 'entry' ? '' : `${record.kind} `}${at.index}@${at.term}`;
 }
 
 function describeMessage(message: EngineMessage): string {
   const { from: _from, to: _to, type, ...rest } = message;
   const parts = Object.entries(rest).map(([name, value]) => {
     if (name === 'entries') return `entries=${(value as readonly unknown[]).length}`;
-    return value instanceof Uint8Array ? `${name}=${value.length}B` : `${name}=${String(value)}`;
+    return `${name}=${describeValue(value)}`;
   });
   return `${type} ${parts.join(' ')}`;
+}
+
+function describeValue(value: unknown): string {
+  if (value instanceof Uint8Array) return `${value.length}B`;
+  if (Array.isArray(value)) return `[${value.map(describeValue).join(' ')}]`;
+  if (typeof value !== 'object' || value === null) return String(value);
+  const { origin, seq, counter, hash } = value as Readonly<Record<string, unknown>>;
+  if (typeof origin === 'string') return `${shortOrigin(origin)}:${String(seq ?? counter)}`;
+  return typeof hash === 'string' ? hash.slice(0, 8) : JSON.stringify(value);
+}
+
+/** The digits of an incarnation in which those of one run differ. */
+const INCARNATION_SHOWN = 6;
+
+function shortOrigin(origin: string): string {
+  const at = origin.lastIndexOf('~');
+  return `${origin.slice(0, at)}~${origin.slice(-INCARNATION_SHOWN)}`;
 }

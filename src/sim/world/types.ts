@@ -196,6 +196,11 @@ export interface Observer {
   onRead?(process: SimProcess, revision: number, floor: number): void;
 }
 
+/** Something that nobody has promised to withstand has come about: the run ends, and says nothing. */
+export class Excused extends Error {
+  override readonly name = 'Excused';
+}
+
 /** A broken promise, found by a checker. */
 export class Violation extends Error {
   override readonly name = 'Violation';

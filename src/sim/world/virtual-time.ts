@@ -1,7 +1,7 @@
 import { assert } from '../../base/assert.js';
 import { EventHeap, type TimedEvent } from './event-heap.js';
 import { EVENT, type EventKind } from './event-kinds.js';
-import type { VirtualTime, Violation } from './types.js';
+import type { Excused, VirtualTime, Violation } from './types.js';
 
 const US_PER_MS = 1000;
 /**
@@ -23,7 +23,7 @@ export class WorldTime implements VirtualTime {
   #sequence = 0;
   #hash = 0x811c9dc5;
   #settle = false;
-  #violation: Violation | null = null;
+  #violation: Violation | Excused | null = null;
 
   get nowMs(): number {
     return this.#nowUs / US_PER_MS;
@@ -63,7 +63,7 @@ export class WorldTime implements VirtualTime {
   }
 
   /** Ends the run after this event. Production code must not see it: it would take it for a failure of its own. */
-  violate(violation: Violation): void {
+  violate(violation: Violation | Excused): void {
     this.#violation ??= violation;
   }
 

@@ -1,4 +1,4 @@
-import { Violation, type Observer } from './types.js';
+import { Excused, Violation, type Observer } from './types.js';
 import type { WorldTime } from './virtual-time.js';
 
 type Method = keyof Observer;
@@ -78,6 +78,7 @@ export class Witness implements Required<Omit<Observer, 'onAcknowledged' | 'onRe
 
   #note(error: unknown): void {
     const reason = error instanceof Error ? (error.stack ?? error.message) : String(error);
-    this.#time.violate(error instanceof Violation ? error : new Violation('checker-failed', reason));
+    const known = error instanceof Violation || error instanceof Excused;
+    this.#time.violate(known ? error : new Violation('checker-failed', reason));
   }
 }

@@ -17,19 +17,13 @@ export class ClaimChecks implements Observer {
 
   onMessage(process: SimProcess, _group: GroupId, message: EngineMessage): void {
     const { image } = this.#facts.of(process.id);
-    switch (message.type) {
-      case 'gossipDigest':
-        this.#checkClaims(process, image, message.vector, 'has');
-        this.#checkCounter(process, image, message);
-        return;
-      case 'gossipAck':
-        return this.#checkClaims(process, image, message.positions, 'acknowledges');
-      case 'gossipDelta':
-        return this.#checkPassedOn(process, image, message);
-      case 'fullSyncEnd':
-        return this.#checkClaims(process, image, message.vector, 'ends a full sync with');
-      default:
-    }
+    const { type } = message;
+    if (type === 'gossipDigest') {
+      this.#checkClaims(process, image, message.vector, 'has');
+      this.#checkCounter(process, image, message);
+    } else if (type === 'gossipAck') this.#checkClaims(process, image, message.positions, 'acknowledges');
+    else if (type === 'gossipDelta') this.#checkPassedOn(process, image, message);
+    else if (type === 'fullSyncEnd') this.#checkClaims(process, image, message.vector, 'ends a full sync with');
   }
 
   #checkClaims({ id }: SimProcess, image: LeaderlessImage, claims: readonly Dot[], what: string): void {

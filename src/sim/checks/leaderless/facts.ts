@@ -6,6 +6,7 @@ import type { CheckpointMark, RecoveredGroup } from '../../../storage/storage.js
 import type { StoredRecord } from '../../../storage/wal/unit-encoder.js';
 import type { Observer, SimProcess } from '../../world/types.js';
 import { LeaderlessImage } from './image.js';
+import { Rollbacks } from './rollbacks.js';
 import { Truth, type KnownBatch } from './truth.js';
 
 /** What was seen and done: a checker that looked at nothing finds nothing. */
@@ -52,6 +53,7 @@ export class LeaderlessFacts implements Observer {
   /** How often a disk was destroyed or put back so far. */
   damages = 0;
   readonly #known = new Map<ReplicaId, Known>();
+  readonly #rollbacks = new Rollbacks((id, origin) => this.of(id).image.seqOf(origin));
   readonly #onNew: ((batch: KnownBatch) => void)[] = [];
   readonly #onLost: ((dot: Dot, batch: KnownBatch | undefined) => void)[] = [];
 
@@ -59,6 +61,7 @@ export class LeaderlessFacts implements Observer {
     this.truth.onNew = (batch) => {
       for (const told of this.#onNew) told(batch);
     };
+    this.truth.onReused = (origin) => this.#rollbacks.onReused(origin);
   }
 
   of(id: ReplicaId): Known {
@@ -116,6 +119,7 @@ export class LeaderlessFacts implements Observer {
 
   onRolledBack(process: SimProcess): void {
     this.#replaced(process);
+    this.#rollbacks.onRolledBack(process.id);
   }
 
   #replaced(process: SimProcess): void {
@@ -156,6 +160,7 @@ export class LeaderlessFacts implements Observer {
 
   onMessage(process: SimProcess, _group: GroupId, message: EngineMessage): void {
     this.stats.messages++;
+    if (message.type === 'gossipDigest') this.#rollbacks.onDigest(message);
     if (message.type !== 'gossipDelta') return;
     for (const { encoded } of message.batches) this.truth.see(encoded, `a message of ${process.id}`);
   }

@@ -13,7 +13,8 @@ export interface KnownWrite extends Timestamp {
   /** Null: a delete. */
   readonly value: string | null;
   readonly expiresAtMs: number | null;
-  readonly context: readonly Dot[];
+  /** What it replaces where siblings are kept; null: nothing, and of a delete everything that its writer had. */
+  readonly context: readonly Dot[] | null;
 }
 
 /** One position of one origin's log. */
@@ -41,6 +42,8 @@ export class Truth {
   count = 0;
   /** Told of every batch when it is first seen. */
   onNew: (batch: KnownBatch) => void = () => undefined;
+  /** Told before that is a violation; may throw Excused. */
+  onReused: (origin: OriginId) => void = () => undefined;
   readonly #batches = new Map<OriginId, Map<number, KnownBatch>>();
   readonly #byKey = new Map<string, KnownWrite[]>();
   /** Bytes that were compared: members relay the same ones again and again. */
@@ -73,6 +76,7 @@ export class Truth {
     const known = log.get(seq);
     if (known !== undefined) {
       if (known.crc === crc) return;
+      this.onReused(origin);
       throw new Violation('dot-names-one-batch', `${who} has another batch as ${origin}:${seq} than was there before`);
     }
     const before = log.get(seq - 1);
@@ -144,9 +148,16 @@ export class Truth {
   /** What whoever has applied exactly `vector` keeps of `key` side by side, deletes left out; newest first. */
   siblings(key: string, vector: Vector): KnownWrite[] {
     const applied = (this.#byKey.get(key) ?? []).filter(({ dot }) => covers(vector, dot));
-    const isReplaced = ({ dot }: KnownWrite): boolean =>
-      applied.some((other) => other.context.some(({ origin, seq }) => origin === dot.origin && seq >= dot.seq));
+    const isReplaced = (write: KnownWrite): boolean => applied.some((other) => this.#replaces(other, write));
     return applied.filter((write) => write.kind === 'put' && !isReplaced(write)).toReversed();
+  }
+
+  #replaces(other: KnownWrite, write: KnownWrite): boolean {
+    if (other.context !== null)
+      return other.context.some((dot) => dot.origin === write.origin && dot.seq >= write.dot.seq);
+    if (other.kind === 'put') return false;
+    if (other.origin === write.origin) return other.counter > write.counter;
+    return covers(this.batch(other.dot)?.dependencies ?? new Map(), write.dot);
   }
 }
 
@@ -193,7 +204,7 @@ function writesOf(origin: OriginId, seq: number, counter: number, payload: Uint8
       key: operation.key,
       value: isPut ? Buffer.from(operation.value).toString('latin1') : null,
       expiresAtMs: isPut ? (operation.expiresAtMs ?? null) : null,
-      context: operation.context ?? [],
+      context: operation.context ?? null,
     };
   });
 }

@@ -56,7 +56,7 @@ export const LEADERLESS_NEMESES: readonly Nemesis[] = [
     'hostile',
     ['hostile'],
     0,
-    { what: ['digest', 'delta', 'own delta'], power: [44, 51, 52], target: ['any', 'all'] },
+    { what: ['digest', 'delta'], power: [44, 51, 52], target: ['any', 'all'] },
     (stage, { power, target, what }, prng) => {
       const dice = createPrng(prng.uint32());
       for (const process of stage.pick(prng, target)) stage.forge(process, what, 2 ** power, dice);

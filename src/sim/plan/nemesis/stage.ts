@@ -18,8 +18,8 @@ export type Trigger =
   /** A snapshot has just become the checkpoint; the log does not say so yet (raft.md S5). */
   | 'installed';
 
-/** A digest with that clock, a batch of an unknown origin with that counter, or one of the receiver's own. */
-export type Forgery = 'digest' | 'delta' | 'own delta';
+/** A digest with that clock, or a batch of an unknown origin with that counter. */
+export type Forgery = 'digest' | 'delta';
 
 /** What nemeses work with: the running world, and the bookkeeping that keeps overlapping faults apart. */
 export interface Stage {

@@ -157,8 +157,13 @@ export class LeaderlessLiveness {
     const { plan, statistics, world } = this.#options;
     const { gossipMs } = assertDefined(plan.leaderless, 'a plan without a leader');
     const beganMs = world.time.nowMs;
+    // Who lacks what only the dead have stays behind it for ever.
+    const isReady = (member: SimProcess['leaderless']): boolean =>
+      this.#core.length < plan.replicas || member?.core.ready === true;
     const members = (): (string | null)[] =>
-      this.#core.map(({ leaderless }) => (leaderless?.core.ready === true ? vectorOf(stateOf(leaderless)) : null));
+      this.#core.map(({ leaderless }) =>
+        isReady(leaderless) && leaderless !== null ? vectorOf(stateOf(leaderless)) : null,
+      );
     const isOne = (): boolean => {
       const [first = null, ...others] = members();
       return first !== null && others.every((state) => state === first);

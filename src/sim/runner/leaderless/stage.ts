@@ -1,4 +1,4 @@
-import { assertDefined, unreachable } from '../../../base/assert.js';
+import { unreachable } from '../../../base/assert.js';
 import { originOf, type ReplicaId } from '../../../base/brand.js';
 import type { Prng } from '../../../base/prng.js';
 import { encodeBatch } from '../../../engines/leaderless/batch-codec.js';
@@ -136,11 +136,11 @@ export class LeaderlessStage extends FaultStage implements Stage {
   }
 
   forge(process: SimProcess, what: Forgery, counter: number, prng: Prng): void {
-    const others = this.members().filter((other) => other !== process);
+    const others = this.members().filter((other) => other !== process && other.leaderless !== null);
     if (others.length === 0) return;
-    const from = pick(prng, others).id;
+    const message = forgeryOf(process, pick(prng, others), what, counter);
     process.request((_keyspace, member) => {
-      if (member.engine !== 'raft') member.onMessage(forgeryOf(process, from, what, counter));
+      if (member.engine !== 'raft' && message !== null) member.onMessage(message);
     });
   }
 
@@ -164,35 +164,32 @@ export class LeaderlessStage extends FaultStage implements Stage {
   }
 }
 
-function forgeryOf({ id, leaderless }: SimProcess, from: ReplicaId, what: Forgery, counter: number): LeaderlessMessage {
-  const member = assertDefined(leaderless, 'it runs');
-  const stranger = originOf(from, 'ffffffffffffffff');
+/** As if `from` had sent it, which goes on as it was: only the counter cannot be. */
+function forgeryOf(to: SimProcess, from: SimProcess, what: Forgery, counter: number): LeaderlessMessage | null {
+  const { leaderless } = from;
+  if (leaderless === null) return null;
+  const names = { from: from.id, to: to.id };
   if (what === 'digest') {
+    const { boot, origin } = leaderless.core;
+    const vector = [{ origin, seq: 0, boot: 0, first: 1 }];
+    const claims = { vector, counter, clock: counter, heard: [{ origin, counter }], pull: [], pending: [] };
+    const rounds = { round: 0, answers: 0, respond: false };
     return {
       type: 'gossipDigest',
-      from,
-      to: id,
-      origin: stranger,
-      boot: 1,
-      respond: false,
-      vector: [],
-      counter,
-      clock: counter,
-      heard: [],
-      pull: [],
-      round: 1,
-      answers: 0,
-      pending: [],
+      ...names,
+      origin,
+      boot,
+      ...claims,
+      ...rounds,
       creditBytes: 0,
       syncing: false,
       root: null,
     };
   }
-  const origin = what === 'delta' ? stranger : member.core.origin;
-  const seq = (member.kv.vector.get(origin) ?? 0) + 1;
+  const origin = originOf(from.id, '0000000000000001');
   const builder = new BatchBuilder();
   builder.addCommand({ operations: [{ op: 'put', key: 'k0', value: Buffer.from('forged') }] });
-  const header = { origin, seq, boot: 1, counter, commands: 1, dependencies: [], wallMs: 0 };
+  const header = { origin, seq: 1, boot: 1, counter, commands: 1, dependencies: [], wallMs: 0 };
   const { encoded } = encodeBatch(header, builder.take());
-  return { type: 'gossipDelta', from, to: id, batches: [{ origin, seq, boot: 1, encoded }], more: false };
+  return { type: 'gossipDelta', ...names, batches: [{ origin, seq: 1, boot: 1, encoded }], more: false };
 }
