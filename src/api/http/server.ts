@@ -84,8 +84,10 @@ function createSocketServer(
   };
   const serve = (request: IncomingMessage, response: ServerResponse): void => {
     const refusal = refusalOf(request);
-    if (refusal === null) app.routing(request, response);
-    else refuseCounted(response, refusal);
+    if (refusal === null) {
+      dropIdleType(request);
+      app.routing(request, response);
+    } else refuseCounted(response, refusal);
   };
   server.on('request', serve);
   server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => {
@@ -101,6 +103,13 @@ function createSocketServer(
     refuseSocket(socket, new KvorumError('method_not_allowed', 'CONNECT is for proxies'));
   });
   return server;
+}
+
+/** Clients name a Content-Type on a GET, too, and some name nonsense: without a body it means nothing. */
+function dropIdleType({ headers, method }: IncomingMessage): void {
+  if (method !== 'GET' || headers['content-type'] === undefined) return;
+  const hasBody = headers['transfer-encoding'] !== undefined || (headers['content-length'] ?? '0') !== '0';
+  if (!hasBody) delete headers['content-type'];
 }
 
 function onParserError(router: Router, failure: Error, socket: Duplex): void {

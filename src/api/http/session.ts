@@ -1,5 +1,5 @@
 import { isKvorumError, KvorumError } from '../../base/errors/error.js';
-import type { OriginId } from '../../base/brand.js';
+import type { OriginId, Revision } from '../../base/brand.js';
 import type { Dot } from '../../base/dot.js';
 import type { KeyString, KvReader } from '../../kv/types.js';
 import type { Keyspace, RequestOptions, Seen } from '../../replica/router.js';
@@ -12,6 +12,11 @@ const TOKENS_MAX = 64;
 const NOTHING: Session = new Map();
 /** The token of a session that has seen nothing, per maker of tokens: most refused requests are answered with it. */
 const emptyTokens = new WeakMap<SessionTokens, string>();
+/** The last token that says no more than a revision of one keyspace. */
+const lastTokens = new WeakMap<
+  SessionTokens,
+  { readonly keyspace: string; readonly revision: Revision; readonly token: string }
+>();
 
 /**
  * The session of one request (ap.md §1.2.4): what its client had seen, and what it sees by the answer. The answer carries
@@ -64,8 +69,24 @@ export class SessionScope {
     return (this.#encoded ??= this.#encode(this.#observed));
   }
 
-  /** A session of too many keyspaces and origins has no token: the answer, which may be that of a write, is told anyway. */
   #encode(session: Session): string {
+    const [first] = session;
+    if (session.size === 1 && first !== undefined && this.#given === null) return this.#encodeFirst(session, ...first);
+    return this.#encodeAny(session);
+  }
+
+  /** Of clients without a session many see the same revision of one keyspace: its token is made once. */
+  #encodeFirst(session: Session, keyspace: string, { counter, dots, revision }: Seen): string {
+    if (revision === undefined || dots !== undefined || counter !== undefined) return this.#encodeAny(session);
+    const last = lastTokens.get(this.#tokens);
+    if (last?.keyspace === keyspace && last.revision === revision) return last.token;
+    const token = this.#encodeAny(session);
+    lastTokens.set(this.#tokens, { keyspace, revision, token });
+    return token;
+  }
+
+  /** A session of too many keyspaces and origins has no token: the answer, which may be that of a write, is told anyway. */
+  #encodeAny(session: Session): string {
     try {
       return this.#tokens.encode(session);
     } catch (error) {

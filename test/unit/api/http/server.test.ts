@@ -84,6 +84,16 @@ t.test('a GET may bring a body where the causal document says so', async (t) => 
   t.match(text, /^HTTP\/1\.1 404 [^]*Key does not exist[^]*HTTP\/1\.1 200 OK[^]*OK$/, 'and the next request is read');
 });
 
+t.test('the Content-Type of a GET without a body means nothing', async (t) => {
+  const { server } = await start(t);
+  for (const type of ['application/json', ';;', '']) {
+    const head = `Host: a\r\nContent-Type: ${type}\r\n`;
+    const requests = `GET /kv/a HTTP/1.1\r\n${head}\r\nGET /health HTTP/1.1\r\n${head}Connection: close\r\n\r\n`;
+    const text = await talk(server, requests);
+    t.match(text, /^HTTP\/1\.1 404 [^]*HTTP\/1\.1 200 OK[^]*OK$/, JSON.stringify(type));
+  }
+});
+
 t.test('what the parser lets through is refused', async (t) => {
   const { server, router } = await start(t);
   for (const [name, bytes] of [
