@@ -32,8 +32,8 @@ export interface FullSyncReceiverOptions {
   send(message: LeaderlessMessage): void;
   /** Up to this counter there is nothing that we have not seen: see LeaderlessEffects.fullSync. */
   closedTo(): number;
-  /** Merges the shadow and makes it durable; false: the member has stopped meanwhile. */
-  install(end: FullSyncEnd, shadow: ItemShadow, whole: boolean): Promise<boolean>;
+  /** Merges the shadow and makes it durable; null: the member has stopped meanwhile. The result tells the engine. */
+  install(end: FullSyncEnd, shadow: ItemShadow, whole: boolean): Promise<(() => void) | null>;
   onFailed(from: ReplicaId, whole: boolean): void;
 }
 
@@ -92,12 +92,13 @@ export class FullSyncReceiver {
   async #install(incoming: Incoming, end: FullSyncEnd): Promise<void> {
     const { from, id, shadow, whole } = incoming;
     const { bytes } = shadow;
-    const installed = await this.#options.install(end, shadow, whole);
-    this.#incoming = null;
-    if (!installed) return;
+    const tell = await this.#options.install(end, shadow, whole);
+    this.#incoming = null; // Before the engine hears of it: it may ask for another one.
+    if (tell === null) return;
     this.#options.stats.fullSyncsReceived++;
     this.#options.logger.info('full_sync_done', { from, id, bytes });
     this.#ack(end, false);
+    tell();
   }
 
   /** Null: not the piece that comes next. */

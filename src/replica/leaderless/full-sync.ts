@@ -110,12 +110,12 @@ export class FullSync {
   }
 
   /** Merged at once, then made durable, then the logs begin anew, and only then the engine may tell others. */
-  async #install(end: FullSyncEnd, shadow: ItemShadow, whole: boolean): Promise<boolean> {
+  async #install(end: FullSyncEnd, shadow: ItemShadow, whole: boolean): Promise<(() => void) | null> {
     const { checkpointer, closed, group, onFailed, step } = this.#options;
     const { task } = checkpointer;
     while (!task.tryLock()) await task.idle();
     try {
-      if (closed()) return false;
+      if (closed()) return null;
       const vector = new Map(end.vector.map(({ origin, seq }) => [origin, seq] as const));
       const boots = new Map(end.vector.map(({ origin, boot }) => [origin, boot] as const));
       const { counter, collectedTo, from } = end;
@@ -123,11 +123,10 @@ export class FullSync {
       const jumped = this.#jump(end.vector);
       task.onReplaced();
       await checkpointer.run(jumped.map((position) => checkpointRecord(group, position)));
-      step({ type: 'fullSynced', from, vector, boots, counter, collectedTo });
-      return true;
+      return () => step({ type: 'fullSynced', from, vector, boots, counter, collectedTo });
     } catch (error) {
       if (!closed()) onFailed(toKvorumError(error));
-      return false;
+      return null;
     } finally {
       task.unlock();
     }

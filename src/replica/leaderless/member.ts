@@ -4,7 +4,6 @@ import type { Clock } from '../../base/clock.js';
 import type { Dot } from '../../base/dot.js';
 import { KvorumError } from '../../base/errors/error.js';
 import type { Logger } from '../../base/logger.js';
-import { decodeBatch } from '../../engines/leaderless/batch-codec.js';
 import type {
   LeaderlessEffects,
   LeaderlessEvent,
@@ -18,16 +17,18 @@ import type { GossipDelta, LeaderlessMessage } from '../../engines/leaderless/me
 import type { OriginBatch } from '../../engines/leaderless/types.js';
 import { createLww } from '../../engines/lww/index.js';
 import type { EngineMessage } from '../../engines/messages.js';
-import { DottedKv, validateDottedBatch } from '../../kv/dotted/index.js';
+import { DottedKv } from '../../kv/dotted/index.js';
 import type { DottedOptions, DottedReader } from '../../kv/dotted/types.js';
 import type { CheckpointStore, Log, WritingIdentity } from '../../storage/storage.js';
 import type { GroupMember, MemberOutput } from '../group-member.js';
 import type { Level } from '../router.js';
 import { LeaderlessCheckpointer, type OriginPosition } from './checkpointer.js';
+import { Collection } from './collection.js';
 import { Ensures } from './ensures.js';
 import { FullSync } from './full-sync.js';
 import { isMet, requirementOf, type GroupScope } from './levels.js';
 import { QuorumReads } from './quorum-reads.js';
+import { withoutHarmful } from './received.js';
 import { entryRecord, recoverLogs } from './recover.js';
 import { Scrub } from './scrub.js';
 import { Sessions } from './sessions.js';
@@ -36,10 +37,6 @@ import { WritePath } from './write-path.js';
 
 /** What a batch costs beside its bytes: record headers on disk, objects in memory. */
 const BATCH_OVERHEAD_BYTES = 128;
-/** Tombstones collected per tick, so that a large collection delays nobody. */
-const COLLECT_PER_TICK = 2000;
-/** How often expired values are looked for when nothing else is to be collected. */
-const COLLECT_EXPIRED_MS = 1000;
 
 export interface LeaderlessMemberOptions {
   readonly group: GroupId;
@@ -99,14 +96,15 @@ export class LeaderlessMember implements GroupMember {
   readonly #ensures: Ensures;
   readonly #checkpointer: LeaderlessCheckpointer;
   readonly #fullSync: FullSync;
+  readonly #collection: Collection;
   readonly #kv: DottedKv;
   readonly #core: Leaderless;
   /** What is applied, with boots: what the logs are told to forget by. */
   readonly #positions = new Map<Dot['origin'], OriginPosition>();
   /** What the engine wanted when it was made, but for what it delivered. */
   #first: LeaderlessEffects | null = null;
-  #collecting: number | null = null;
-  #collectMs = 0;
+  /** False from the start with a new disk (or from the moment when an old copy was noticed) until all is there again. */
+  #whole = true;
   readonly #meets = new Map<Level, boolean>();
   #removed = false;
   #closed = false;
@@ -133,10 +131,13 @@ export class LeaderlessMember implements GroupMember {
       requirement,
       holds: (member, dot) => this.#core.coverage([dot]).includes(member),
     });
-    this.reads = new QuorumReads({ ...shared, requirement, send, vector, reader: () => this.reader });
+    const counts = (): boolean => this.#whole && !this.#core.syncing;
+    this.reads = new QuorumReads({ ...shared, requirement, send, vector, counts, reader: () => this.reader });
     const { sessionWaitMs: waitMs } = options;
     this.sessions = new Sessions({ ...shared, waitMs, vector, stopped: () => this.#stopped });
     this.scrubber = new Scrub({ ...shared, timeoutMs: requestTimeoutMs, kv: () => kv, send });
+    const onCollected = (counter: number): void => this.#core.step({ type: 'collected', counter });
+    this.#collection = new Collection({ ...shared, kv, onCollected });
     this.#checkpointer = this.#createCheckpointer();
     this.#fullSync = new FullSync({
       ...shared,
@@ -173,13 +174,15 @@ export class LeaderlessMember implements GroupMember {
     const known = origins.some((other) => other.origin === origin);
     // Of another group's renewal, or of a folder that never wrote here: nothing of it can have been told to others.
     const earlier = origins.some((other) => other.origin.startsWith(`${self}~`));
+    const fresh = identity.fresh || (!known && earlier);
+    this.#whole = !fresh;
     const options: LeaderlessOptions = {
       ...protocol,
       engine,
       self,
       origin,
       boot: identity.boot,
-      fresh: identity.fresh || (!known && earlier),
+      fresh,
       members,
       root: () => this.#kv.root(),
       recovered: { origins, applied, appliedBoots: boots, counter, collectedTo, retired },
@@ -272,7 +275,7 @@ export class LeaderlessMember implements GroupMember {
     const message = received as LeaderlessMessage; // Members of one group have one engine: the handshake and placement see to it.
     switch (message.type) {
       case 'gossipDelta':
-        this.step({ type: 'message', message: this.#applicable(message) });
+        this.#onDelta(message);
         return;
       case 'fullSyncRequest':
       case 'fullSyncItems':
@@ -281,7 +284,7 @@ export class LeaderlessMember implements GroupMember {
         this.#fullSync.onMessage(message);
         return;
       case 'versionProbe':
-        if (!this.#core.syncing) this.reads.onProbe(message);
+        this.reads.onProbe(message);
         return;
       case 'versionAnswer':
         this.reads.onAnswer(message);
@@ -302,16 +305,12 @@ export class LeaderlessMember implements GroupMember {
     }
   }
 
-  /** Without what would stop every member when it is applied: from there on the engine sees a gap. */
-  #applicable(delta: GossipDelta): GossipDelta {
-    const batches = delta.batches.filter(({ encoded, origin, seq }) => {
-      const batch = decodeBatch(encoded);
-      if (batch === null) return true; // The engine refuses and counts it.
-      if (validateDottedBatch(batch.payload, batch.commands)) return true;
-      this.#options.logger.warn('batch_refused', { group: this.group, from: delta.from, origin, seq });
-      return false;
+  #onDelta(delta: GossipDelta): void {
+    const { logger } = this.#options;
+    const message = withoutHarmful(delta, (dot) => {
+      logger.warn('batch_refused', { group: this.group, from: delta.from, ...dot });
     });
-    return batches.length === delta.batches.length ? delta : { ...delta, batches };
+    this.step({ type: 'message', message });
   }
 
   onPeerUp(peer: ReplicaId): void {
@@ -349,7 +348,7 @@ export class LeaderlessMember implements GroupMember {
     if (this.#closed) return;
     this.#meets.clear();
     for (let tick = 0; tick < ticks; tick++) this.#core.step({ type: 'tick' });
-    this.#collect(nowMs);
+    if (!this.#fullSync.finishing) this.#collection.run(nowMs);
     if (this.#core.hasEffects || this.#first !== null) this.#options.wake(); // Most ticks have none: no turn is needed then.
     this.writes.expire(nowMs);
     this.reads.expire(nowMs);
@@ -361,20 +360,6 @@ export class LeaderlessMember implements GroupMember {
 
   #retryParked(): void {
     if (this.writes.hasParked && this.#core.writable && !this.#fullSync.finishing) this.writes.retryParked();
-  }
-
-  /** Also what has expired since it became stable: its time alone decides. */
-  #collect(nowMs: number): void {
-    if (this.#collecting === null && nowMs < this.#collectMs) return;
-    if (this.#fullSync.finishing) return;
-    this.#collectMs = nowMs + COLLECT_EXPIRED_MS;
-    const before = this.#kv.tombstones.count;
-    const counter = this.#collecting ?? this.#kv.collectedTo;
-    const done = this.#kv.collect(counter, this.#options.clock.wallMs(), COLLECT_PER_TICK);
-    this.stats.tombstonesCollected += Math.max(0, before - this.#kv.tombstones.count);
-    if (!done || this.#collecting === null) return;
-    this.#collecting = null;
-    this.#core.step({ type: 'collected', counter });
   }
 
   /** Closes the open batches, takes what the engine wants done, applies and answers. */
@@ -397,10 +382,11 @@ export class LeaderlessMember implements GroupMember {
     for (const batch of effects.deliver) this.#apply(batch); // Before anything is answered.
     this.writes.onWritten(effects.written);
     for (const outcome of effects.ensured) this.#ensures.onOutcome(outcome);
-    if (effects.collect !== null) this.#collecting = effects.collect;
+    if (effects.collect !== null) this.#collection.collectTo(effects.collect);
     if (effects.mismatch !== null) this.scrubber.onMismatch(effects.mismatch.peer);
     if (effects.fullSync !== null) this.#fullSync.start(effects.fullSync);
     if (effects.renew !== null) this.#renew(effects.renew);
+    this.#whole ||= this.#core.ready;
     if (effects.changed === null) return;
     this.#meets.clear();
     this.#retire();
@@ -429,6 +415,7 @@ export class LeaderlessMember implements GroupMember {
     const origin = originOf(this.#options.self, incarnation);
     this.#options.logger.warn('incarnation_renewed', { group: this.group, origin, reason });
     this.writes.onRenewed(origin);
+    this.#whole = false;
     this.step({ type: 'renewed', origin });
   }
 

@@ -25,6 +25,8 @@ export interface QuorumReadsOptions {
   requirement(level: Level): Requirement;
   reader(): KvReader;
   vector(): Vector;
+  /** False while this member may lack what it once confirmed: its disk is new, or another member's state is on its way. */
+  counts(): boolean;
 }
 
 /** Reads of one turn at one level. */
@@ -123,6 +125,7 @@ export class QuorumReads {
   /** Somebody else asks; what is applied here is durable here. */
   onProbe({ from, id, keys }: VersionProbe): void {
     const { self } = this.#options;
+    if (!this.#options.counts()) return; // Others are asked as well.
     const reader = this.#options.reader();
     const versions = keys.map((key) => reader.version?.(key)?.dots ?? []);
     this.#options.send({ type: 'versionAnswer', from: self, to: from, id, versions });
@@ -139,7 +142,7 @@ export class QuorumReads {
   #check(probe: Probe): void {
     const { self } = this.#options;
     const { answers, batch, need } = probe;
-    if (!isMet(need, (member) => member === self || answers.has(member))) return;
+    if (!isMet(need, (member) => this.#has(member, answers))) return;
     this.#probes.delete(probe.id);
     const dots = this.#unevenDots(probe);
     if (dots.length === 0) return this.#serve(batch);
@@ -147,6 +150,10 @@ export class QuorumReads {
     const members = [...answers.keys(), self];
     const everybody = [{ members, count: members.length }];
     this.#options.ensures.start(dots, everybody, probe.deadlineMs, (end) => this.#onEnsured(probe, end));
+  }
+
+  #has(member: ReplicaId, answers: ReadonlyMap<ReplicaId, unknown>): boolean {
+    return member === this.#options.self ? this.#options.counts() : answers.has(member);
   }
 
   /** The dots that are not the version of a key everywhere: per origin the last is enough. */
@@ -199,8 +206,7 @@ export class QuorumReads {
   }
 
   #tooFew({ answers, batch, need }: Probe): KvorumError {
-    const { self } = this.#options;
-    const { have, required } = countOf(need, (member) => member === self || answers.has(member));
+    const { have, required } = countOf(need, (member) => this.#has(member, answers));
     return new KvorumError('read_timeout', `${have} of ${required} replicas answered (level ${batch.level})`);
   }
 

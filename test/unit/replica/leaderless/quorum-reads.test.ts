@@ -18,6 +18,7 @@ function stage(own: Readonly<Record<string, readonly Dot[]>> = {}) {
   const sent: LeaderlessMessage[] = [];
   const events: LeaderlessEvent[] = [];
   const told: string[] = [];
+  const counting = { self: true };
   const clock = { now: 0, monotonicMs: () => clock.now, wallMs: () => 0 };
   const ensures = new Ensures((event) => events.push(event));
   const stats = createLeaderlessStats();
@@ -34,6 +35,7 @@ function stage(own: Readonly<Record<string, readonly Dot[]>> = {}) {
     requirement: (level) => requirementOf(level, scope),
     reader: () => reader,
     vector: (): Vector => new Map(),
+    counts: () => counting.self,
   });
   const waiter = {
     onReadable: (token: number) => told.push(`read ${token}`),
@@ -46,7 +48,7 @@ function stage(own: Readonly<Record<string, readonly Dot[]>> = {}) {
     const message: VersionAnswer = { type: 'versionAnswer', from, to: N1, id: probe?.id ?? 0, versions };
     reads.onAnswer(message);
   };
-  return { sent, events, told, clock, ensures, stats, reads, waiter, probes, answer };
+  return { counting, sent, events, told, clock, ensures, stats, reads, waiter, probes, answer };
 }
 
 const AT_3: Dot = { origin: A, seq: 3 };
@@ -135,4 +137,17 @@ t.test('many keys are asked for in several questions', async (t) => {
     probes().reduce((sum, { keys }) => sum + keys.length, 0),
     2 * 2500,
   );
+});
+
+t.test('a member with a new disk neither answers nor counts: it may lack what it once confirmed', async (t) => {
+  const { answer, counting, reads, sent, told, waiter } = stage({ k: [AT_3] });
+  counting.self = false;
+  reads.onProbe({ type: 'versionProbe', from: N2, to: N1, id: 1, keys: ['k'] });
+  t.same(sent, []);
+  reads.read('quorum', ['k'], waiter, 1);
+  reads.seal();
+  answer(N2, [[AT_3]]);
+  t.same(told, [], 'one of the other two is no majority of three');
+  answer(N3, [[AT_3]]);
+  t.same(told, ['read 1']);
 });
