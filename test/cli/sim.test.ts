@@ -70,7 +70,7 @@ t.test('a plan is replayed; a broken promise is exit 9, with the line that repla
 
 t.test('what cannot be is refused: exit 2', async (t) => {
   const refused: readonly (readonly [string[], RegExp])[] = [
-    [['--engine', 'lww'], /cannot run the engine lww: it has raft/],
+    [['--engine', 'semisync'], /cannot simulate the engine semisync: it has raft, lww, causal/],
     [['--engine', 'paxos'], /Allowed choices are raft/],
     [['--seeds', '9..1'], /write 7, 1\.\.1000 or 1\.\./],
     [['--seeds', '1..'], /need --minutes/],

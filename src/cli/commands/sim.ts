@@ -3,13 +3,13 @@ import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { KvorumError } from '../../base/errors/error.js';
-import { ENGINES_AVAILABLE, ENGINES_KNOWN } from '../../config/topology.js';
+import { ENGINES_KNOWN } from '../../config/topology.js';
 import type { SeedViolation } from '../../sim/job.js';
 import { runCaught } from '../../sim/job.js';
 import { drawPlan, type DrawOptions } from '../../sim/plan/draw.js';
 import { FAULT_CLASSES, parseFaults, type FaultClass } from '../../sim/plan/faults.js';
 import { formatPlanFile, loadPlanFile } from '../../sim/plan/file.js';
-import type { Plan } from '../../sim/plan/plan.js';
+import { SIMULATED_ENGINES, type Plan, type SimulatedEngine } from '../../sim/plan/plan.js';
 import { runPlan, type FoundViolation, type RunResult } from '../../sim/run.js';
 import { Trace } from '../../sim/runner/trace.js';
 import { Sweep, type SweepResult } from '../../sim/sweep.js';
@@ -24,6 +24,7 @@ Examples:
   $ kvorum sim                                          # seeds 1 to 100, all faults
   $ kvorum sim --seeds 1..100000 --minutes 10           # as many of them as ten minutes allow
   $ kvorum sim --seeds 7..7 --trace                     # what happens in one world, event by event
+  $ kvorum sim --engine causal --seeds 1..1000          # groups without a leader
   $ kvorum sim --faults crash,power,-rot --replicas 5
   $ kvorum sim --plan sim-failures/seed-123.json        # replay what a failure was reduced to
 
@@ -116,9 +117,9 @@ function positiveNumber(text: string): number {
 }
 
 async function run(flags: SimFlags, json: boolean): Promise<void> {
-  if (!(ENGINES_AVAILABLE as readonly string[]).includes(flags.engine)) {
-    const available = ENGINES_AVAILABLE.join(', ');
-    throw new KvorumError('usage', `This version cannot run the engine ${flags.engine}: it has ${available}`);
+  if (!isSimulated(flags.engine)) {
+    const available = SIMULATED_ENGINES.join(', ');
+    throw new KvorumError('usage', `This version cannot simulate the engine ${flags.engine}: it has ${available}`);
   }
   const { first, last } = flags.seeds;
   if (flags.plan !== undefined) return runOne(flags, loadPlanFile(flags.plan).plan, json);
@@ -132,8 +133,12 @@ async function run(flags: SimFlags, json: boolean): Promise<void> {
   return sweep(flags, json);
 }
 
-function drawOptions({ faults, replicas }: SimFlags): DrawOptions {
-  return { faults, replicas };
+function isSimulated(engine: string): engine is SimulatedEngine {
+  return (SIMULATED_ENGINES as readonly string[]).includes(engine);
+}
+
+function drawOptions({ engine, faults, replicas }: SimFlags): DrawOptions {
+  return { engine: isSimulated(engine) ? engine : 'raft', faults, replicas };
 }
 
 /** One plan, in this thread. */

@@ -38,6 +38,7 @@ export function printSummary(statistics: Statistics, sweep: SweepResult | null):
     ['disks that lied and lost power', statistics.lyingDisks],
     ['logs of them that were refused', statistics.liesNoticed],
     ['starts refused', statistics.refusedStarts],
+    ...(statistics.leaderless.gossipRounds > 0 ? leaderlessRows(statistics) : []),
     ['seeds with hardly an operation', statistics.poorRuns],
     ['keys undecided', statistics.undecidedKeys],
   ].map(([name, value]) => [String(name), String(value)]);
@@ -52,6 +53,26 @@ export function printSummary(statistics: Statistics, sweep: SweepResult | null):
   for (const { detail, invariant, seed } of violations) {
     process.stdout.write(`seed ${seed}: ${invariant}: ${detail}\n`);
   }
+}
+
+function leaderlessRows({ excused, leaderless }: Statistics): (readonly [string, number])[] {
+  return [
+    ['gossip rounds', leaderless.gossipRounds],
+    ['batches sent', leaderless.batchesSent],
+    ['batches sent for nothing', leaderless.duplicates],
+    ['full syncs', leaderless.fullSyncs],
+    ['incarnations renewed', leaderless.renewals],
+    ['disks wiped', leaderless.wipes],
+    ['disks set back', leaderless.rollbacks],
+    ['batches lost with all their disks', leaderless.lostBatches],
+    ['concurrent values overwritten', leaderless.conflicts],
+    ['tombstones collected', leaderless.tombstonesCollected],
+    ['requests that waited for a session', leaderless.waits],
+    ['sessions refused', leaderless.refusals],
+    ['reads repaired', leaderless.readRepairs],
+    ['states compared', leaderless.rootsCompared],
+    ['seeds that went beyond what is promised', excused],
+  ];
 }
 
 export function summaryDocument(engine: string, sweep: SweepResult, replay: readonly string[]): unknown {

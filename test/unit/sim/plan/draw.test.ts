@@ -1,6 +1,6 @@
 import t from 'tap';
 import { drawPlan } from '../../../../src/sim/plan/draw.js';
-import { FAULT_CLASSES, parseFaults } from '../../../../src/sim/plan/faults.js';
+import { FAULT_CLASSES, LEADERLESS_FAULTS, parseFaults } from '../../../../src/sim/plan/faults.js';
 import { NEMESES } from '../../../../src/sim/plan/nemesis/index.js';
 import type { Plan } from '../../../../src/sim/plan/plan.js';
 import { checkPlan } from '../../../../src/sim/plan/schema.js';
@@ -42,7 +42,13 @@ t.test(
   'the swarm is varied: every class, every nemesis and every size of group is there (reliability.md §3.8)',
   async (t) => {
     for (const each of FAULT_CLASSES) {
-      t.ok(share(({ faults }) => faults.includes(each)) > (each === 'lost-sync' ? 0.03 : 0.3), each);
+      if (LEADERLESS_FAULTS.includes(each))
+        t.equal(
+          share(({ faults }) => faults.includes(each)),
+          0,
+          each,
+        );
+      else t.ok(share(({ faults }) => faults.includes(each)) > (each === 'lost-sync' ? 0.03 : 0.3), each);
     }
     for (const { name, weight } of NEMESES.values()) {
       const drawn = share(({ nemeses }) => nemeses.some(({ nemesis }) => nemesis === name));
