@@ -1,6 +1,7 @@
 import type { Test } from 'tap';
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { assertDefined } from '../../../src/base/assert.js';
+import { assert, assertDefined } from '../../../src/base/assert.js';
 import { replicaId } from '../../../src/base/brand.js';
 import { silentLogger } from '../../../src/base/logger.js';
 import { createPrng } from '../../../src/base/prng.js';
@@ -86,6 +87,12 @@ export class LeaderlessCluster {
     const node = assertDefined(this.#nodes.get(id), `${id} runs`);
     this.#nodes.delete(id);
     await node.close();
+  }
+
+  /** Takes away what a replica that is stopped has on disk. */
+  wipe(id: string): void {
+    assert(!this.#nodes.has(id), 'a disk is wiped while nobody uses it');
+    rmSync(join(this.#folder, 'data', id), { recursive: true });
   }
 
   /** Nothing gets from or to `id`. */

@@ -69,3 +69,30 @@ t.test('nobody sees an effect before its cause', { timeout: 60_000 }, async (t) 
   await cluster.until('n3 has the answer', async () => (await cluster.ask('n3', 'GET', '/kvs/answer')).status === 200);
   t.equal((await cluster.ask('n3', 'GET', '/kvs/question')).status, 200, 'n2 has passed on the write of n1 before');
 });
+
+t.test('what only a lost disk had is lost, and the session is told', { timeout: 60_000 }, async (t) => {
+  const cluster = await LeaderlessCluster.start(t, { default: { engine: 'causal' } });
+  await cluster.ask('n2', 'PUT', '/kvs/kept', { body: { value: '1' } });
+  await cluster.untilEverywhere('default', 'kept', '1');
+  await Promise.all([cluster.stopReplica('n2'), cluster.stopReplica('n3')]);
+  const written = await cluster.ask('n1', 'PUT', '/kvs/x', { body: { value: '1' } });
+  t.equal(written.status, 201, 'on one disk only');
+  await cluster.stopReplica('n1');
+  cluster.wipe('n1');
+  await Promise.all(cluster.ids.map((id) => cluster.startReplica(id)));
+  const body = { 'causal-metadata': written.body['causal-metadata'] };
+  await cluster.until('n2 knows that it will never come', async () => {
+    return (await cluster.ask('n2', 'GET', '/kvs/x', { headers: sessionOf(body) })).status === 410;
+  });
+  const lost = await cluster.ask('n2', 'PUT', '/kvs/x', { body: { value: '2', ...body } });
+  t.match(lost, { status: 410, body: { code: 'causal_history_lost', ...body } });
+  await cluster.untilEverywhere('default', 'kept', '1');
+  await cluster.until('n1 takes writes again', async () => {
+    return (await cluster.ask('n1', 'PUT', '/kvs/x', { body: { value: '3' } })).status === 201;
+  });
+  await cluster.untilEverywhere('default', 'x', '3');
+});
+
+function sessionOf(body: Readonly<Record<string, unknown>>): Record<string, string> {
+  return { 'X-Kvorum-Session': (body['causal-metadata'] as { token: string }).token };
+}
