@@ -179,3 +179,28 @@ t.test('one replica alone starts and serves without the others', async (t) => {
   t.match(await read(n1.keyspace, 'k'), { value: 'v' });
   t.match(await put(n1.keyspace, 'k', 'w'), { ok: true }, 'after the grace of a start');
 });
+
+t.test('a replica that keeps nothing is filled again by the others, and brings nothing deleted back', async (t) => {
+  const cluster = await LeaderlessCluster.start();
+  t.teardown(() => cluster.close());
+  const n1 = cluster.node('n1');
+  await put(cluster.node('n3').keyspace, 'mine', '3', { level: 'all' });
+  await put(n1.keyspace, 'gone', '1', { level: 'all' });
+  for (let round = 0; round < 3; round++) {
+    await cluster.stopReplica('n3');
+    await del(n1.keyspace, 'gone');
+    await put(n1.keyspace, 'round', `${round}`);
+    const n3 = await cluster.startReplica('n3');
+    await cluster.met();
+    t.match(await put(n3.keyspace, `from n3 ${round}`, 'x', { level: 'all' }), { ok: true });
+    await cluster.converged();
+    t.match(await read(n3.keyspace, 'mine'), { value: '3' });
+    t.match(await read(n3.keyspace, 'gone'), { value: null });
+    t.match(await read(n3.keyspace, 'round'), { value: `${round}` });
+    await put(n1.keyspace, 'gone', `${round}`, { level: 'all' });
+  }
+  await until('origins of former lives are folded', () => {
+    const { retired } = n1.member.core;
+    return retired.length >= 3 ? true : undefined;
+  });
+});
