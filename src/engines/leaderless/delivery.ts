@@ -132,6 +132,7 @@ export function onPersisted(state: LeaderlessState, batch: number): void {
     state.outbox.deliver.push(each);
   }
   state.ensuresDirty = true;
-  state.stabilityDirty = true;
+  // Others' rows, without which nothing rises, come with digests.
+  if (state.peers.size === 0) state.stabilityDirty = true;
   pumpAll(state);
 }

@@ -7,7 +7,8 @@ import { positionOf, raise, type MutableVector } from './vector.js';
 /** Above it a member counts as down. */
 export const PHI_DOWN = 8;
 
-interface Flight extends Dot {
+interface Flight {
+  readonly seq: number;
   readonly bytes: number;
   readonly tick: number;
 }
@@ -52,6 +53,8 @@ export class Peer {
   /** Its connection keeps up with our own log: new batches are sent as they become durable. */
   follows = false;
   asked: Asked | null = null;
+  /** With the next tick it is told what we have. Not at once: what did not take one message may not take that one either. */
+  remind = false;
   /** A digest is wanted. */
   digest: { respond: boolean; answers: number } | null = null;
   /** Origins whose progress it waits to hear of, and what it was told last. */
@@ -62,7 +65,8 @@ export class Peer {
   pull: { readonly tick: number; readonly positions: Vector } | null = null;
   /** It had nothing of these when asked: not again before the tick. */
   readonly barren = new Map<OriginId, number>();
-  #flights: Flight[] = [];
+  /** Per origin, oldest first. */
+  readonly #flights = new Map<OriginId, Flight[]>();
   #flightBytes = 0;
 
   constructor(id: ReplicaId, expectedTicks: number, tick: number) {
@@ -91,9 +95,11 @@ export class Peer {
     return positionOf(this.has, origin) > after && (this.first.get(origin) ?? 1) <= after + 1;
   }
 
-  launch(dot: Dot, bytes: number, tick: number): void {
-    raise(this.sent, dot.origin, dot.seq);
-    this.#flights.push({ origin: dot.origin, seq: dot.seq, bytes, tick });
+  launch({ origin, seq }: Dot, bytes: number, tick: number): void {
+    raise(this.sent, origin, seq);
+    const flights = this.#flights.get(origin) ?? [];
+    if (flights.length === 0) this.#flights.set(origin, flights);
+    flights.push({ seq, bytes, tick });
     this.#flightBytes += bytes;
   }
 
@@ -101,27 +107,31 @@ export class Peer {
   learn({ origin, seq }: Dot): boolean {
     if (!raise(this.has, origin, seq)) return false;
     if (positionOf(this.sent, origin) <= seq) this.sent.delete(origin);
-    if (this.#flights.length === 0) return true;
-    this.#flights = this.#flights.filter((flight) => {
-      const landed = flight.origin === origin && flight.seq <= seq;
-      if (landed) this.#flightBytes -= flight.bytes;
-      return !landed;
-    });
+    const flights = this.#flights.get(origin);
+    if (flights === undefined) return true;
+    let landed = 0;
+    for (let oldest = flights[0]; oldest !== undefined && oldest.seq <= seq; oldest = flights[landed]) {
+      this.#flightBytes -= oldest.bytes;
+      landed++;
+    }
+    if (landed === flights.length) this.#flights.delete(origin);
+    else flights.splice(0, landed);
     return true;
   }
 
   /** True when something has been on its way since before `tick`. */
   overdue(tick: number): boolean {
-    const oldest = this.#flights[0];
-    return oldest !== undefined && oldest.tick < tick;
+    for (const [oldest] of this.#flights.values()) if (oldest !== undefined && oldest.tick < tick) return true;
+    return false;
   }
 
-  /** Whatever was on its way to it is taken for lost: it asks for what it lacks. */
+  /** Whatever was on its way to it is taken for lost: it asks for what it lacks, once it is told what there is. */
   grounded(): void {
-    this.#flights = [];
+    this.#flights.clear();
     this.#flightBytes = 0;
     this.sent.clear();
     this.follows = false;
+    this.remind = true;
   }
 
   lost(): void {

@@ -1,4 +1,5 @@
 import { positionOf, coversAll, dotsOf } from './vector.js';
+import type { Peer } from './peer.js';
 import type { LeaderlessState } from './state.js';
 import { releaseParked } from './writes.js';
 
@@ -26,17 +27,29 @@ function heardOut(state: LeaderlessState, onlyWhoIsUp: boolean): boolean {
 
 /** Nobody has ever written as who they are now, so nothing that they wrote can be stable. */
 function wholeGroupIsNew(state: LeaderlessState): boolean {
-  for (const { row, origin, has } of state.peers.values()) {
-    if (row === null || origin === null || positionOf(has, origin) > 0) return false;
-  }
-  return true;
+  return [...state.peers.values()].every(isNew);
 }
 
-/** A folder that has written before goes on without those who do not come: sooner when others did. */
+function isNew({ row, origin, has }: Peer): boolean {
+  return row !== null && origin !== null && positionOf(has, origin) === 0;
+}
+
+/**
+ * Of a new group not all members may have come yet. A majority that has never written is taken for a new group: otherwise
+ * most members would have lost their folders, and what the others know is lost in part already.
+ */
+function groupSeemsNew({ peers }: LeaderlessState): boolean {
+  const told = [...peers.values()].filter(({ known }) => known);
+  return told.every(isNew) && (told.length + 1) * 2 > peers.size + 1;
+}
+
+/** Who has written before goes on without those who do not come: sooner when others did. */
 export function expireStart(state: LeaderlessState): void {
-  if (state.start.phase === 'met' || state.start.fresh) return;
+  if (state.start.phase === 'met') return;
   const grace = state.options.startGraceTicks;
-  if (state.tick >= grace || (state.tick >= grace / 4 && heardOut(state, true))) met(state);
+  if (state.start.fresh) {
+    if (state.tick >= grace && groupSeemsNew(state)) met(state);
+  } else if (state.tick >= grace || (state.tick >= grace / 4 && heardOut(state, true))) met(state);
 }
 
 function met(state: LeaderlessState): void {

@@ -29,7 +29,12 @@ export function onTick(state: LeaderlessState): void {
 
 function expireFlights(state: LeaderlessState): void {
   const before = state.tick - FLIGHT_ROUNDS * state.options.gossipTicks;
-  for (const peer of state.peers.values()) if (peer.overdue(before)) peer.grounded();
+  for (const peer of state.peers.values()) {
+    if (peer.overdue(before)) peer.grounded();
+    if (!peer.remind) continue;
+    peer.remind = false;
+    if (peer.up) peer.wantDigest(false);
+  }
 }
 
 /** ±20 %, so that members do not fall into step. */

@@ -188,3 +188,38 @@ t.test('ap.md §1.0.9: silence makes a member suspect, its return makes it alive
   t.same(net.engine('a').aliveMembers(), ['a', 'b'], 'a closed link needs no suspicion');
   t.end();
 });
+
+t.test('a link that did not take a message: the member is told what there is with the next tick', (t) => {
+  const net = new Network(['a', 'b'], 9, { engine: 'lww', gossipTicks: 100 });
+  net.run(5);
+  net.lost = ({ type }) => type === 'gossipDelta';
+  net.write('a', 'k=1');
+  net.settle();
+  net.heal();
+  net.step('a', { type: 'dropped', peer: 'b' as ReplicaId });
+  t.equal(net.wire.length, 0, 'not at once');
+  net.run(1);
+  t.ok(net.converged);
+  t.end();
+});
+
+t.test('a batch that never arrives whole is not asked for in a tight loop', (t) => {
+  const net = new Network(['a', 'b'], 10, { engine: 'lww' });
+  net.run(5);
+  net.lost = ({ type }) => type === 'gossipDelta';
+  for (let at = 0; at < 6; at++) net.write('a', `k${at}=1`);
+  net.settle();
+  // As a receiver that drops what it could not apply.
+  net.lost = (message) => {
+    if (message.type !== 'gossipDelta' || message.batches.every(({ seq }) => seq !== 3)) return false;
+    net.wire.push({ ...message, batches: message.batches.filter(({ seq }) => seq !== 3) });
+    return true;
+  };
+  net.log.length = 0;
+  net.run(100);
+  t.equal(net.engine('b').vector.get(A), 2);
+  t.ok(deltas(net.log).length < 100, `${deltas(net.log).length} deltas in ten gossip intervals`);
+  net.heal();
+  net.converge(50);
+  t.end();
+});

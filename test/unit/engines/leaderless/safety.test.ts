@@ -240,6 +240,7 @@ for (const engine of ['lww', 'causal'] as const) {
       { seed, numRuns: runs, endOnFailure: true },
     );
     t.comment(JSON.stringify(stats));
+    for (const each of ['collects', 'fullSyncsDone', 'duplicates', 'gaps', 'retired']) t.ok(only ?? stats[each], each);
     t.end();
   });
 }

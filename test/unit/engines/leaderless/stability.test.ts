@@ -102,16 +102,38 @@ t.test('ap.md §1.0.6: a new folder writes nothing before it has met somebody, a
   t.end();
 });
 
-t.test('a fresh member does not take the word of another one, unless the whole group is new', (t) => {
-  const net = new Network(['a', 'b', 'c'], 6, { engine: 'lww', silentStart: true });
-  for (const id of ['a', 'b', 'c']) t.notOk(net.engine(id).writable);
+t.test('a group that is new begins when all have met, or a majority after the grace', (t) => {
+  const all = new Network(['a', 'b', 'c'], 6, { engine: 'lww', silentStart: true });
+  for (const id of ['a', 'b', 'c']) t.notOk(all.engine(id).writable);
+  all.connect();
+  all.settle();
+  for (const id of ['a', 'b', 'c']) t.ok(all.engine(id).writable, id);
+  const some = new Network(['a', 'b', 'c'], 6, { engine: 'lww', silentStart: true });
+  some.crash('c');
+  some.connect();
+  some.run(19);
+  t.notOk(some.engine('a').writable, 'the third may come yet, and know more');
+  some.run(5);
+  t.ok(some.engine('a').writable, 'two of three');
+  const one = new Network(['a', 'b', 'c'], 6, { engine: 'lww', silentStart: true });
+  one.run(500);
+  t.notOk(one.engine('a').writable, 'one of three never does');
+  t.end();
+});
+
+t.test('a folder that never held anything is as new as a new one, however often it was started', (t) => {
+  const net = new Network(['a', 'b', 'c'], 6, { engine: 'lww' });
+  for (let at = 0; at < 5; at++) net.write('a', `k=${at}`);
+  net.run(20);
   net.crash('c');
-  net.connect();
-  net.run(100);
-  t.notOk(net.engine('a').writable, 'two of three: the third may have written long ago');
-  net.restart('c', emptyDisk(7));
-  net.run(10);
-  for (const id of ['a', 'b', 'c']) t.ok(net.engine(id).writable, id);
+  net.start('c', emptyDisk(9));
+  net.start('c', net.member('c').disk);
+  net.tick('c', 500);
+  t.notOk(net.engine('c').writable);
+  net.connect('c');
+  net.write('c', 'k=last');
+  net.run(5);
+  t.equal(net.member('a').machine.live.get('k'), 'last');
   t.end();
 });
 
