@@ -67,6 +67,16 @@ t.test('levels count members, and fail before anything is written', { timeout: 6
   t.equal((await cluster.ask('n2', 'GET', '/kv?consistency=quorum')).status, 400, 'a scan asks one replica');
 });
 
+t.test('a level that was not reached in time is not known, and not taken back', { timeout: 60_000 }, async (t) => {
+  const cluster = await LeaderlessCluster.start(t, { default: { engine: 'lww' } });
+  cluster.isolate('n3');
+  const written = await cluster.ask('n1', 'PUT', '/kv/x?consistency=all', { body: { value: '1' } });
+  t.match(written, { status: 504, body: { code: 'outcome_unknown', retry: 'outcome-unknown', detail: /2 of 3/ } });
+  t.match(await cluster.ask('n1', 'GET', '/kv/x'), { body: { value: '1' } });
+  await cluster.network.heal();
+  await cluster.untilEverywhere('default', 'x', '1');
+});
+
 t.test('siblings stay until somebody who has seen them decides', { timeout: 60_000 }, async (t) => {
   const cluster = await LeaderlessCluster.start(t, { default: { engine: 'causal', conflicts: 'siblings' } });
   cluster.isolate('n3');
