@@ -16,7 +16,7 @@ export function concludeCandidacy(
     id: request.id,
     accepted: refused === null ? { term: state.term, index } : null,
     refused,
-    promised: [...answers.keys()],
+    promised: [...answers.keys()].sort(),
     required,
     lossPossible: refused === null && lossPossible,
   });

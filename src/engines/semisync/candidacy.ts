@@ -108,8 +108,8 @@ function tally(state: SemisyncState): void {
   const waited = answers.size === members.length || tick - sinceTick >= options.promotionTicks / 2;
   if (!enough && !(request?.force === true && waited)) return;
   candidacy.lossPossible = !enough;
-  if (state.role === 'pre-candidate') takeBallot(state);
-  else chooseLog(state);
+  if (state.role === 'candidate') chooseLog(state);
+  else if (mayStand(state)) takeBallot(state);
 }
 
 function takeBallot(state: SemisyncState): void {

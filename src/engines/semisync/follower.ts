@@ -12,7 +12,7 @@ import type { SemisyncState } from './state.js';
 export function followLeader(state: SemisyncState, from: ReplicaId): void {
   assert(state.role !== 'leader', 'an epoch belongs to one member');
   const standsByItself = state.candidacy !== null && state.candidacy.request === null;
-  if (standsByItself || state.role === 'candidate') becomeFollower(state, state.term, from);
+  if (standsByItself) becomeFollower(state, state.term, from);
   setLeader(state, from);
   state.electionElapsed = 0;
 }

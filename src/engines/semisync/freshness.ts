@@ -11,15 +11,15 @@ export function clockOf({ freshness, tick }: SemisyncState): number {
  * compared: the only time in it is our own.
  */
 export function vouch(state: SemisyncState, commit: LogIndex, clock: number): void {
-  const { clockBase, stalledTick } = state.freshness;
-  const tick = clock - clockBase;
-  if (tick < 0 || tick > state.tick || tick <= stalledTick) return; // Said to a former process, or before a pause.
+  const tick = clock - state.freshness.clockBase;
+  if (tick < 0 || tick > state.tick) return; // Said to a former process.
   knowFresh(state, commit, tick);
 }
 
 /** Everything that was committed at `tick` is here once `commit` is applied. */
 export function knowFresh(state: SemisyncState, commit: LogIndex, tick: number): void {
   const { freshness } = state;
+  if (tick <= freshness.stalledTick) return; // More time may have passed than our ticks say.
   // The older one stays until it is reached: a stream of newer ones must not put it off for ever.
   if (commit <= state.applied) freshness.freshTick = Math.max(freshness.freshTick, tick);
   else freshness.pending ??= { commit, tick };

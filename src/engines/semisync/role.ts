@@ -52,6 +52,7 @@ export function becomeLeader(state: SemisyncState, forced: boolean): void {
   const { log, options, persistence, self, tick } = state;
   assert(state.role === 'candidate', 'leaders were promised a ballot');
   assert(persistence.durableTerm === state.term, 'a leader has its ballot on disk');
+  assert(state.installing === null && !state.rebuilding, 'a leader knows its log');
   assert(log.lastTerm < state.term, 'a ballot is used for one log only');
   state.role = 'leader';
   state.outbox.changed = true;

@@ -236,7 +236,7 @@ export function createState(options: SemisyncOptions, rules: QuorumRules): Semis
     matched: ZERO,
     logLost: false,
     diverged: false,
-    rebuilding: hard.term > 0 && hard.vote === null && !behind,
+    rebuilding: hard.term > 0 && hard.vote === null,
     installing: null,
     serving: new Set(),
     tick: 0,

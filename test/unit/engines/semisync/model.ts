@@ -37,13 +37,17 @@ type Action =
   | 'stall'
   | 'calm';
 
-function drawSwarm(prng: Prng, mayForce: boolean): Swarm {
+/** Faults that show what a rule is good for come in the same shape again and again. */
+export type Focus = 'promotions' | null;
+
+function drawSwarm(prng: Prng, mayForce: boolean, focus: Focus): Swarm {
   const pick = <T>(...from: readonly T[]): T => from[prng.between(0, from.length - 1)] as T;
-  const size = pick(2, 3, 3, 4, 4, 5, 6);
+  const focused = focus === 'promotions';
+  const size = focused ? pick(3, 5, 6) : pick(2, 3, 3, 4, 4, 5, 6);
   const force = mayForce && pick(true, false);
   return {
     size,
-    writeQuorum: prng.between(1, size - 1),
+    writeQuorum: focused ? 1 : prng.between(1, size - 1),
     promotion: pick('auto', 'auto', 'manual'),
     lossPercent: pick(0, 2, 20),
     duplicatePercent: pick(0, 10, 50),
@@ -64,9 +68,9 @@ function drawSwarm(prng: Prng, mayForce: boolean): Swarm {
       crashLeader: pick(0, 1, 3),
       powerLoss: pick(0, 0, 1, 2),
       restart: pick(5, 40),
-      bounce: pick(0, 2, 6),
+      bounce: focused ? 10 : pick(0, 2, 6),
       partition: pick(0, 1, 4),
-      upheaval: pick(0, 1, 3),
+      upheaval: focused ? 10 : pick(0, 1, 3),
       heal: pick(1, 4),
       unreachable: pick(0, 1),
       stall: pick(0, 1),
@@ -74,6 +78,8 @@ function drawSwarm(prng: Prng, mayForce: boolean): Swarm {
     },
   };
 }
+
+export type RunOptions = NetworkOptions & { readonly mayForce?: boolean; readonly focus?: Focus };
 
 /** One run of the random model: everything that it does follows from the seed. */
 export class Run {
@@ -83,9 +89,9 @@ export class Run {
   readonly #ids: string[];
   readonly #total: number;
 
-  constructor(seed: number, { mayForce = true, ...wrong }: NetworkOptions & { readonly mayForce?: boolean } = {}) {
+  constructor(seed: number, { mayForce = true, focus = null, ...wrong }: RunOptions = {}) {
     this.#prng = createPrng(seed);
-    this.#swarm = drawSwarm(this.#prng, mayForce);
+    this.#swarm = drawSwarm(this.#prng, mayForce, focus);
     this.#ids = ['a', 'b', 'c', 'd', 'e', 'f'].slice(0, this.#swarm.size);
     const { promotion, writeQuorum } = this.#swarm;
     const limits = { inflightMessages: 3, appendEntries: this.#prng.between(1, 4) };
@@ -239,12 +245,37 @@ export class Run {
       const next = rest[prng.between(0, Math.max(0, rest.length - 1))];
       if (next === undefined) return;
       network.promote(next);
-      network.run(prng.between(1, 6));
+      if (prng.between(0, 1) === 0) network.run(prng.between(1, 6));
+      else this.#justPromoted(next);
       if (network.engine(next).role === 'leader')
         for (let count = prng.between(0, 2); count > 0; count--) network.propose(next);
       network.run(prng.between(0, 2));
+      if (prng.between(0, 2) === 0) this.#return(leader.id, next, rest);
       if (prng.between(0, 1) === 0) network.heal();
     }
+  }
+
+  /** Until it leads, and not one message further. */
+  #justPromoted(id: string): void {
+    const { network } = this;
+    for (let round = 0; round < 8 && network.engine(id).role !== 'leader'; round++) {
+      network.deliverAll();
+      for (const other of this.#ids) if (network.engine(id).role !== 'leader') network.persist(other);
+    }
+  }
+
+  /** Now the new leader is cut off, and the old one meets those who had promised; some of them have been started again. */
+  #return(old: string, next: string, rest: readonly string[]): void {
+    const { network } = this;
+    for (const id of rest) {
+      if (id === next || this.#prng.between(0, 2) === 0) continue;
+      network.crash(id, this.#prng.between(0, 2));
+      network.restart(id);
+    }
+    network.isolate(next);
+    network.run(this.#prng.between(1, 4));
+    network.propose(old);
+    network.run(this.#prng.between(0, 3));
   }
 
   /** All faults end: somebody leads (an operator helps where only he may), commits, and all agree. */
@@ -263,7 +294,7 @@ export class Run {
         continue;
       }
       if (leader.engine.lastIndex < proposed) proposed = -1;
-      if (proposed < 0 && network.propose(leader.id)?.accepted != null) proposed = leader.engine.lastIndex;
+      if (proposed < 0 && (network.propose(leader.id)?.accepted ?? null) !== null) proposed = leader.engine.lastIndex;
       if (proposed < 0) continue;
       const states = [...network.members.values()].map(({ state }) => state.slice(0, proposed).join());
       if (leader.state.length < proposed || states.some((state) => state !== states[0])) continue;

@@ -86,7 +86,7 @@ export class Network {
     this.#options = options;
     this.#ids = [...ids] as ReplicaId[];
     const disks = new Map(this.#ids.map((id) => [id, new FakeDisk()] as const));
-    this.checker = new Checker(disks, options.writeQuorum ?? 1);
+    this.checker = new Checker(disks, Math.min(options.writeQuorum ?? 1, ids.length - 1));
     for (const [id, disk] of disks) this.members.set(id, new TestMember(id, disk, this.#create(id, disk)));
   }
 
