@@ -58,6 +58,12 @@ export class FullSyncSender {
     return pinned;
   }
 
+  /** Somebody else may be asked, or this one later. */
+  refuse({ from, id }: FullSyncRequest): void {
+    this.#close(from);
+    this.#abort(from, id);
+  }
+
   onRequest({ from, id, have }: FullSyncRequest): void {
     this.#close(from);
     if (this.#streams.size >= STREAMS_MAX) return this.#abort(from, id);

@@ -81,7 +81,9 @@ export class FullSync {
   onMessage(message: FullSyncMessage): void {
     switch (message.type) {
       case 'fullSyncRequest':
-        this.#sender.onRequest(message);
+        // What is merged and not durable yet must not be passed on (reliability.md §0.3).
+        if (this.finishing) this.#sender.refuse(message);
+        else this.#sender.onRequest(message);
         return;
       case 'fullSyncItems':
         this.#receiver.onItems(message);

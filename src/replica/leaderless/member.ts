@@ -1,7 +1,7 @@
 import { originOf, type GroupId, type ReplicaId } from '../../base/brand.js';
 import { assert, unreachable } from '../../base/assert.js';
 import type { Clock } from '../../base/clock.js';
-import type { Dot } from '../../base/dot.js';
+import { covers, type Dot } from '../../base/dot.js';
 import { KvorumError } from '../../base/errors/error.js';
 import type { Logger } from '../../base/logger.js';
 import type {
@@ -396,6 +396,8 @@ export class LeaderlessMember implements GroupMember {
 
   #apply(batch: OriginBatch): void {
     const { boot, commands, encoded, origin, seq } = batch;
+    // On its way to the disk when a full sync was merged that holds it.
+    if (covers(this.#kv.vector, batch)) return;
     this.#kv.apply(batch, this.writes.beginApply(batch));
     this.writes.endApply();
     const position = { origin, seq, boot };

@@ -1,13 +1,15 @@
 import { replicaOf, type ReplicaId } from '../../base/brand.js';
 import type { Clock } from '../../base/clock.js';
-import { covers, type Dot, type Vector } from '../../base/dot.js';
+import type { Dot, Vector } from '../../base/dot.js';
 import { KvorumError } from '../../base/errors/error.js';
-import type { RequestOptions } from '../router.js';
+import { unmet } from '../../kv/dotted/merge.js';
+import type { RequestOptions, WriteOptions } from '../router.js';
 import type { EnsureEnd, Ensures } from './ensures.js';
 import type { LeaderlessStats } from './stats.js';
 
 /** Requests that wait for what their session has seen; beyond it they are answered `busy` (ap.md §1.2.5). */
 const WAITING_MAX = 1024;
+const NOTHING: readonly Dot[] = [];
 
 export interface SessionsOptions {
   readonly self: ReplicaId;
@@ -34,12 +36,15 @@ export class Sessions {
     return this.#waiting;
   }
 
-  /** What of it is not here. */
-  missing(options: RequestOptions | undefined): readonly Dot[] {
-    const dots = options?.seen?.dots;
-    if (dots === undefined || dots.length === 0) return [];
-    const vector = this.#options.vector();
-    return dots.filter((dot) => !covers(vector, dot));
+  /**
+   * What of it is not here. A context counts as well: taken ahead of what it speaks of, it would wait at its key for
+   * writes to drop.
+   */
+  missing(options: Pick<WriteOptions, 'context' | 'seen'> | undefined): readonly Dot[] {
+    const seen = options?.seen?.dots ?? NOTHING;
+    const context = options?.context ?? NOTHING;
+    if (seen.length === 0 && context.length === 0) return NOTHING;
+    return unmet([...seen, ...context], this.#options.vector());
   }
 
   /** Fetches `dots`; exactly one of the two is called. */
@@ -61,9 +66,15 @@ export class Sessions {
     ensures.start(dots, [{ members: [self], count: 1 }], deadlineMs, (end) => {
       this.#waiting--;
       stats.dependencyWaitMs += clock.monotonicMs() - startMs;
-      if (end.result === 'covered') onCovered();
+      // Merged by a full sync that is not durable yet: what comes now is served as well.
+      if (end.result === 'covered' || (end.result === 'timeout' && this.#isHere(dots))) onCovered();
       else onError(this.#refusal(end, dots));
     });
+  }
+
+  #isHere(dots: readonly Dot[]): boolean {
+    const vector = this.#options.vector();
+    return dots.every((dot) => covers(vector, dot));
   }
 
   #refusal({ result, missing }: EnsureEnd, dots: readonly Dot[]): KvorumError {
