@@ -17,6 +17,8 @@ const ENTRY_POINTS = [
   'src/host/worker.ts',
   'bench/micro/main.ts',
   'bench/macro/peers/main.ts',
+  'bench/macro/convergence.ts',
+  'bench/macro/engines.ts',
   'bench/macro/failover.ts',
   'bench/macro/restart.ts',
   'test/soak/main.ts',
