@@ -60,7 +60,7 @@ export function onDigest(state: LeaderlessState, peer: Peer, digest: GossipDiges
     if (age < 0 && digest.respond) peer.wantDigest(false, round); // It must learn that it is not who it was.
     return;
   }
-  if (age > 0) newLife(peer, digest);
+  if (age > 0) newLife(state, peer, digest);
   peer.round = round;
   peer.answered = Math.max(peer.answered, digest.answers);
   peer.syncing = digest.syncing;
@@ -93,15 +93,19 @@ function isCount(value: number): boolean {
   return Number.isSafeInteger(value) && value >= 0;
 }
 
-/** Negative: the digest is of an earlier life of the member than what we know; positive: of a later one. */
+/**
+ * Negative: the digest is of an earlier life of the member than what we know; positive: of a later one. The first word over a
+ * new link is always of the present: a folder that went back in time may repeat a boot, and what its rounds began with
+ * is chance.
+ */
 function compareLives(peer: Peer, digest: GossipDigest): number {
   if (peer.origin === null) return 1;
-  if (peer.origin === digest.origin) return digest.boot - peer.boot;
+  if (peer.origin === digest.origin) return peer.known ? digest.boot - peer.boot : 1;
   return isLater(digest.origin, peer.origin) ? 1 : -1;
 }
 
 /** Nothing that the former one claimed need be true any more. */
-function newLife(peer: Peer, digest: GossipDigest): void {
+function newLife(state: LeaderlessState, peer: Peer, digest: GossipDigest): void {
   peer.has = new Map();
   peer.first = new Map();
   peer.row = null;
@@ -112,6 +116,9 @@ function newLife(peer: Peer, digest: GossipDigest): void {
   peer.grounded();
   peer.acked.clear();
   peer.pull = null;
+  // It may have told of positions that it lost before anybody got them: nobody ever will.
+  const here = state.origins.get(digest.origin);
+  if (here !== undefined) here.told = [];
 }
 
 function learnPositions(state: LeaderlessState, peer: Peer, digest: GossipDigest): void {

@@ -6,6 +6,7 @@ import { isAbandoned } from './stability.js';
 import { acceptedOf, type Ensure, type LeaderlessState } from './state.js';
 import type { Dot, Vector } from './types.js';
 import { coversAll, notCovered, positionOf } from './vector.js';
+import { isWritable } from './writes.js';
 
 /**
  * "Make sure that these members have this": sessions (need: self), write levels (need: others) and read repair (need: those
@@ -88,12 +89,14 @@ function supply(state: LeaderlessState, dots: readonly Dot[], need: Requirement)
  * less; or nobody writes as that origin any more, and every member, asked likewise, has less.
  */
 function isLost(state: LeaderlessState, { origin, seq }: Dot, { sinceRound }: Ensure): boolean {
-  if (origin === state.origin) return acceptedOf(state, origin) < seq;
   if (state.retired.has(origin)) return true;
+  // An owner whose disk went back in time does not know what it has written until it has met the others.
+  if ([...state.peers.values()].some((peer) => positionOf(peer.has, origin) >= seq)) return false;
+  if (origin === state.origin) return isWritable(state) && acceptedOf(state, origin) < seq;
   const denies = (peer: Peer): boolean =>
     peer.up && peer.known && peer.answered > sinceRound && positionOf(peer.has, origin) < seq;
   const owner = state.peers.get(replicaOf(origin));
-  if (owner !== undefined && owner.origin === origin) return denies(owner);
+  if (owner !== undefined && owner.origin === origin) return denies(owner) && !owner.syncing;
   if (!isAbandoned(state, origin)) return false;
   return acceptedOf(state, origin) < seq && [...state.peers.values()].every(denies);
 }

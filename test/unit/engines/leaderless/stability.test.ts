@@ -1,7 +1,7 @@
 import t from 'tap';
 import type { ReplicaId } from '../../../../src/base/brand.js';
 import { ToyMachine } from './machine.js';
-import { emptyDisk, incarnationOf, Network } from './network.js';
+import { copyDisk, emptyDisk, incarnationOf, Network } from './network.js';
 
 const A = incarnationOf('a', 1);
 const X = incarnationOf('x', 3);
@@ -162,5 +162,28 @@ t.test('ap.md §1.0.1 rule 5: the origin of a lost folder is retired when all ha
     t.notOk(engine.isRetired(engine.origin));
     t.equal(machine.tombstones, 0);
   }
+  t.end();
+});
+
+t.test('what a former life told of writes that it lost holds nothing back', (t) => {
+  const net = new Network(['a', 'b'], 9, { engine: 'lww' });
+  net.run(5);
+  const early = copyDisk(net.member('a').disk);
+  net.lost = ({ type }) => type === 'gossipDelta';
+  net.write('a', 'k=lost');
+  net.run(20); // b is told of a position that it never gets.
+  net.crash('a');
+  net.checker.onCrash(A, 0);
+  net.heal();
+  const again = net.restart('a', early);
+  t.equal(again.disk.boot, 2);
+  net.crash('a');
+  // Once more, and so with the same boot.
+  net.restart('a', { ...early, boot: 1 });
+  net.write('b', 'k=1');
+  net.write('b', 'k');
+  net.run(100);
+  t.equal(net.member('b').machine.tombstones, 0);
+  t.same(net.engine('b').status().stableBlockedBy, []);
   t.end();
 });
