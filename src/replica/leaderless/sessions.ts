@@ -1,6 +1,6 @@
 import { replicaOf, type ReplicaId } from '../../base/brand.js';
 import type { Clock } from '../../base/clock.js';
-import type { Dot, Vector } from '../../base/dot.js';
+import { covers, type Dot, type Vector } from '../../base/dot.js';
 import { KvorumError } from '../../base/errors/error.js';
 import { unmet } from '../../kv/dotted/merge.js';
 import type { RequestOptions, WriteOptions } from '../router.js';
@@ -73,8 +73,7 @@ export class Sessions {
   }
 
   #isHere(dots: readonly Dot[]): boolean {
-    const vector = this.#options.vector();
-    return dots.every((dot) => covers(vector, dot));
+    return unmet(dots, this.#options.vector()).length === 0;
   }
 
   #refusal({ result, missing }: EnsureEnd, dots: readonly Dot[]): KvorumError {
