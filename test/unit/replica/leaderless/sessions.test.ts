@@ -1,7 +1,7 @@
 import t from 'tap';
 import { originId, replicaId } from '../../../../src/base/brand.js';
 import { LeaderlessCluster } from '../../../fixtures/replica/leaderless-cluster.js';
-import { put, read } from '../../../fixtures/replica/leaderless-caller.js';
+import { del, put, read } from '../../../fixtures/replica/leaderless-caller.js';
 import { until } from '../../../fixtures/replica/local-cluster.js';
 
 t.setTimeout(60_000);
@@ -118,4 +118,29 @@ t.test('siblings: concurrent values are kept until somebody who saw them writes 
   await put(n1?.keyspace as never, 'cart', 'apple and pear', { context: both.seen.dots ?? [] });
   await cluster.converged();
   t.match(await read(n2?.keyspace as never, 'cart'), { value: 'apple and pear', siblings: [] });
+});
+
+t.test('a context that is ahead of the replica is waited for: nothing is dropped by it later (§1.1.4)', async (t) => {
+  const cluster = await LeaderlessCluster.start({
+    engine: 'causal',
+    keyspace: { conflicts: 'siblings' },
+    session: { waitMs: 100 },
+  });
+  t.teardown(() => cluster.close());
+  const [n1, n2] = ['n1', 'n2'].map((id) => cluster.node(id));
+  await put(n1?.keyspace as never, 'cart', 'apple', { level: 'all' });
+  const { seen } = await read(n1?.keyspace as never, 'cart');
+  cluster.isolate('n2');
+  await put(n1?.keyspace as never, 'other', 'x');
+  const { dot } = await put(n1?.keyspace as never, 'cart', 'pear', { context: seen.dots ?? [] });
+  const ahead = dot === null ? [] : [dot];
+  const refused = await put(n2?.keyspace as never, 'cart', 'plum', { context: ahead });
+  t.equal(refused.code, 'dependencies_not_satisfied');
+  t.same(refused.error?.extra, { missing: [{ replica: 'n1', have: 1, need: dot?.seq }] });
+  t.equal((await del(n2?.keyspace as never, 'cart', { context: ahead })).code, 'dependencies_not_satisfied');
+  t.match(await read(n2?.keyspace as never, 'cart'), { value: 'apple' }, 'and nothing was written');
+  cluster.isolate('n2', false);
+  t.match(await put(n2?.keyspace as never, 'cart', 'plum', { context: ahead, waitMs: 5000 }), { ok: true });
+  await cluster.converged();
+  t.match(await read(n1?.keyspace as never, 'cart'), { value: 'plum', siblings: [] });
 });
