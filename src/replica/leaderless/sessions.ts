@@ -1,6 +1,6 @@
 import { replicaOf, type ReplicaId } from '../../base/brand.js';
 import type { Clock } from '../../base/clock.js';
-import { covers, type Dot, type Vector } from '../../base/dot.js';
+import type { Dot, Vector } from '../../base/dot.js';
 import { KvorumError } from '../../base/errors/error.js';
 import { unmet } from '../../kv/dotted/merge.js';
 import type { RequestOptions, WriteOptions } from '../router.js';
