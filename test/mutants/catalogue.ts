@@ -1,6 +1,7 @@
 import type { Mutant } from './mutant.js';
 import { CONSENSUS_MUTANTS } from './catalogue/consensus.js';
 import { DURABILITY_MUTANTS } from './catalogue/durability.js';
+import { LEADERLESS_MUTANTS } from './catalogue/leaderless.js';
 import { MEMBERSHIP_MUTANTS } from './catalogue/membership.js';
 import { READ_MUTANTS } from './catalogue/reads.js';
 import { STATE_MUTANTS } from './catalogue/state.js';
@@ -14,4 +15,5 @@ export const MUTANTS: readonly Mutant[] = [
   ...READ_MUTANTS,
   ...MEMBERSHIP_MUTANTS,
   ...STATE_MUTANTS,
+  ...LEADERLESS_MUTANTS,
 ];

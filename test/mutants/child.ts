@@ -1,3 +1,4 @@
+import { FAULT_CLASSES } from '../../src/sim/plan/faults.js';
 import type { DrawOptions } from '../../src/sim/plan/draw.js';
 import type { PlanFile } from '../../src/sim/plan/file.js';
 import type { Plan } from '../../src/sim/plan/plan.js';
@@ -26,7 +27,7 @@ async function load(mutant: string | null): Promise<Simulator> {
 
 /** What to run, one after the other; seed null: the plan that was written for this mutant. */
 function* plansOf(
-  { faults, plan, seeds }: Task,
+  { engine, faults, plan, seeds }: Task,
   simulator: Simulator,
 ): Iterable<{ readonly seed: number | null; readonly plan: Plan }> {
   if (plan !== null) {
@@ -35,7 +36,7 @@ function* plansOf(
   }
   for (const seed of seeds) {
     tell({ type: 'seed', seed });
-    yield { seed, plan: simulator.drawPlan(seed, faults === null ? undefined : { faults }) };
+    yield { seed, plan: simulator.drawPlan(seed, { engine, faults: faults ?? FAULT_CLASSES }) };
   }
 }
 

@@ -1,3 +1,4 @@
+import type { SimulatedEngine } from '../../src/sim/plan/plan.js';
 import type { FaultClass } from '../../src/sim/plan/faults.js';
 
 /** One bug, put into the compiled program when it is loaded. Production code knows nothing of it. */
@@ -8,6 +9,8 @@ export interface Mutant {
   /** The rule that it breaks, as the comments cite it. */
   readonly rule: string;
   readonly edits: readonly Edit[];
+  /** The engine whose worlds it is looked for in; absent: raft. */
+  readonly engine?: SimulatedEngine;
   /** The classes of faults that its search draws from; absent: all. Fewer make a rare combination common. */
   readonly faults?: readonly FaultClass[];
   /** The file of a plan that was written to show it, because no seed does: it is run instead of seeds. */

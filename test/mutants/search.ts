@@ -93,7 +93,8 @@ function runInChild(child: ChildProcess, { mutant, seeds }: Hunt, seedTimeoutMs:
     const files = [...new Set(mutant?.edits.map((edit) => edit.file) ?? [])];
     const shows = mutant?.shows ?? [];
     const vague = mutant === null ? [] : VAGUE.filter((invariant) => !shows.includes(invariant));
-    const task: Task = { mutant: mutant?.name ?? null, files, faults: mutant?.faults ?? null, plan, vague, seeds };
+    const { engine = 'raft', faults = null } = mutant ?? {};
+    const task: Task = { mutant: mutant?.name ?? null, files, engine, faults, plan, vague, seeds };
     child.send(task);
   });
 }

@@ -1,4 +1,5 @@
 import type { FaultClass } from '../../src/sim/plan/faults.js';
+import type { SimulatedEngine } from '../../src/sim/plan/plan.js';
 
 /** What a child process is asked to do. */
 export interface Task {
@@ -6,6 +7,7 @@ export interface Task {
   readonly mutant: string | null;
   /** The compiled files that the mutant must have changed once the simulator is loaded. */
   readonly files: readonly string[];
+  readonly engine: SimulatedEngine;
   readonly faults: readonly FaultClass[] | null;
   /** The path of a plan that is run instead of seeds; null: seeds. */
   readonly plan: string | null;

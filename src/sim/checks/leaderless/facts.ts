@@ -87,6 +87,11 @@ export class LeaderlessFacts implements Observer {
     return (this.of(id).ever.get(origin) ?? 0) >= seq;
   }
 
+  /** See Rollbacks. */
+  isUnaware(id: ReplicaId): boolean {
+    return this.#rollbacks.isUnaware(id);
+  }
+
   /** Told of every batch when it is first seen. */
   onNew(told: (batch: KnownBatch) => void): void {
     this.#onNew.push(told);

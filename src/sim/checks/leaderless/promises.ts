@@ -12,6 +12,8 @@ export interface Asked {
   readonly key: string;
   readonly level: 'one' | 'quorum' | 'all';
   readonly seen: Seen | null;
+  /** What a write replaces: it must be there, too. */
+  readonly context?: readonly Dot[] | null;
 }
 
 /** What a read at more than one member must show at least, and of which state of the disks that was said. */
@@ -193,11 +195,11 @@ export class PromiseChecks {
   }
 
   /** Refusals must have a reason: something is missing here, or is nowhere (ap.md §1.2.5). */
-  onRefused(process: SimProcess, { seen }: Asked, { code }: KvorumError): void {
+  onRefused(process: SimProcess, { context, seen }: Asked, { code }: KvorumError): void {
     if (code !== 'dependencies_not_satisfied' && code !== 'causal_history_lost') return;
     this.#facts.stats.refusals++;
     const vector = appliedBy(process);
-    const missing = (seen?.dots ?? []).filter((dot) => !covers(vector, dot));
+    const missing = [...(seen?.dots ?? []), ...(context ?? [])].filter((dot) => !covers(vector, dot));
     if (missing.length === 0) {
       throw new Violation(
         'refused-with-reason',
@@ -206,7 +208,7 @@ export class PromiseChecks {
     }
     if (code === 'dependencies_not_satisfied') return;
     const lost = missing.some((dot) => this.#facts.truth.isLost(dot) || this.#facts.holders(dot).length === 0);
-    if (lost) return;
+    if (lost || this.#facts.isUnaware(process.id)) return;
     throw new Violation(
       'refused-with-reason',
       `${process.id} says that ${missing.map(nameOf).join(', ')} is lost; it is on the disks of ` +

@@ -31,6 +31,11 @@ export class Rollbacks {
     if (heard !== undefined && answers >= heard) this.#unaware.delete(from);
   }
 
+  /** It cannot know that it lacks what its disk had. */
+  isUnaware(id: ReplicaId): boolean {
+    return this.#unaware.has(id);
+  }
+
   /** Throws Excused. */
   onReused(origin: OriginId): void {
     const owner = replicaOf(origin);

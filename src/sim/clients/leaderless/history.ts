@@ -1,7 +1,16 @@
+import type { OriginId } from '../../../base/brand.js';
 import type { Dot, Vector } from '../../../base/dot.js';
-import { checkCausal, checkVersions, SessionChecker, type Operation, type Version } from '../../../check/index.js';
+import {
+  checkCausal,
+  checkVersions,
+  SessionChecker,
+  type Dot as SessionDot,
+  type Operation,
+  type Version,
+  type VersionVector,
+} from '../../../check/index.js';
 import type { LeaderlessFacts } from '../../checks/leaderless/facts.js';
-import type { KnownBatch } from '../../checks/leaderless/truth.js';
+import type { KnownBatch, KnownWrite } from '../../checks/leaderless/truth.js';
 import { Violation } from '../../world/types.js';
 import { EXPIRING } from './intent.js';
 
@@ -59,9 +68,9 @@ export class LeaderlessHistory {
   }
 
   #onNew(batch: KnownBatch): void {
-    const { origin, seq } = batch.dot;
-    for (const { key, kind } of batch.writes) {
-      this.#sessions.accept({ kind, key, dot: { replica: origin, seq }, vector: batch.dependencies });
+    for (const write of batch.writes) {
+      const { key, kind } = write;
+      this.#sessions.accept({ kind, key, dot: this.#nameOf(write), vector: counted(batch.dependencies) });
     }
   }
 
@@ -89,8 +98,8 @@ export class LeaderlessHistory {
       session: `${client}/${session}`,
       kind: wasAbsent ? 'get' : kind,
       key: isPlain ? key : `${key}#${++this.#unnamed}`,
-      dot: dot === null ? null : { replica: dot.origin, seq: dot.seq },
-      vector: kind === 'get' || wasAbsent || batch === undefined ? vector : batch.dependencies,
+      dot: dot === null ? null : this.#nameOf(this.#writeOf(dot, key) ?? { dot, counter: 0, origin: dot.origin }),
+      vector: counted(kind === 'get' || wasAbsent || batch === undefined ? vector : batch.dependencies),
     });
     const [first] = violations;
     if (first !== undefined) throw new Violation('session-guarantees', first.message);
@@ -98,8 +107,18 @@ export class LeaderlessHistory {
 
   /** Lamport time, and the origin's name for the ties; commands of one batch on one key count on. */
   #versionOf(dot: Dot, key: string): Version | undefined {
-    const write = this.#facts.truth.batch(dot)?.writes.findLast((each) => each.key === key);
+    const write = this.#writeOf(dot, key);
     return write === undefined ? undefined : [write.counter, write.origin];
+  }
+
+  #writeOf(dot: Dot, key: string): KnownWrite | undefined {
+    return this.#facts.truth.batch(dot)?.writes.findLast((each) => each.key === key);
+  }
+
+  /** A dot names a batch; the commands in it have to be told apart. */
+  #nameOf({ counter, dot, origin }: Pick<KnownWrite, 'counter' | 'dot' | 'origin'>): SessionDot {
+    const first = this.#facts.truth.batch(dot)?.counter ?? counter;
+    return { replica: origin, seq: dot.seq * COMMANDS_MAX + Math.min(Math.max(0, counter - first), COMMANDS_MAX - 1) };
   }
 
   /** Of the whole run, up to the first loss. */
@@ -128,4 +147,17 @@ export class LeaderlessHistory {
     if (operation.return === null || operation.return < this.#lostAt) return operation;
     return operation.kind === 'get' ? null : { ...operation, return: null, outcome: 'unknown' };
   }
+}
+
+/** More than there are in any batch of the simulator's clients. */
+const COMMANDS_MAX = 1024;
+
+/** Whole batches, as positions of their last commands. */
+function counted(vector: Vector): VersionVector {
+  return {
+    get: (replica) => {
+      const seq = vector.get(replica as OriginId);
+      return seq === undefined ? undefined : seq * COMMANDS_MAX + COMMANDS_MAX - 1;
+    },
+  };
 }
