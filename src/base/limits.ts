@@ -84,6 +84,11 @@ export const LIMITS = {
   originBytes: 96,
   /** Dots in the context of one write: as many as there may be siblings, and then some. */
   contextDots: 256,
+  /**
+   * Values side by side of one key: a put without a context then replaces those that are there. Clients that never read would
+   * let them grow without end, and a context must be able to name them all (contextDots).
+   */
+  siblings: 100,
   /** What the log of overwritten values keeps of one value: enough to recognise it. */
   conflictValueBytes: 1 * KIB,
 } as const;

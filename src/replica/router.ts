@@ -66,6 +66,11 @@ export interface WriteOptions extends RequestOptions {
   readonly level?: Level;
   /** Keyspaces that keep siblings: the context of the read that this write follows; what it covers is replaced. */
   readonly context?: readonly Dot[];
+  /**
+   * Keyspaces that keep siblings: the client cannot tell a context, and means to replace whatever is at this replica: SET
+   * as Redis knows it.
+   */
+  readonly replacesAll?: true;
   /** Leaderless keyspaces only: when the value expires, milliseconds since 1970. */
   readonly expiresAtMs?: number;
 }

@@ -3,6 +3,7 @@ import { toKvorumError } from '../../base/errors/error.js';
 import { systemScheduler } from '../../base/scheduler.js';
 import type { CommandResult } from '../../kv/types.js';
 import { revision } from '../../base/brand.js';
+import type { Keyspace, WriteOptions } from '../../replica/router.js';
 import { checkKey, checkValue } from './checks.js';
 import type { AnyReadCommand, LocalCommand, RespCommand, WaitCommand, WriteCommand } from './commands/command.js';
 import { COMMANDS } from './commands/registry.js';
@@ -19,6 +20,9 @@ const NOTHING_DONE: CommandResult = { revision: revision(0), operations: [], err
 
 /** Between two looks at what a connection waits for. */
 const WAIT_POLL_MS = 5;
+
+/** A value that is set takes the place of all that are there: Redis knows no contexts. */
+const REPLACES_ALL: WriteOptions = { replacesAll: true };
 
 const NO_BYTES = new Uint8Array(0);
 
@@ -123,7 +127,7 @@ export class Dispatcher {
     value.source = request.buffer;
     value.start = request.start(2);
     value.end = request.end(2);
-    keyspace.put(key, value, connection, replies.open(SET, null, nowMs));
+    keyspace.put(key, value, connection, replies.open(SET, null, nowMs), optionsOf(keyspace));
   }
 
   #read(command: AnyReadCommand, nowMs: number): void {
@@ -182,7 +186,7 @@ export class Dispatcher {
     }
     const token = replies.open(command, plan, nowMs);
     try {
-      keyspace.submit({ operations: plan.operations }, connection, token);
+      keyspace.submit({ operations: plan.operations }, connection, token, optionsOf(keyspace));
     } catch (error) {
       // Nothing was taken over: the command could not be encoded.
       replies.fail(token, toKvorumError(error));
@@ -224,4 +228,8 @@ function unknownCommand(request: Request): Refusal {
 function argumentHead(request: Request, at: number): string {
   const start = request.start(at);
   return request.buffer.toString('latin1', start, Math.min(start + 128, request.end(at)));
+}
+
+function optionsOf({ leaderless }: Keyspace): WriteOptions | undefined {
+  return leaderless?.conflicts === 'siblings' ? REPLACES_ALL : undefined;
 }

@@ -92,7 +92,9 @@ export class Siblings implements Merge {
     if (kept.length >= BATCH_SIBLINGS_MAX) this.#dropOldest(key, version, kept);
     const pending = before?.pending ?? [];
     const isReplaced = isCovered(pending, version.write);
-    const after = itemOf(isReplaced ? kept : [...kept, version], unmet([...pending, ...context], this.#vector));
+    // Of its own origin a write has seen what is there, and nothing waits: at most it covers the rest of its batch.
+    const ahead = context.filter(({ origin }) => origin !== version.write.origin);
+    const after = itemOf(isReplaced ? kept : [...kept, version], unmet([...pending, ...ahead], this.#vector));
     this.#state.replace(key, before, after);
     if (version.source !== DELETED) return before !== null && hasValue(before);
     return versions.some((other) => other.source !== DELETED && !kept.includes(other));

@@ -1,10 +1,12 @@
 import { Buffer } from 'node:buffer';
 import { logIndex, revision, type ReplicaId } from '../../base/brand.js';
 import { assert } from '../../base/assert.js';
+import type { Vector } from '../../base/dot.js';
 import { KvorumError } from '../../base/errors/error.js';
 import { LIMITS } from '../../base/limits.js';
 import type { MembershipPair } from '../../engines/raft/membership.js';
 import { votersOnly } from '../../engines/raft/membership.js';
+import { unmet } from '../../kv/dotted/merge.js';
 import type { Command, CommandResult, ValueRef } from '../../kv/types.js';
 import type {
   Consistency,
@@ -43,6 +45,7 @@ export interface LeaderlessKeyspaceOptions {
   refusal?(): KvorumError | null;
 }
 
+const NOTHING_SEEN: Vector = new Map();
 const ABSENT: CommandResult['operations'] = [
   { status: 'absent', previous: null, integer: null, revision: revision(0) },
 ];
@@ -86,12 +89,15 @@ export class LeaderlessKeyspace implements Keyspace {
     const level = options?.level ?? this.#options.writes;
     const refusal = this.#refusal() ?? this.#shortage(level);
     if (refusal !== null) return waiter.onError(token, refusal);
-    if (options === undefined) return this.#member.writes.put(key, value, waiter, token, level, 0);
-    const plain = options.context === undefined && options.expiresAtMs === undefined;
-    if (plain && this.#member.sessions.missing(options).length === 0) {
-      return this.#member.writes.put(key, value, waiter, token, level, options.seen?.counter ?? 0);
+    const keepsSiblings = this.leaderless.conflicts === 'siblings';
+    if (options === undefined && !keepsSiblings) {
+      return this.#member.writes.put(key, value, waiter, token, level, 0);
     }
-    this.#submit({ operations: [putOf(key, value, options)] }, waiter, token, level, options);
+    const plain = options?.context === undefined && options?.expiresAtMs === undefined && !keepsSiblings;
+    if (plain && this.#member.sessions.missing(options).length === 0) {
+      return this.#member.writes.put(key, value, waiter, token, level, options?.seen?.counter ?? 0);
+    }
+    this.#submit({ operations: [putOf(key, value, options ?? {})] }, waiter, token, level, options);
   }
 
   submit(command: Command, waiter: WriteWaiter, token: number, options?: WriteOptions): void {
@@ -127,7 +133,19 @@ export class LeaderlessKeyspace implements Keyspace {
       const result = { revision: reader.revision, operations: ABSENT, error: null, duplicate: false };
       return waiter.onResult(token, result);
     }
-    writes.submit(command, waiter, token, level, options?.seen?.counter ?? 0);
+    writes.submit(this.#withContext(command, options), waiter, token, level, options?.seen?.counter ?? 0);
+  }
+
+  /** Of a put that brings no context: what is here is what it replaces, when it means to, and when that is too much. */
+  #withContext(command: Command, options: WriteOptions | undefined): Command {
+    const [put] = command.operations;
+    if (this.leaderless.conflicts !== 'siblings' || put?.op !== 'put' || put.context !== undefined) return command;
+    const dots = this.#member.reader.version(put.key)?.dots ?? [];
+    const replacesAll = options?.replacesAll === true;
+    if (!replacesAll && dots.length < LIMITS.siblings) return command;
+    const own = replacesAll ? [this.#member.nextDot] : [];
+    const context = unmet([...dots, ...own], NOTHING_SEEN).slice(0, LIMITS.contextDots); // The last of each origin.
+    return { ...command, operations: [{ ...put, context }] };
   }
 
   read(consistency: Consistency, waiter: ReadWaiter, token: number, options?: ReadOptions): void {

@@ -449,6 +449,12 @@ export class LeaderlessMember implements GroupMember {
     for (const peer of this.#core.aliveMembers()) if (peer !== self) this.step({ type: 'peerUp', peer });
   }
 
+  /** Where a write that is made now will stand, or somewhat later: nothing of ours that comes before it lies above. */
+  get nextDot(): Dot {
+    const { origin } = this.#core;
+    return { origin, seq: (this.#kv.vector.get(origin) ?? 0) + this.writes.pendingBatches + 1 };
+  }
+
   /** True when every member is known to have `dot`. */
   everywhere(dot: Dot): boolean {
     return this.#core.coverage([dot]).length >= this.#core.members.length;

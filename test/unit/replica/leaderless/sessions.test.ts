@@ -1,5 +1,6 @@
 import t from 'tap';
 import { originId, replicaId } from '../../../../src/base/brand.js';
+import { LIMITS } from '../../../../src/base/limits.js';
 import { LeaderlessCluster } from '../../../fixtures/replica/leaderless-cluster.js';
 import { del, put, read } from '../../../fixtures/replica/leaderless-caller.js';
 import { until } from '../../../fixtures/replica/local-cluster.js';
@@ -143,4 +144,53 @@ t.test('a context that is ahead of the replica is waited for: nothing is dropped
   t.match(await put(n2?.keyspace as never, 'cart', 'plum', { context: ahead, waitMs: 5000 }), { ok: true });
   await cluster.converged();
   t.match(await read(n1?.keyspace as never, 'cart'), { value: 'plum', siblings: [] });
+});
+
+t.test('siblings: who cannot tell a context replaces what is there, its own last writes included', async (t) => {
+  const cluster = await LeaderlessCluster.start({ engine: 'causal', keyspace: { conflicts: 'siblings' } });
+  t.teardown(() => cluster.close());
+  const [n1, n2] = ['n1', 'n2'].map((id) => cluster.node(id));
+  const set = (value: string) => put(n1?.keyspace as never, 'k', value, { replacesAll: true });
+  await Promise.all(['1', '2', '3'].map((value) => set(value)));
+  t.match(await read(n1?.keyspace as never, 'k'), { value: '3', siblings: [] }, 'of one turn the last');
+  const unanswered = [];
+  for (const value of ['4', '5', '6']) {
+    unanswered.push(set(value));
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  await Promise.all(unanswered);
+  t.match(await read(n1?.keyspace as never, 'k'), { value: '6', siblings: [] }, 'and of turns that overlap');
+  await cluster.converged();
+  t.match(await read(n2?.keyspace as never, 'k'), { value: '6', siblings: [] });
+  cluster.isolate('n2');
+  await put(n2?.keyspace as never, 'k', 'there', { replacesAll: true });
+  await set('here');
+  cluster.isolate('n2', false);
+  await cluster.converged();
+  const both = await read(n1?.keyspace as never, 'k');
+  t.same([...both.siblings].sort(), ['here', 'there'], 'but nothing that was written elsewhere meanwhile');
+  await set('alone');
+  await set('again');
+  await cluster.converged();
+  t.match(
+    await read(n2?.keyspace as never, 'k'),
+    { value: 'again', siblings: [] },
+    'no context is left to drop writes',
+  );
+});
+
+t.test('siblings do not pile up without end where nobody reads (LIMITS.siblings)', async (t) => {
+  const cluster = await LeaderlessCluster.start({ engine: 'causal', keyspace: { conflicts: 'siblings' } });
+  t.teardown(() => cluster.close());
+  const { keyspace, member } = cluster.node('n1');
+  let most = 0;
+  for (let at = 0; at < LIMITS.siblings + 20; at++) {
+    await put(keyspace, 'k', `${at}`);
+    most = Math.max(most, member.reader.version('k')?.dots.length ?? 0);
+  }
+  t.equal(most, LIMITS.siblings);
+  const { siblings } = await read(keyspace, 'k');
+  t.equal(siblings.length, 20, 'those of the put at the limit and later');
+  t.equal(siblings[0], `${LIMITS.siblings + 19}`);
+  await cluster.converged();
 });

@@ -1,6 +1,7 @@
 import t from 'tap';
 import { revision } from '../../../../../src/base/brand.js';
 import { KvorumError } from '../../../../../src/base/errors/error.js';
+import type { WriteOptions } from '../../../../../src/replica/router.js';
 import { ORIGINS } from '../../../../fixtures/fake-leaderless.js';
 import { openRespSession } from '../../../../fixtures/resp-session.js';
 
@@ -112,4 +113,20 @@ t.test('INFO and HELLO: every member is a master', async (t) => {
   t.match(info, /keyspace_default:engine=raft,role=leader/);
   t.match(await client.ask('HELLO', '2'), /role\r\n\$6\r\nmaster/);
   t.equal(router.likes.status().revision, revision(9));
+});
+
+t.test('where siblings are kept, SET replaces all that are there: Redis knows no contexts', async (t) => {
+  const { expect, router } = await openRespSession(t, { leaderless: true });
+  const sets: readonly (readonly [string, string])[] = [
+    ['SELECT likes', OK],
+    ['SET k v', OK],
+    ['SET k v EX 100', OK],
+  ];
+  await expect(sets);
+  for (const { options } of router.likes.asked) t.not((options as WriteOptions | undefined)?.replacesAll, true);
+  router.likes.asked.length = 0;
+  router.likes.conflicts = 'siblings';
+  await expect(sets);
+  t.ok(router.likes.asked.length >= 2);
+  for (const { options } of router.likes.asked) t.match(options, { replacesAll: true });
 });
