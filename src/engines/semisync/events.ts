@@ -90,6 +90,8 @@ export type SemisyncEvent =
       readonly type: 'snapshotInstalled';
       readonly index: LogIndex;
       readonly indexTerm: Term;
+      /** As its chunks said. */
+      readonly replaces: boolean;
       /** In force after `index`. */
       readonly quorum: PlacedQuorum;
     }

@@ -34,7 +34,6 @@ export function onAppendRequest(state: SemisyncState, message: AppendRequest): v
   if (conflict !== null) {
     // We applied what an operator discarded by force. It is kept in a file, and our state replaced by the leader's.
     discard(state, conflict, true);
-    state.diverged = true;
     beginRebuild(state);
     return reject(state, message, { diverged: true });
   }

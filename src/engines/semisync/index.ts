@@ -98,7 +98,7 @@ function step(state: SemisyncState, event: SemisyncEvent): void {
     case 'snapshotSent':
       return onSnapshotSent(state, event.peer, event.index, event.ok);
     case 'snapshotInstalled':
-      return onSnapshotInstalled(state, event.index, event.indexTerm, event.quorum);
+      return onSnapshotInstalled(state, event);
     case 'snapshotAborted':
       return onSnapshotAborted(state);
     default:

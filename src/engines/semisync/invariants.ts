@@ -10,7 +10,7 @@ const TAIL_ENTRIES = 16;
 export interface InvariantMemory {
   term: Term;
   commit: LogIndex;
-  /** Set by a full sync that replaces another history: commit may go back once. */
+  /** Set while another history is to be replaced by a full sync: commit may go back once. */
   replacing: boolean;
   /** Set while leading: the term, and how long the log was. */
   ledTerm: Term | null;
@@ -104,7 +104,7 @@ function checkHistory(state: SemisyncState, memory: InvariantMemory): void {
   }
   memory.term = state.term;
   memory.commit = state.commit;
-  memory.replacing = state.installing?.replaces === true;
+  memory.replacing = state.diverged;
   memory.ledTerm = state.role === 'leader' ? state.term : null;
   memory.ledLastIndex = state.log.lastIndex;
 }

@@ -82,8 +82,9 @@ export function restartLog(state: SemisyncState, index: LogIndex, term: Term, ke
   persistence.markHardState(); // Its commit index may be that of another history.
 }
 
-/** What we applied is not in the leader's log. Until that has been replaced we do not count (state.ts). */
+/** What we applied is not in the leader's log. It is to be replaced, and until then we do not count (state.ts). */
 export function beginRebuild(state: SemisyncState): void {
+  state.diverged = true;
   if (state.rebuilding) return;
   state.rebuilding = true;
   state.outbox.changed = true;

@@ -20,41 +20,47 @@ export function onSnapshotChunk(state: SemisyncState, message: SnapshotChunk): v
   if (state.installing !== null || state.logLost) return;
   const { commit, log, tick } = state;
   if (replaces ? log.lastTerm >= term : index <= commit) return answerNotNeeded(state, message);
-  if (replaces) beginRebuild(state);
+  // What we have and the snapshot may not: told before it goes. A divergence that we found ourselves has been told.
+  if (replaces && !state.diverged) {
+    discard(state, log.firstIndex, false, true);
+    beginRebuild(state);
+  }
   if (last) {
-    // What we have and the snapshot may not: told before it goes. A divergence that was found has been told.
-    if (replaces && !state.diverged) discard(state, log.firstIndex, false, true);
     if (!replaces && log.termOf(index) !== indexTerm) {
       // After force, what we committed before may be gone as well, and their log does not reach back to compare.
       const unsure = message.forcedTerm > termAt(state, commit);
       discard(state, unsure ? log.firstIndex : indexAfter(commit), false, unsure);
     }
-    state.installing = { index, term, replaces, sinceTick: tick };
+    state.installing = { index, term, sinceTick: tick };
   }
   state.outbox.snapshotChunks.push(message);
 }
 
 /** raft.md S1: we have more than that. The leader compares what we have with what it has. */
 function answerNotNeeded(state: SemisyncState, { from, index, replaces }: SnapshotChunk): void {
-  const { commit, log, matched, role } = state;
+  const { commit, matched, role } = state;
   if (role === 'candidate') return;
   if (replaces || matched >= commit) return sendAppendResponse(state, from, matched);
-  if (commit > index)
-    reject(state, { from, prevIndex: index }, { hint: { index: commit, term: termAt(state, commit) } });
-  else
-    reject(state, { from, prevIndex: indexAfter(index, -1) }, { hint: { index: commit, term: termAt(state, commit) } });
-  assert(commit >= log.baseIndex, 'what is committed is not before the log');
+  reject(state, { from, prevIndex: indexAfter(index, -1) }, { hint: { index: commit, term: termAt(state, commit) } });
 }
 
 function termAt({ log }: SemisyncState, index: LogIndex): Term {
   return log.termOf(index) ?? log.baseTerm;
 }
 
-/** The state machine stands at (index, term), durably; `quorum` is in force after it. */
-export function onSnapshotInstalled(state: SemisyncState, index: LogIndex, term: Term, quorum: PlacedQuorum): void {
+export interface InstalledSnapshot {
+  readonly index: LogIndex;
+  readonly indexTerm: Term;
+  readonly replaces: boolean;
+  /** In force after `index`. */
+  readonly quorum: PlacedQuorum;
+}
+
+/** The state machine stands at (index, indexTerm), durably. */
+export function onSnapshotInstalled(state: SemisyncState, snapshot: InstalledSnapshot): void {
+  const { index, indexTerm: term, quorum, replaces } = snapshot;
   const { installing, log, quorums } = state;
   state.installing = null;
-  const replaces = installing?.replaces === true;
   if (!replaces && index <= state.applied) return; // Entries were faster.
   const agrees = !replaces && log.termOf(index) === term;
   if (replaces || index > state.commit) {

@@ -77,7 +77,6 @@ export interface Freshness {
 export interface Installing {
   readonly index: LogIndex;
   readonly term: Term;
-  readonly replaces: boolean;
   readonly sinceTick: number;
 }
 

@@ -62,6 +62,49 @@ t.test('ap.md §1.3.3: a full sync where the log was cut; in it a follower count
   t.equal(network.engine('a').status().available, 2);
 });
 
+t.test(
+  'ap.md §1.3.3: where the leader looks too far back, the follower names the oldest place that it can compare',
+  async (t) => {
+    const network = group('abc');
+    for (let at = 0; at < 5; at++) network.propose('a');
+    network.run(3);
+    network.checkpoint('b');
+    network.promote('c');
+    for (let at = 0; at < 8 && network.engine('c').role !== 'leader'; at++) {
+      network.deliverAll(({ type }) => type !== 'appendRequest');
+      for (const id of 'abc') network.persist(id);
+    }
+    network.wire = [];
+    const nothing = { rejected: true, index: 6, hintIndex: 0, hintTerm: 0, diverged: false } as const;
+    network.deliver({ type: 'appendResponse', from: 'b', to: 'c', term: 130, ...nothing } as never);
+    t.match(network.wire, [{ type: 'appendRequest', to: 'b', prevIndex: 0 }]);
+    network.settle();
+    t.equal(network.engine('c').commitIndex, 7);
+    t.equal(network.engine('b').lastIndex, 7, 'no full sync was needed');
+    t.equal(network.engine('b').firstIndex, 7);
+  },
+);
+
+t.test('raft.md S6: a snapshot that cannot be installed is sent again', async (t) => {
+  const network = group('abc');
+  network.crash('c');
+  for (let at = 0; at < 5; at++) network.propose('a');
+  network.run(3);
+  network.checkpoint('a');
+  network.restart('c');
+  for (let at = 0; at < 6; at++) {
+    for (const id of 'abc') network.tick(id);
+    for (const id of 'abc') network.persist(id);
+    network.deliverAll();
+    if (network.member('c').finishing !== null) break;
+  }
+  t.ok(network.member('c').finishing);
+  network.abortInstall('c');
+  t.equal(network.engine('c').appliedIndex, 0);
+  network.run(6);
+  t.equal(network.engine('c').appliedIndex, 6);
+});
+
 t.test('raft.md C4: a disk that forgot what it acknowledged says nothing any more', async (t) => {
   const network = group('abc');
   for (let at = 0; at < 3; at++) network.propose('a');

@@ -22,7 +22,16 @@ function violation(seed: number, options: RunOptions): { readonly run: Run | nul
 
 for (const focus of [null, 'promotions'] as const) {
   t.test(`ap.md §1.3: safety under any faults, progress after them (${focus ?? 'no'} focus)`, async (t) => {
-    const total = { acknowledged: 0, reads: 0, promotions: 0, quorumChanges: 0, forced: 0, lost: 0, discarded: 0 };
+    const total = {
+      fullSyncs: 0,
+      acknowledged: 0,
+      reads: 0,
+      promotions: 0,
+      quorumChanges: 0,
+      forced: 0,
+      lost: 0,
+      discarded: 0,
+    };
     const seeds = focus === null ? SEEDS : Math.ceil(SEEDS / 2);
     for (let seed = FIRST_SEED; seed < FIRST_SEED + seeds; seed++) {
       const { error, run } = violation(seed, { focus });
@@ -30,7 +39,8 @@ for (const focus of [null, 'promotions'] as const) {
         t.fail(`seed ${seed}: ${error instanceof Error ? error.stack : String(error)}`);
         break;
       }
-      const { checker, members } = run.network;
+      const { checker, fullSyncs, members } = run.network;
+      total.fullSyncs += fullSyncs;
       total.acknowledged += checker.acknowledged;
       total.promotions += checker.promotions;
       total.quorumChanges += checker.quorumChanges;
@@ -42,6 +52,7 @@ for (const focus of [null, 'promotions'] as const) {
     t.comment(`${seeds} seeds: ${JSON.stringify(total)}`);
     t.ok(total.acknowledged > seeds * 5, 'the runs did real work');
     t.ok(total.reads > seeds && total.promotions > seeds && total.quorumChanges > seeds, 'of all kinds');
+    t.ok(total.fullSyncs > seeds / 4, 'full syncs too');
     t.ok(total.forced > seeds / 20 && total.lost > 0 && total.discarded > 0, 'force was used, and cost something');
   });
 }

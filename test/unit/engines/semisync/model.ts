@@ -5,6 +5,8 @@ import { Network, type NetworkOptions } from './network.js';
 interface Swarm {
   readonly size: number;
   readonly writeQuorum: number;
+  /** Write quorums of 0 too. */
+  readonly allowAsync: boolean;
   readonly promotion: 'auto' | 'manual';
   readonly lossPercent: number;
   readonly duplicatePercent: number;
@@ -48,6 +50,7 @@ function drawSwarm(prng: Prng, mayForce: boolean, focus: Focus): Swarm {
   return {
     size,
     writeQuorum: focused ? 1 : prng.between(1, size - 1),
+    allowAsync: !focused && pick(true, false, false, false),
     promotion: pick('auto', 'auto', 'manual'),
     lossPercent: pick(0, 2, 20),
     duplicatePercent: pick(0, 10, 50),
@@ -63,8 +66,8 @@ function drawSwarm(prng: Prng, mayForce: boolean, focus: Focus): Swarm {
       promote: pick(0, 1, 4),
       force: force ? pick(1, 3) : 0,
       install: 20,
-      checkpoint: pick(0, 2, 10),
-      crash: pick(0, 1, 4),
+      checkpoint: pick(0, 5, 20),
+      crash: pick(0, 2, 5),
       crashLeader: pick(0, 1, 3),
       powerLoss: pick(0, 0, 1, 2),
       restart: pick(5, 40),
@@ -93,9 +96,16 @@ export class Run {
     this.#prng = createPrng(seed);
     this.#swarm = drawSwarm(this.#prng, mayForce, focus);
     this.#ids = ['a', 'b', 'c', 'd', 'e', 'f'].slice(0, this.#swarm.size);
-    const { promotion, writeQuorum } = this.#swarm;
+    const { allowAsync, promotion, writeQuorum } = this.#swarm;
     const limits = { inflightMessages: 3, appendEntries: this.#prng.between(1, 4) };
-    this.network = new Network(this.#ids, seed, { diskStallTicks: 100, promotion, writeQuorum, limits, ...wrong });
+    this.network = new Network(this.#ids, seed, {
+      diskStallTicks: 100,
+      allowAsync,
+      promotion,
+      writeQuorum,
+      limits,
+      ...wrong,
+    });
     this.#total = Object.values(this.#swarm.weights).reduce((sum, weight) => sum + weight, 0);
     this.network.run(3); // The first epoch.
   }
@@ -134,7 +144,7 @@ export class Run {
       case 'read':
         return this.#read();
       case 'quorum':
-        network.setQuorum(this.#leaderOrSomeone(), prng.between(1, this.#ids.length - 1));
+        network.setQuorum(this.#leaderOrSomeone(), prng.between(this.#swarm.allowAsync ? 0 : 1, this.#ids.length - 1));
         return;
       case 'promote':
         network.promote(this.#someone());
@@ -142,10 +152,14 @@ export class Run {
       case 'force':
         return this.#force();
       case 'install':
-        network.finishInstall(this.#someone());
+        if (prng.between(0, 3) === 0) network.abortInstall(this.#someone());
+        else network.finishInstall(this.#someone());
         return;
       case 'checkpoint':
-        return network.checkpoint(this.#someone(), prng.between(0, 3));
+        return network.checkpoint(
+          prng.between(0, 1) === 0 ? this.#someone() : this.#leaderOrSomeone(),
+          prng.between(0, 2),
+        );
       case 'crash':
         return network.crash(this.#someone(), prng.between(0, 2));
       case 'crashLeader':
@@ -278,6 +292,17 @@ export class Run {
     network.run(this.#prng.between(0, 3));
   }
 
+  /** Whom an operator would choose where only force is left: of those that can stand, the one with the greatest log. */
+  #mostAdvanced(): string {
+    const [best] = [...this.network.members.values()]
+      .filter(({ engine }) => !engine.status().diverged && !engine.logLost)
+      .sort(({ engine: a }, { engine: b }) => {
+        const [termA, termB] = [a.termOf(a.lastIndex) ?? 0, b.termOf(b.lastIndex) ?? 0];
+        return termB - termA || b.lastIndex - a.lastIndex;
+      });
+    return best?.id ?? this.#someone();
+  }
+
   /** All faults end: somebody leads (an operator helps where only he may), commits, and all agree. */
   recover(): void {
     const { network } = this;
@@ -290,7 +315,8 @@ export class Run {
       if (leader === undefined) {
         // Where members do not count after a forced promotion, only the next one helps.
         const force = network.checker.forced && round > 200;
-        if ((force || this.#swarm.promotion === 'manual') && round % 60 === 59) network.promote(this.#someone(), force);
+        if ((force || this.#swarm.promotion === 'manual') && round % 60 === 59)
+          network.promote(force ? this.#mostAdvanced() : this.#someone(), force);
         continue;
       }
       if (leader.engine.lastIndex < proposed) proposed = -1;

@@ -73,6 +73,7 @@ export class Network {
   readonly members = new Map<ReplicaId, TestMember>();
   readonly checker: Checker;
   wire: SemisyncMessage[] = [];
+  fullSyncs = 0;
   /** Messages for which this is true are lost when they leave. */
   lost: (message: SemisyncMessage) => boolean = () => false;
   readonly #prng: Prng;
@@ -385,6 +386,17 @@ export class Network {
     if (stream !== undefined) this.step(member.id, { type: 'snapshotSent', peer, index: stream.index, ok });
   }
 
+  /** The last piece cannot be stored. */
+  abortInstall(id: string): void {
+    const member = this.member(id);
+    const chunk = member.finishing;
+    if (chunk === null || !member.alive) return;
+    member.finishing = null;
+    this.step(id, { type: 'snapshotAborted' });
+    const { from, sequence, streamId, term, to } = chunk;
+    this.#send({ type: 'snapshotChunkResponse', from: to, to: from, term, streamId, sequence, ok: false });
+  }
+
   /** The snapshot becomes durable; then the log records it. True when there was one. */
   finishInstall(id: string): boolean {
     const member = this.member(id);
@@ -399,6 +411,7 @@ export class Network {
       return true;
     }
     const { from, to, index, indexTerm, replaces, sequence, streamId, term } = chunk;
+    this.fullSyncs++;
     member.disk.checkpoint = checkpoint;
     member.state = [...checkpoint.state];
     member.writes.push({
@@ -409,7 +422,7 @@ export class Network {
           writeQuorum: this.#options.writeQuorum ?? 1,
           forcedTerm: 0 as Term,
         };
-        this.step(id, { type: 'snapshotInstalled', index, indexTerm, quorum });
+        this.step(id, { type: 'snapshotInstalled', index, indexTerm, replaces, quorum });
         if (member.alive) {
           this.#send({ type: 'snapshotChunkResponse', from: to, to: from, term, streamId, sequence, ok: true });
         }
