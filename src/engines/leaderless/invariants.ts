@@ -63,10 +63,9 @@ function checkOrigins(state: LeaderlessState): void {
     for (let seq = log.first; seq <= log.accepted; seq++) {
       const batch = log.at(seq);
       assert(batch.seq === seq && batch.origin === origin, 'an origin log has no gaps');
-      // Prefix property: whoever has a batch has all that it depends on, in an earlier place of the log.
-      for (const dot of batch.dependencies) {
-        assert((state.origins.get(dot.origin)?.log.accepted ?? 0) >= dot.seq, 'dependencies come first');
-      }
+      // Whoever has a batch has all that it had to wait for, in an earlier place of the log.
+      const missing = state.policy.waitsFor(batch, (other) => state.origins.get(other)?.log.accepted ?? 0);
+      assert(missing === null, 'dependencies come first');
     }
     if (waitsFor === null) continue;
     assert(state.waiters.get(waitsFor.origin)?.has(state.origins.get(origin) as never) === true, 'it will be woken');

@@ -20,9 +20,10 @@ export interface BatchHeader extends Dot {
   /** Commands in the payload, and so counters used. At least 1. */
   readonly commands: number;
   /**
-   * causal: what had been delivered at the origin when it wrote this, as far as it differs from what the batch before it said.
-   * The origin itself is left out (FIFO). Whoever has delivered the batch before has met everything that is left out,
-   * so the difference suffices to decide about delivery (ap.md §1.2.1). lww: empty.
+   * What had been delivered at the origin when it wrote this, as far as it differs from what the batch before it said. The
+   * origin itself is left out (FIFO). causal: a batch is delivered after all of it; whoever has delivered the batch before
+   * has met everything that is left out, so the difference suffices (ap.md §1.2.1). lww: nobody waits for it; it
+   * tells overwrites that knew what they replaced from those that lost a concurrent value.
    */
   readonly dependencies: readonly Dot[];
   /** The origin's wall clock, milliseconds since 1970: for people and conflict logs, it decides nothing. */

@@ -44,3 +44,10 @@ export function dotsOf(vector: Vector): Dot[] {
   for (const [origin, seq] of vector) if (seq > 0) dots.push({ origin, seq });
   return dots;
 }
+
+/** Where `vector` is above `before`. */
+export function risenSince(vector: Vector, before: Vector): Dot[] {
+  const risen: Dot[] = [];
+  for (const [origin, seq] of vector) if (seq > (before.get(origin) ?? 0)) risen.push({ origin, seq });
+  return risen;
+}

@@ -2,7 +2,7 @@ import { assert, assertDefined } from '../../base/assert.js';
 import { encodeBatch } from './batch-codec.js';
 import type { WriteOutcome } from './events.js';
 import type { LeaderlessState, WriteEvent } from './state.js';
-import { raise } from './vector.js';
+import { raise, risenSince } from './vector.js';
 
 export function isWritable(state: LeaderlessState): boolean {
   return state.start.phase === 'met' && state.renewing === null;
@@ -38,7 +38,7 @@ function refuse(state: LeaderlessState, id: number, refused: WriteOutcome['refus
 }
 
 function append(state: LeaderlessState, event: WriteEvent): void {
-  const { persistence, policy, origin } = state;
+  const { persistence, origin } = state;
   const { log, buffer } = assertDefined(state.origins.get(origin), 'we know our own origin');
   const bytes = persistence.bytes + event.payload.length;
   if (persistence.bytes > 0 && bytes > state.options.limits.unpersistedBytes) return refuse(state, event.id, 'busy');
@@ -47,7 +47,7 @@ function append(state: LeaderlessState, event: WriteEvent): void {
   assert(counter > state.promised, 'ap.md §1.0.6: no write at or below what was promised');
   const seq = log.accepted + 1;
   // What clients can have seen is what is applied, and that is what is durable.
-  const dependencies = policy.dependencies(state.vector, state.stated).filter((dot) => dot.origin !== origin);
+  const dependencies = risenSince(state.vector, state.stated).filter((dot) => dot.origin !== origin);
   for (const dot of dependencies) raise(state.stated, dot.origin, dot.seq);
   const { commands, wallMs } = event;
   const boot = state.options.boot;

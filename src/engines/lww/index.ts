@@ -3,10 +3,9 @@ import { createLeaderless } from '../leaderless/index.js';
 import type { Leaderless } from '../leaderless/leaderless.js';
 import type { DeliveryPolicy } from '../leaderless/policy.js';
 
-/** Last writer wins, by Lamport time: a batch depends on nothing but what its origin wrote before it. */
+/** Last writer wins, by Lamport time: a batch waits for nothing but what its origin wrote before it. */
 export const lwwPolicy: DeliveryPolicy = {
   engine: 'lww',
-  dependencies: () => [],
   waitsFor: () => null,
 };
 

@@ -9,9 +9,9 @@ import type { Overwritten } from './types.js';
  * here is where it says which.
  *
  * The rule: an overwrite is recorded unless it is *proven* that the winner's origin had the loser when it wrote. Proof is
- * the same origin, or the dependencies of the winner's batch and those before it. So nothing that was lost concurrently is
- * missed; too much is recorded where nothing is proven: of origins whose batches tell no dependencies. A loser that comes after its winner is always recorded: a causal group delivers no write
- * after one that has seen it, and in another group nothing proves when the winner's origin met it.
+ * the same origin, or what the winner's batch and those before it say that they had. So nothing that was lost concurrently is
+ * missed. A loser that comes after its winner is always recorded: a causal group delivers no write after one that has seen
+ * it; in an lww group that is rare, and then something is recorded that was no conflict.
  */
 export class ConflictLog {
   readonly #capacity: number;

@@ -9,7 +9,7 @@ export type SeenRows = ReadonlyMap<OriginId, ReadonlyMap<OriginId, number>>;
 
 export const NO_ROWS: SeenRows = new Map();
 
-/** What the writers of the applied batches had seen. In a causal group exactly; where batches tell nothing, nothing. */
+/** What the writers of the applied batches had seen. As of its last batch, exactly. */
 export class SeenMatrix {
   readonly #rows = new Map<OriginId, Map<OriginId, number>>();
 

@@ -3,6 +3,7 @@ import t from 'tap';
 import type { OriginId } from '../../../../src/base/brand.js';
 import { causalPolicy } from '../../../../src/engines/causal/index.js';
 import type { OriginBatch } from '../../../../src/engines/leaderless/types.js';
+import { risenSince } from '../../../../src/engines/leaderless/vector.js';
 import { incarnationOf, Network } from '../leaderless/network.js';
 
 const origin = fc.constantFrom('a~1', 'b~1', 'c~1').map((text) => text as OriginId);
@@ -14,7 +15,7 @@ t.test('ap.md §1.2.1: the difference to what was stated before says all', (t) =
       const applied = new Map(stated);
       for (const [each, seq] of risen) applied.set(each, Math.max(seq, applied.get(each) ?? 0));
       const sum = new Map(stated);
-      for (const dot of causalPolicy.dependencies(applied, stated)) {
+      for (const dot of risenSince(applied, stated)) {
         if (dot.seq <= (sum.get(dot.origin) ?? 0)) return false; // Nothing is said twice.
         sum.set(dot.origin, dot.seq);
       }
