@@ -3,12 +3,25 @@ import type { ReplicaId } from '../../base/brand.js';
 import type { Clock } from '../../base/clock.js';
 import type { Dot } from '../../base/dot.js';
 import type { Logger } from '../../base/logger.js';
-import type { FullSyncAck, FullSyncEnd, FullSyncItems, LeaderlessMessage } from '../../engines/leaderless/messages.js';
+import type {
+  FullSyncAck,
+  FullSyncEnd,
+  FullSyncItems,
+  FullSyncRequest,
+  LeaderlessMessage,
+} from '../../engines/leaderless/messages.js';
 import type { ItemShadow } from '../../kv/dotted/types.js';
 import type { LeaderlessStats } from './stats.js';
 
-/** A stream that brings nothing for this long is given up. */
+/** A stream that brings nothing for this long is given up: as much as a link whose queue is full may need for a piece. */
 const STALL_MS_MAX = 10_000;
+/**
+ * What has not come for this long is asked for again: the request of it, or a piece of it, may be lost. Then after twice as
+ * long, and so on: it may as well be slow.
+ */
+const ASK_AGAIN_MS = 1000;
+/** Without an answer to so many requests another member is asked. */
+const REQUESTS_MAX = 3;
 
 interface Incoming {
   readonly from: ReplicaId;
@@ -18,6 +31,9 @@ interface Incoming {
   readonly whole: boolean;
   next: number;
   progressMs: number;
+  /** When something was asked of the sender last, and how often in vain. */
+  askedMs: number;
+  asked: number;
   /** From the end of the stream on, while the result is made durable. */
   finishing: boolean;
 }
@@ -58,10 +74,38 @@ export class FullSyncReceiver {
   start(from: ReplicaId, whole: boolean): void {
     assert(this.#incoming === null, 'one full sync at a time');
     const id = this.#nextId++;
-    const { clock, logger, self } = this.#options;
+    const { clock, logger } = this.#options;
     const shadow = this.#options.openShadow();
-    this.#incoming = { from, id, shadow, whole, next: 0, progressMs: clock.monotonicMs(), finishing: false };
+    const nowMs = clock.monotonicMs();
+    this.#incoming = {
+      from,
+      id,
+      shadow,
+      whole,
+      next: 0,
+      progressMs: nowMs,
+      askedMs: nowMs,
+      asked: 0,
+      finishing: false,
+    };
     logger.info('full_sync_started', { from, id, whole });
+    this.#ask(this.#incoming);
+  }
+
+  #askAgainMs({ asked }: Incoming): number {
+    return ASK_AGAIN_MS * 2 ** (asked - 1);
+  }
+
+  /** For the beginning, or for everything after the last piece that has come. */
+  #ask(incoming: Incoming): void {
+    const { clock, self } = this.#options;
+    const { from, id, next, whole } = incoming;
+    incoming.askedMs = clock.monotonicMs();
+    incoming.asked++;
+    if (next > 0) {
+      this.#options.send({ type: 'fullSyncAck', from: self, to: from, id, position: next - 1, aborted: false });
+      return;
+    }
     const have = whole ? [] : this.#options.have();
     this.#options.send({ type: 'fullSyncRequest', from: self, to: from, id, have });
   }
@@ -108,12 +152,21 @@ export class FullSyncReceiver {
       if (incoming?.finishing !== true) this.#ack(message, true); // Of an attempt that was given up.
       return null;
     }
+    const nowMs = this.#options.clock.monotonicMs();
     if (message.position !== incoming.next) {
-      this.#fail('a piece is missing');
+      // One that came before, or one after a lost one: whatever is missing is asked for once for all that follow it.
+      if (
+        message.position > incoming.next &&
+        (incoming.asked === 1 || nowMs - incoming.askedMs >= this.#askAgainMs(incoming))
+      ) {
+        this.#ask(incoming);
+      }
       return null;
     }
     incoming.next++;
-    incoming.progressMs = this.#options.clock.monotonicMs();
+    incoming.progressMs = nowMs;
+    incoming.askedMs = nowMs;
+    incoming.asked = 1;
     return incoming;
   }
 
@@ -146,6 +199,14 @@ export class FullSyncReceiver {
     const incoming = this.#incoming;
     if (incoming === null || incoming.finishing) return;
     if (nowMs - incoming.progressMs >= STALL_MS_MAX) this.#fail('no piece has come for too long');
+    else if (nowMs - incoming.askedMs < this.#askAgainMs(incoming)) return;
+    else if (incoming.next === 0 && incoming.asked >= REQUESTS_MAX) this.#fail('no request was answered');
+    else this.#ask(incoming);
+  }
+
+  /** The link took no request: somebody else may be asked, or this one when the link is there. */
+  onDropped({ id, to }: FullSyncRequest): void {
+    if (this.#incoming?.id === id && this.#incoming.from === to) this.#fail('the link took no request');
   }
 
   /** Resolves when nothing is being made durable. */

@@ -1,8 +1,15 @@
+import { assert } from '../../base/assert.js';
 import type { ReplicaId } from '../../base/brand.js';
 import type { Vector } from '../../base/dot.js';
 import { LIMITS } from '../../base/limits.js';
 import type { Logger } from '../../base/logger.js';
-import type { FullSyncAck, FullSyncRequest, LeaderlessMessage } from '../../engines/leaderless/messages.js';
+import type {
+  FullSyncAck,
+  FullSyncEnd,
+  FullSyncItems,
+  FullSyncRequest,
+  LeaderlessMessage,
+} from '../../engines/leaderless/messages.js';
 import { vectorOf, type MutableVector } from '../../engines/leaderless/vector.js';
 import type { ItemSource } from '../../kv/dotted/types.js';
 import type { LeaderlessStats } from './stats.js';
@@ -24,6 +31,8 @@ interface Stream {
   acked: number;
   ended: boolean;
   progressMs: number;
+  /** Sent and not acknowledged, in order: at most as many as the window holds. */
+  readonly unacked: (FullSyncItems | FullSyncEnd)[];
 }
 
 export interface FullSyncSenderOptions {
@@ -64,7 +73,13 @@ export class FullSyncSender {
     this.#abort(from, id);
   }
 
+  /** A request that is repeated is for the same stream, of which nothing has come yet. */
   onRequest({ from, id, have }: FullSyncRequest): void {
+    const same = this.#streams.get(from);
+    if (same?.id === id) {
+      if (same.acked < 0) this.#sendAgain(same);
+      return;
+    }
     this.#close(from);
     if (this.#streams.size >= STREAMS_MAX) return this.#abort(from, id);
     const source = this.#options.openItems(vectorOf(have));
@@ -77,6 +92,7 @@ export class FullSyncSender {
       acked: -1,
       ended: false,
       progressMs: this.#options.nowMs(),
+      unacked: [],
     };
     this.#streams.set(from, stream);
     this.#options.logger.info('full_sync_send_started', { to: from, id });
@@ -90,21 +106,36 @@ export class FullSyncSender {
       const position = stream.next++;
       const items = source.next(LIMITS.snapshotChunkBytes);
       if (items !== null) {
-        this.#options.send({ type: 'fullSyncItems', from: self, to, id, position, items });
+        this.#send(stream, { type: 'fullSyncItems', from: self, to, id, position, items });
         continue;
       }
       stream.ended = true;
       const vector = [...source.vector].map(([origin, seq]) => ({ origin, seq, boot: source.boots.get(origin) ?? 0 }));
       const { counter, collectedTo } = source;
-      this.#options.send({ type: 'fullSyncEnd', from: self, to, id, position, vector, counter, collectedTo });
+      this.#send(stream, { type: 'fullSyncEnd', from: self, to, id, position, vector, counter, collectedTo });
     }
+  }
+
+  #send({ unacked }: Stream, piece: FullSyncItems | FullSyncEnd): void {
+    unacked.push(piece);
+    assert(unacked.length <= WINDOW_PIECES + 1, 'the window bounds what is kept');
+    this.#options.send(piece);
+  }
+
+  #sendAgain({ unacked }: Stream): void {
+    for (const piece of unacked) this.#options.send(piece);
   }
 
   onAck({ from, id, position, aborted }: FullSyncAck): void {
     const stream = this.#streams.get(from);
-    if (stream?.id !== id) return;
+    if (stream?.id !== id) {
+      if (!aborted) this.#abort(from, id); // Given up meanwhile: nothing more will come.
+      return;
+    }
     if (aborted) return this.#finish(stream, false);
+    if (position === stream.acked) return this.#sendAgain(stream); // Told twice: what follows it has not come.
     stream.acked = Math.max(stream.acked, Math.min(position, stream.next - 1));
+    while ((stream.unacked[0]?.position ?? Number.POSITIVE_INFINITY) <= stream.acked) stream.unacked.shift();
     stream.progressMs = this.#options.nowMs();
     if (stream.ended && stream.acked === stream.next - 1) this.#finish(stream, true);
     else this.#pump(stream);

@@ -97,8 +97,10 @@ export class FullSync {
     }
   }
 
-  onDropped({ to, type }: LeaderlessMessage): void {
+  onDropped(message: LeaderlessMessage): void {
+    const { type, to } = message;
     if (type === 'fullSyncItems' || type === 'fullSyncEnd') this.#sender.onUnreachable(to);
+    else if (type === 'fullSyncRequest') this.#receiver.onDropped(message);
   }
 
   onPeerDown(peer: ReplicaId): void {
