@@ -1,21 +1,25 @@
 import { assert, assertDefined } from '../../base/assert.js';
 import { nextBallot } from './ballot.js';
 import { concludeCandidacy } from './candidacy-outcome.js';
-import { endOf, isGreater, isWellFormed, lastPosition, mergeEntries } from './merge.js';
+import { declareRebuilt, endOf, isGreater, isWellFormed, lastPosition, mergeEntries } from './merge.js';
 import type { FetchResponse, PromiseResponse } from './messages.js';
 import type { PromotionOutcome } from './events.js';
 import { becomeLeader, setLeader } from './role.js';
 import { send } from './send.js';
 import { diskStalled, resetElectionTimer, tailOf, type Candidacy, type SemisyncState } from './state.js';
 
-/** Nothing is in the way of leading: no full sync, no disk that stands still or forgot, no history of our own. */
+/**
+ * Nothing is in the way of leading: no full sync, no disk that stands still or forgot, no history of our own. By force even
+ * with that: it may be all that is left.
+ */
 export function mayStand(state: SemisyncState): boolean {
-  return state.installing === null && !state.logLost && !state.rebuilding && !diskStalled(state);
+  const knowsItsLog = !state.rebuilding || state.candidacy?.request?.force === true;
+  return state.installing === null && !state.logLost && knowsItsLog && !diskStalled(state);
 }
 
 /** An operator wants this member to lead. */
 export function promote(state: SemisyncState, id: number, force: boolean): void {
-  const refused = refusal(state);
+  const refused = refusal(state, force);
   if (refused === null) {
     if (state.candidacy !== null) concludeCandidacy(state, 'replaced'); // Its own attempt gives way.
     stand(state, { id, force });
@@ -25,10 +29,11 @@ export function promote(state: SemisyncState, id: number, force: boolean): void 
   state.outbox.promotions.push({ id, accepted: null, refused, promised: [], required, lossPossible: false });
 }
 
-function refusal(state: SemisyncState): PromotionOutcome['refused'] {
+function refusal(state: SemisyncState, force: boolean): PromotionOutcome['refused'] {
   if (state.role === 'leader') return 'already_leader';
-  if (state.rebuilding) return 'diverged';
-  return mayStand(state) && (state.candidacy?.request ?? null) === null ? null : 'busy';
+  if (state.rebuilding && !force) return 'diverged';
+  const unable = state.installing !== null || state.logLost || diskStalled(state);
+  return unable || (state.candidacy?.request ?? null) !== null ? 'busy' : null;
 }
 
 /**
@@ -103,7 +108,8 @@ function tally(state: SemisyncState): void {
     answers.set(state.self, tailOf(state)); // It may have grown while we asked.
   else if (!answers.has(state.self)) return;
   candidacy.required = rules.promises(followers, rules.smallestQuorum(answers.values()));
-  const enough = answers.size >= candidacy.required;
+  // Ourselves we count like everybody: not while our log is being rebuilt.
+  const enough = answers.size - (state.rebuilding ? 1 : 0) >= candidacy.required;
   // By force: with whoever has answered when nobody else will, or the time is half over.
   const waited = answers.size === members.length || tick - sinceTick >= options.promotionTicks / 2;
   if (!enough && !(request?.force === true && waited)) return;
@@ -140,6 +146,7 @@ function chooseLog(state: SemisyncState): void {
 
 function lead(state: SemisyncState): void {
   const { lossPossible } = open(state);
+  if (state.rebuilding) declareRebuilt(state); // By force: what we have is the truth from now on.
   becomeLeader(state, lossPossible);
   concludeCandidacy(state, null, state.epochStartIndex);
 }

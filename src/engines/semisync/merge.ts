@@ -93,7 +93,11 @@ export function beginRebuild(state: SemisyncState): void {
 
 /** An entry of the current epoch is in our log: so is everything that its leader had adopted. */
 export function endRebuild(state: SemisyncState): void {
-  if (!state.rebuilding || state.diverged || state.log.lastTerm !== state.term) return;
+  if (state.rebuilding && !state.diverged && state.log.lastTerm === state.term) declareRebuilt(state);
+}
+
+export function declareRebuilt(state: SemisyncState): void {
+  state.diverged = false;
   state.rebuilding = false;
   state.outbox.changed = true;
   state.persistence.markHardState();

@@ -108,6 +108,31 @@ t.test('who is rebuilt after force does not count towards P until it has what th
   network.promote('c', true);
   network.run(50);
   t.equal(network.leader?.id, 'c');
+  t.match(network.member('c').promotions.at(-1), { lossPossible: true });
   t.equal(network.engine('a').status().diverged, false);
   t.same(network.member('a').disk.hardState?.vote, 'c');
+});
+
+t.test('by force even one that is being rebuilt leads: it may be all that is left', async (t) => {
+  const network = lossy();
+  network.heal();
+  network.lost = ({ type }) => type === 'snapshotChunk';
+  network.run(4);
+  network.crash('c');
+  network.crash('d');
+  network.promote('b');
+  t.match(network.member('b').promotions, [{ refused: 'diverged' }]);
+  network.promote('b', true);
+  network.run(40);
+  t.match(network.member('b').promotions.at(-1), { refused: null, promised: ['b'], lossPossible: true });
+  t.same(network.member('b').state.slice(0, 4), ['1@64', '2@64', '3@64', '4@64'], 'with its own history');
+  network.heal();
+  for (const id of 'cd') network.restart(id);
+  network.run(60);
+  const [first, ...others] = [...network.members.values()].map(({ state }) => state.join());
+  t.ok(
+    others.every((other) => other === first),
+    'which is everybody’s now',
+  );
+  t.ok(network.member('c').disk.lostWrites.has('2@130'));
 });

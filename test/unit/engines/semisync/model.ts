@@ -294,12 +294,12 @@ export class Run {
 
   /** Whom an operator would choose where only force is left: of those that can stand, the one with the greatest log. */
   #mostAdvanced(): string {
-    const [best] = [...this.network.members.values()]
-      .filter(({ engine }) => !engine.status().diverged && !engine.logLost)
-      .sort(({ engine: a }, { engine: b }) => {
-        const [termA, termB] = [a.termOf(a.lastIndex) ?? 0, b.termOf(b.lastIndex) ?? 0];
-        return termB - termA || b.lastIndex - a.lastIndex;
-      });
+    const members = [...this.network.members.values()];
+    const whole = members.filter(({ engine }) => !engine.status().diverged);
+    const [best] = (whole.length > 0 ? whole : members).sort(({ engine: a }, { engine: b }) => {
+      const [termA, termB] = [a.termOf(a.lastIndex) ?? 0, b.termOf(b.lastIndex) ?? 0];
+      return termB - termA || b.lastIndex - a.lastIndex;
+    });
     return best?.id ?? this.#someone();
   }
 
