@@ -43,6 +43,8 @@ interface Probe {
   readonly batch: ReadBatch;
   readonly need: Requirement;
   readonly answers: Map<ReplicaId, readonly (readonly Dot[])[]>;
+  /** What all who answered were made to have, per origin. */
+  readonly ensured: Map<Dot['origin'], number>;
   readonly deadlineMs: number;
   askedMs: number;
 }
@@ -106,6 +108,7 @@ export class QuorumReads {
       batch,
       need: this.#options.requirement(batch.level),
       answers: new Map(),
+      ensured: new Map(),
       deadlineMs: nowMs + requestTimeoutMs,
       askedMs: nowMs,
     };
@@ -140,12 +143,19 @@ export class QuorumReads {
   }
 
   #check(probe: Probe): void {
-    const { self } = this.#options;
-    const { answers, batch, need } = probe;
+    const { answers, need } = probe;
     if (!isMet(need, (member) => this.#has(member, answers))) return;
     this.#probes.delete(probe.id);
-    const dots = this.#unevenDots(probe);
+    this.#repair(probe);
+  }
+
+  /** Again when something newer came here meanwhile: what is shown must be at all of them, not only what was asked about. */
+  #repair(probe: Probe): void {
+    const { self } = this.#options;
+    const { answers, batch, ensured } = probe;
+    const dots = this.#unevenDots(probe).filter(({ origin, seq }) => seq > (ensured.get(origin) ?? 0));
     if (dots.length === 0) return this.#serve(batch);
+    for (const { origin, seq } of dots) ensured.set(origin, seq);
     this.#options.stats.readRepairs++;
     const members = [...answers.keys(), self];
     const everybody = [{ members, count: members.length }];
@@ -171,7 +181,7 @@ export class QuorumReads {
 
   #onEnsured(probe: Probe, { result, missing }: EnsureEnd): void {
     const here = missing.every((dot) => covers(this.#options.vector(), dot));
-    if (result === 'covered') this.#serve(probe.batch);
+    if (result === 'covered') this.#repair(probe);
     else if (result === 'busy') this.#fail(probe.batch, new KvorumError('busy', 'Too many reads are waiting'));
     else if (result === 'stopped' && this.#stopped !== null) this.#fail(probe.batch, this.#stopped);
     else {
