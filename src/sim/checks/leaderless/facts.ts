@@ -92,6 +92,11 @@ export class LeaderlessFacts implements Observer {
     return this.#rollbacks.isUnaware(id);
   }
 
+  /** Throws Excused: its owner was set back and cannot know what it has said before. */
+  excuse(origin: OriginId): void {
+    this.#rollbacks.onReused(origin);
+  }
+
   /** Told of every batch when it is first seen. */
   onNew(told: (batch: KnownBatch) => void): void {
     this.#onNew.push(told);

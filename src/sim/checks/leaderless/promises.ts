@@ -26,6 +26,8 @@ export interface PromiseOptions {
   readonly engine: 'lww' | 'causal';
   readonly conflicts: 'lww' | 'siblings';
   readonly members: () => readonly ReplicaId[];
+  /** Its replica has another incarnation, or does not run. */
+  readonly isReplaced: (origin: OriginId) => boolean;
 }
 
 /** What clients are told, checked when it is said, by everything that is known of disks and writes. */
@@ -194,6 +196,12 @@ export class PromiseChecks {
     );
   }
 
+  /** Nobody has it, or whoever could vouch for it writes as somebody else by now. */
+  #isGone(dot: Dot): boolean {
+    const { truth } = this.#facts;
+    return truth.isLost(dot) || this.#facts.holders(dot).length === 0 || this.#options.isReplaced(dot.origin);
+  }
+
   /** Refusals must have a reason: something is missing here, or is nowhere (ap.md §1.2.5). */
   onRefused(process: SimProcess, { context, seen }: Asked, { code }: KvorumError): void {
     if (code !== 'dependencies_not_satisfied' && code !== 'causal_history_lost') return;
@@ -207,7 +215,7 @@ export class PromiseChecks {
       );
     }
     if (code === 'dependencies_not_satisfied') return;
-    const lost = missing.some((dot) => this.#facts.truth.isLost(dot) || this.#facts.holders(dot).length === 0);
+    const lost = missing.some((dot) => this.#isGone(dot));
     if (lost || this.#facts.isUnaware(process.id)) return;
     throw new Violation(
       'refused-with-reason',

@@ -37,6 +37,7 @@ export class StabilityChecks implements Observer {
 
   #onNew({ counter, dot }: KnownBatch): void {
     const promise = (this.#promises.get(dot.origin) ?? []).findLast(({ seq }) => seq < dot.seq);
+    if (counter <= Math.max(promise?.counter ?? 0, this.#collectedMax)) this.#facts.excuse(dot.origin);
     if (promise !== undefined && counter <= promise.counter) {
       throw new Violation(
         'above-what-was-told',

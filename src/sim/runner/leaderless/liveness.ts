@@ -83,7 +83,8 @@ export class LeaderlessLiveness {
     const { plan, prng, stage, world } = this.#options;
     const all = shuffled(prng, [...world.processes.values()]);
     if (plan.healAll) return all;
-    const whole = all.filter((process) => stage.isWhole(process));
+    const { facts } = this.#options.checks;
+    const whole = all.filter((process) => stage.isWhole(process) && !facts.of(process.id).image.isEmpty);
     const [first, ...others] = whole;
     if (first === undefined) return all;
     const share = pick(prng, [0, 0.3, 0.7]);

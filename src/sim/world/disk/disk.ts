@@ -41,6 +41,8 @@ export class Disk implements SimDisk {
   #loseSync: (() => void) | null = null;
   /** A copy that somebody took of what was durable then. */
   #kept: SimulatedFileSystem | null = null;
+  /** It is a copy of an older one, which nobody has read so far. */
+  #restored = false;
   /** What the next recovery must find cannot be told. */
   #broken = false;
   #flips = 0;
@@ -86,6 +88,8 @@ export class Disk implements SimDisk {
     const kept = this.#kept;
     if (kept === null) return false;
     this.#begin(kept.crash({ survives: () => false }));
+    // What was cut before the copy was taken is in no record of it.
+    this.#restored = true;
     return true;
   }
 
@@ -118,11 +122,12 @@ export class Disk implements SimDisk {
   opened(recovered: ReadonlyMap<GroupId, RecoveredGroup>): string | null {
     const wrong = this.#watcher.opened(recovered, this.fs.durable, this.#damage);
     this.#flips = 0;
+    this.#restored = false;
     return wrong;
   }
 
   get #damage(): Damage {
-    if (this.#broken || this.#flips > 1) return 'anything';
+    if (this.#broken || this.#restored || this.#flips > 1) return 'anything';
     return this.#flips === 1 ? 'one bit' : 'none';
   }
 
@@ -131,6 +136,7 @@ export class Disk implements SimDisk {
   }
 
   wipe(): void {
+    this.#restored = false;
     this.#begin(this.#emptyFileSystem());
   }
 
