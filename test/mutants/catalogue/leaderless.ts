@@ -133,19 +133,6 @@ export const LEADERLESS_MUTANTS: readonly Mutant[] = [
     ],
   },
   {
-    name: 'dependencies-against-wrong-base',
-    title: 'dependencies are told as changes against what was told in another life',
-    rule: 'ap.md §1.2.1',
-    engine: 'causal',
-    edits: [
-      {
-        file: 'src/engines/leaderless/incarnation.js',
-        find: '    state.stated = new Map();\n',
-        replace: '',
-      },
-    ],
-  },
-  {
     name: 'dependencies-half-told',
     title: 'what depends on several origins names one of them only',
     rule: 'ap.md §1.2.1',
@@ -184,24 +171,6 @@ export const LEADERLESS_MUTANTS: readonly Mutant[] = [
         file: 'src/engines/leaderless/deltas.js',
         find: 'load.batches.push(wireOf(batch));',
         replace: 'load.batches.unshift(wireOf(batch));',
-      },
-    ],
-  },
-  {
-    name: 'full-sync-without-dots',
-    title: 'items of a full sync are taken although their dots are covered: what was deleted here comes back',
-    rule: 'ap.md §1.0.5',
-    engine: 'lww',
-    edits: [
-      {
-        file: 'src/kv/dotted/shadow.js',
-        find: '        if (covers(vector, version.write))\n            return false;\n        return !isTombstone',
-        replace: '        return !isTombstone',
-      },
-      {
-        file: 'src/replica/leaderless/full-sync-receiver.js',
-        find: 'const have = whole ? [] : this.#options.have();',
-        replace: 'const have = [];',
       },
     ],
   },
@@ -268,8 +237,8 @@ export const LEADERLESS_MUTANTS: readonly Mutant[] = [
     edits: [
       {
         file: 'src/replica/leaderless/sessions.js',
-        find: 'return dots.filter((dot) => !covers(vector, dot));',
-        replace: 'return dots.filter((dot) => !covers(vector, dot) && dot.seq < 0);',
+        find: 'return unmet([...seen, ...context], this.#options.vector());',
+        replace: 'return unmet([...seen, ...context], this.#options.vector()).slice(0, 0);',
       },
     ],
   },
@@ -295,8 +264,8 @@ export const LEADERLESS_MUTANTS: readonly Mutant[] = [
     edits: [
       {
         file: 'src/replica/leaderless/sessions.js',
-        find: "if (end.result === 'covered')",
-        replace: "if (end.result === 'covered' && dots.length < 2)",
+        find: "if (end.result === 'covered' ||",
+        replace: "if ((end.result === 'covered' && dots.length < 2) ||",
       },
     ],
   },
@@ -362,8 +331,8 @@ export const LEADERLESS_MUTANTS: readonly Mutant[] = [
     edits: [
       {
         file: 'src/replica/leaderless/checkpointer.js',
-        find: '        const cut = this.#takeCut(checkpointed);\n',
-        replace: '        const cut = this.#options.positions();\n',
+        find: 'for (const { origin, seq, boot } of cut.values())',
+        replace: 'for (const { origin, seq, boot } of this.#options.positions().values())',
       },
     ],
   },
