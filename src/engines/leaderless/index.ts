@@ -211,6 +211,7 @@ function onCheckpointed(state: LeaderlessState, cut: Vector): void {
 function onCollected(state: LeaderlessState, counter: number): void {
   assert(counter <= state.collecting, 'only what is stable is collected');
   state.collectUnderway = false;
+  state.stabilityDirty = true; // What became stable meanwhile goes next, also when nothing else ever happens.
   if (counter > state.collectedTo) state.collectedTo = counter;
 }
 

@@ -1,7 +1,9 @@
 import t from 'tap';
 import type { ReplicaId } from '../../../../src/base/brand.js';
+import { createPrng } from '../../../../src/base/prng.js';
+import { createLww } from '../../../../src/engines/lww/index.js';
 import { ToyMachine } from './machine.js';
-import { copyDisk, emptyDisk, incarnationOf, Network } from './network.js';
+import { LIMITS, copyDisk, emptyDisk, incarnationOf, Network } from './network.js';
 
 const A = incarnationOf('a', 1);
 const X = incarnationOf('x', 3);
@@ -185,5 +187,40 @@ t.test('what a former life told of writes that it lost holds nothing back', (t) 
   net.run(100);
   t.equal(net.member('b').machine.tombstones, 0);
   t.same(net.engine('b').status().stableBlockedBy, []);
+  t.end();
+});
+
+t.test('what became stable during a collection is collected next, also when nothing else happens', (t) => {
+  const engine = createLww({
+    engine: 'lww',
+    self: 'a' as ReplicaId,
+    origin: incarnationOf('a', 1),
+    boot: 1,
+    fresh: true,
+    members: ['a' as ReplicaId],
+    tickMs: 10,
+    gossipTicks: 10,
+    startGraceTicks: 20,
+    volatile: false,
+    prng: createPrng(1),
+    root: () => null,
+    limits: LIMITS,
+    recovered: { origins: [], applied: new Map(), appliedBoots: new Map(), counter: 0, collectedTo: 0, retired: [] },
+  });
+  const write = (id: number): (number | null)[] => {
+    engine.step({ type: 'write', id, payload: new Uint8Array(1), commands: 1, wallMs: 1, seenCounter: 0 });
+    const collects = [];
+    while (engine.hasEffects) {
+      const { collect, persist } = engine.drain();
+      if (collect !== null) collects.push(collect);
+      if (persist !== null) engine.step({ type: 'persisted', batch: persist.batch });
+    }
+    return collects;
+  };
+  t.same(write(1), [1]);
+  t.same(write(2), [], 'one at a time');
+  engine.step({ type: 'collected', counter: 1 });
+  t.ok(engine.hasEffects);
+  t.equal(engine.drain().collect, 2);
   t.end();
 });
