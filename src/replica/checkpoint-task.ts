@@ -1,8 +1,12 @@
 import { assert } from '../base/assert.js';
+import type { GroupId } from '../base/brand.js';
 import type { Clock } from '../base/clock.js';
 import { KvorumError } from '../base/errors/error.js';
 import type { FrozenState } from '../kv/index.js';
 import type { CheckpointMark, CheckpointStore, Log, LogRecord } from '../storage/storage.js';
+
+/** Between two looks at whether the log is kept too long because of this group. */
+const GIVE_WAY_MS = 1000;
 
 /** A state machine, as far as a checkpoint is concerned. */
 export interface Freezable {
@@ -24,6 +28,11 @@ export interface CheckpointTaskOptions {
   readonly stats: CheckpointStats;
   /** Bytes applied since the last checkpoint that start the next one. */
   readonly checkpointBytes: number;
+  /**
+   * The log of all groups together may become so long because of one of them; default: without limit. One that hardly writes
+   * never has enough for a checkpoint of its own, and keeps whole files of the others.
+   */
+  readonly logBytesMax?: number;
   onFailed(error: unknown): void;
 }
 
@@ -35,6 +44,7 @@ export class CheckpointTask {
   readonly #options: CheckpointTaskOptions;
   #bytesApplied = 0;
   #bytesAtCheckpoint = 0;
+  #giveWayMs = 0;
   #locked = false;
   #running: Promise<void> | null = null;
   /** A failed log never tells that an append is done: whoever waits for one is told through this. */
@@ -64,6 +74,21 @@ export class CheckpointTask {
 
   get due(): boolean {
     return !this.#locked && this.#bytesApplied - this.#bytesAtCheckpoint >= this.#options.checkpointBytes;
+  }
+
+  /** True when the log is too long because of what it keeps of `groups`. */
+  holdsBack(groups: Iterable<GroupId>): boolean {
+    const { log, logBytesMax = Number.POSITIVE_INFINITY } = this.#options;
+    if (log.bytes <= logBytesMax) return false;
+    for (const group of groups) if (log.heldBytes(group) > logBytesMax) return true;
+    return false;
+  }
+
+  /** As `holdsBack`, now and then: what holds the log may be something that cannot be helped. */
+  mustGiveWay(groups: () => Iterable<GroupId>, nowMs: number): boolean {
+    if (this.#locked || nowMs < this.#giveWayMs) return false;
+    this.#giveWayMs = nowMs + GIVE_WAY_MS;
+    return this.holdsBack(groups());
   }
 
   /** The log takes nothing any more: a checkpoint that waits for it ends without a result. */

@@ -137,6 +137,7 @@ export class Replica {
       sessionWaitMs: topology.session.waitMs,
       checkpointBytes: topology.storage.checkpointBytes,
       retainBytes: topology.storage.retainBytes,
+      logBytesMax: logBytesMax(topology),
       raft: raftOptions(topology, prng.fork(group), engineLimits),
       wake: () => this.wake(),
       onTime: () => this.#clock.monotonicMs() - this.#lastTickMs < topology.timing.tickMs,
@@ -165,6 +166,7 @@ export class Replica {
       sessionWaitMs: topology.session.waitMs,
       checkpointBytes: topology.storage.checkpointBytes,
       retainBytes: topology.storage.retainBytes,
+      logBytesMax: logBytesMax(topology),
       state: stateOptions(config),
       protocol: protocolOptions(topology, prng.fork(group), leaderlessLimits),
       regionOf: regionsOf(topology),
@@ -434,4 +436,10 @@ function configOf({ keyspaces }: Topology, name: string): KeyspaceConfig {
     keyspaces.find((keyspace) => keyspace.name === name),
     `the topology has keyspace ${name}`,
   );
+}
+
+/** As much as all groups keep on their own account when all of them write, and as much again. */
+function logBytesMax(topology: Topology): number {
+  const { checkpointBytes, retainBytes, segmentBytes } = topology.storage;
+  return 2 * (groupsOf(topology).length * (checkpointBytes + retainBytes) + 2 * segmentBytes);
 }

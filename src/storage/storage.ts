@@ -64,8 +64,10 @@ export interface Log {
   /** Milliseconds that the oldest unfinished fsync has been running; 0 when none is. */
   stalledMs(): number;
   readonly failed: Error | null;
-  /** Bytes on disk, for metrics. */
+  /** Bytes on disk. */
   readonly bytes: number;
+  /** Of these, from the oldest file that is kept for `group` on; 0 when none is kept for it but the one being written. */
+  heldBytes(group: GroupId): number;
   /** Waits for pending appends, syncs, releases the files. */
   close(): Promise<void>;
 }

@@ -41,6 +41,8 @@ export class LeaderlessCheckpointer {
   readonly #options: LeaderlessCheckpointerOptions;
   /** Oldest first; the last one is still being filled. */
   #milestones: Milestone[];
+  /** Bytes applied when nothing was kept because of this group any more; null: never yet. */
+  #givenAt: number | null = null;
 
   constructor(options: LeaderlessCheckpointerOptions) {
     this.#options = options;
@@ -69,6 +71,16 @@ export class LeaderlessCheckpointer {
     this.#milestones.push({ bytesApplied, positions: new Map([[position.origin, position]]) });
   }
 
+  /** Gives the log back what it keeps for this group alone, however little that is. */
+  check(nowMs: number): void {
+    if (this.#givenAt === this.task.bytesApplied) return;
+    if (this.task.mustGiveWay(() => this.#logs, nowMs)) this.start();
+  }
+
+  get #logs(): readonly GroupId[] {
+    return [...this.#options.positions().keys()].map((origin) => originLog(this.#options.group, origin));
+  }
+
   /** Starts a checkpoint of what is applied now; false: maintenance is under way. */
   start(): boolean {
     return this.task.start(() => this.run());
@@ -77,9 +89,10 @@ export class LeaderlessCheckpointer {
   /** To be called under the lock. `records` become durable after the checkpoint, before anything is cut. */
   async run(records: readonly LogRecord[] = []): Promise<void> {
     const applied = new Map(this.#options.positions());
+    const { bytesApplied } = this.task;
     await this.task.write(this.#options.kv(), (meta) => this.#mark(meta));
     if (records.length > 0) await this.task.append(records);
-    this.#cut(applied);
+    this.#cut(applied, bytesApplied);
   }
 
   /** `index` counts checkpoints; nobody asks a leaderless group's checkpoint for a term or for members. */
@@ -88,12 +101,23 @@ export class LeaderlessCheckpointer {
     return { index: logIndex(this.count + 1), term: term(1), membership, meta };
   }
 
-  #cut(checkpointed: ReadonlyMap<OriginId, OriginPosition>): void {
+  #cut(checkpointed: ReadonlyMap<OriginId, OriginPosition>, bytesApplied: number): void {
     const { group, log, logger } = this.#options;
-    const cut = this.#takeCut(checkpointed);
+    let cut = this.#takeCut(checkpointed);
+    if (cut.size === 0 && this.#options.pinned() === null && this.task.holdsBack(this.#logs)) {
+      cut = this.#giveAll(checkpointed, bytesApplied);
+    }
     this.#options.onCheckpointed(new Map([...cut].map(([origin, { seq }]) => [origin, seq])));
     for (const { origin, seq, boot } of cut.values()) log.cut(originLog(group, origin), logIndex(seq), term(boot));
     logger.info('checkpoint_written', { group, count: this.count, origins: cut.size });
+  }
+
+  /** All that the checkpoint holds. Where a state is being sent its receiver comes first: that ends. */
+  #giveAll(checkpointed: ReadonlyMap<OriginId, OriginPosition>, bytesApplied: number): Map<OriginId, OriginPosition> {
+    this.#givenAt = bytesApplied;
+    const held = seqsOf(checkpointed);
+    this.#milestones = this.#milestones.filter(({ positions }) => beyond(positions, held));
+    return new Map([...checkpointed].filter(([, { seq }]) => seq > 0));
   }
 
   /** The highest positions that may be forgotten: behind the checkpoint by about retainBytes. */

@@ -53,6 +53,8 @@ export interface LeaderlessMemberOptions {
   readonly sessionWaitMs: number;
   readonly checkpointBytes: number;
   readonly retainBytes: number;
+  /** See CheckpointTaskOptions. */
+  readonly logBytesMax?: number;
   readonly state: DottedOptions;
   readonly protocol: Pick<
     LeaderlessOptions,
@@ -201,6 +203,7 @@ export class LeaderlessMember implements GroupMember {
       stats: this.stats,
       checkpointBytes: options.checkpointBytes,
       retainBytes: options.retainBytes,
+      ...(options.logBytesMax === undefined ? {} : { logBytesMax: options.logBytesMax }),
       kv: () => this.#kv,
       positions: () => this.#positions,
       pinned: () => this.#fullSync.pinned,
@@ -354,6 +357,7 @@ export class LeaderlessMember implements GroupMember {
     this.reads.expire(nowMs);
     this.#ensures.expire(nowMs);
     this.#fullSync.check(nowMs);
+    this.#checkpointer.check(nowMs);
     this.scrubber.check(nowMs);
     this.#retryParked();
   }

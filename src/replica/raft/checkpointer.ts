@@ -1,4 +1,4 @@
-import { indexAfter, type GroupId, type LogIndex, type Term } from '../../base/brand.js';
+import { indexAfter, logIndex, type GroupId, type LogIndex, type Term } from '../../base/brand.js';
 import type { Logger } from '../../base/logger.js';
 import type { PlacedMembership } from '../../engines/raft/membership.js';
 import type { KvStateMachine } from '../../kv/index.js';
@@ -25,6 +25,8 @@ export class Checkpointer {
   readonly #options: CheckpointerOptions;
   readonly #task: CheckpointTask;
   #milestones: { readonly index: LogIndex; readonly bytesApplied: number }[] = [];
+  /** Nothing up to here is kept because of this group any more. */
+  #givenTo = logIndex(0);
 
   constructor(options: CheckpointerOptions) {
     this.#options = options;
@@ -64,6 +66,13 @@ export class Checkpointer {
     return this.#task.due;
   }
 
+  /** Gives the log back what it keeps for this group alone, however little that is. */
+  check(nowMs: number): void {
+    const { group } = this.#options;
+    if (this.#options.state().appliedIndex <= this.#givenTo || !this.#task.mustGiveWay(() => [group], nowMs)) return;
+    this.start();
+  }
+
   /** Starts a checkpoint of what is applied now. */
   start(): void {
     this.#task.start(() => this.#run());
@@ -71,7 +80,10 @@ export class Checkpointer {
 
   async #run(): Promise<void> {
     const { kv, appliedIndex, appliedTerm } = this.#options.state();
-    if (appliedIndex <= (this.#options.store.mark?.index ?? 0)) return;
+    if (appliedIndex <= (this.#options.store.mark?.index ?? 0)) {
+      if (appliedIndex > 0 && this.#holdsBack) await this.#recordAndCut(appliedIndex, appliedTerm);
+      return;
+    }
     const membership = this.#options.membershipAt(appliedIndex);
     // Entries may be applied before this replica's own disk has them: the checkpoint must not be ahead of the log.
     const markOf = (meta: Uint8Array) => ({ index: appliedIndex, term: appliedTerm, membership, meta });
@@ -79,14 +91,28 @@ export class Checkpointer {
     await this.#recordAndCut(appliedIndex, appliedTerm);
   }
 
-  async #recordAndCut(index: LogIndex, term: Term): Promise<void> {
+  async #recordAndCut(index: LogIndex, indexTerm: Term): Promise<void> {
     const { group, log } = this.#options;
-    await this.#task.append([{ kind: 'checkpoint', group, index, term }]);
-    const cutIndex = this.#cutIndex(index);
-    const cutTerm = cutIndex > 0 ? this.#options.termOf(cutIndex) : null;
+    await this.#task.append([{ kind: 'checkpoint', group, index, term: indexTerm }]);
+    const behind = this.#cutIndex(index);
+    const cutIndex = behind === 0 && this.#holdsBack ? this.#giveAll(index) : behind;
+    const cutTerm = cutIndex === index ? indexTerm : cutIndex > 0 ? this.#options.termOf(cutIndex) : null;
     this.#options.onCheckpointed(index, cutIndex);
     if (cutTerm !== null) log.cut(group, cutIndex, cutTerm);
     this.#options.logger.info('checkpoint_written', { group, index, cutIndex });
+  }
+
+  get #holdsBack(): boolean {
+    return this.#task.holdsBack([this.#options.group]);
+  }
+
+  /** Everything; nothing while a stream needs some of it. */
+  #giveAll(checkpointIndex: LogIndex): LogIndex {
+    const neededFrom = this.#options.neededFrom();
+    if (neededFrom !== null && neededFrom <= checkpointIndex) return logIndex(0);
+    this.#milestones = this.#milestones.filter(({ index }) => index > checkpointIndex);
+    this.#givenTo = checkpointIndex;
+    return checkpointIndex;
   }
 
   /** The highest index that may be forgotten: behind the checkpoint by about retainBytes. */

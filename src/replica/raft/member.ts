@@ -43,6 +43,8 @@ export interface MemberOptions {
   readonly sessionWaitMs: number;
   readonly checkpointBytes: number;
   readonly retainBytes: number;
+  /** See CheckpointTaskOptions. */
+  readonly logBytesMax?: number;
   /** Everything about the engine but what this replica has on disk. */
   readonly raft: Omit<RaftOptions, 'self' | 'membership' | 'recovered'>;
   /** Makes sure that a turn drains this member. */
@@ -159,6 +161,7 @@ export class RaftMember implements GroupMember {
       stats: this.stats,
       checkpointBytes: options.checkpointBytes,
       retainBytes: options.retainBytes,
+      ...(options.logBytesMax === undefined ? {} : { logBytesMax: options.logBytesMax }),
       state: () => ({ kv: this.#kv, appliedIndex: this.#appliedIndex, appliedTerm: this.#appliedTerm }),
       termOf: (index) => assertDefined(this.#raft.termOf(index), 'the log holds what is about to be cut'),
       membershipAt: (index) => this.#raft.membershipAt(index),
@@ -326,6 +329,7 @@ export class RaftMember implements GroupMember {
     this.#membership.check();
     this.#sender.check(this.#raft.role === 'leader' ? this.#raft.term : null, nowMs);
     this.#receiver.check(nowMs);
+    if (!this.#installing) this.#checkpointer.check(nowMs);
     if (this.#raft.leader !== null) this.#retryParked();
   }
 

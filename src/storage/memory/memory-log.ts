@@ -24,6 +24,10 @@ export class MemoryLog implements Log {
     this.#groups.apply({ kind: 'cut', group, index, term });
   }
 
+  heldBytes(): number {
+    return 0;
+  }
+
   stalledMs(): number {
     return 0;
   }

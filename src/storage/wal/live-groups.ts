@@ -71,6 +71,12 @@ export class LiveGroups {
     return true;
   }
 
+  /** True when `id` has not cut all that a segment holds of it. */
+  needs(id: GroupId, highest: ReadonlyMap<GroupId, number>): boolean {
+    const index = highest.get(id);
+    return index !== undefined && (this.#groups.get(id)?.durableBase ?? 0) < index;
+  }
+
   heads(): GroupHead[] {
     return [...this.#groups].map(([group, { hardState, memberships, base, lastIndex }]) => ({
       group,

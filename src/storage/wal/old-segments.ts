@@ -28,6 +28,13 @@ export class OldSegments {
     return bytes;
   }
 
+  /** From the oldest segment on that `group` has not cut. */
+  heldBytes(group: GroupId, groups: LiveGroups): number {
+    const first = this.#segments.findIndex(({ highest }) => groups.needs(group, highest));
+    if (first === -1) return 0;
+    return this.#segments.slice(first).reduce((sum, { bytes }) => sum + bytes, 0);
+  }
+
   get removing(): boolean {
     return this.#removing;
   }

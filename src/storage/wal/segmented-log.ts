@@ -160,6 +160,11 @@ export class SegmentedLog implements Log {
     return this.#current.fileBytes + this.#old.bytes;
   }
 
+  heldBytes(group: GroupId): number {
+    const bytes = this.#old.heldBytes(group, this.#groups);
+    return bytes === 0 ? 0 : bytes + this.#current.fileBytes;
+  }
+
   stalledMs(): number {
     return this.#syncStartedMs === null ? 0 : this.#clock.monotonicMs() - this.#syncStartedMs;
   }
