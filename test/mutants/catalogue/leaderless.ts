@@ -146,22 +146,6 @@ export const LEADERLESS_MUTANTS: readonly Mutant[] = [
     ],
   },
   {
-    name: 'shared-pool',
-    title: 'a batch is taken in only while no other origin has anything waiting',
-    rule: 'ap.md §1.2.3',
-    engine: 'causal',
-    shows: ['liveness', 'convergence'],
-    edits: [
-      {
-        file: 'src/engines/leaderless/delivery.js',
-        find: '    state.counters.overflows += buffer.add(batch);\n',
-        replace:
-          '    if ([...state.origins.values()].reduce((sum, each) => sum + each.buffer.count, 0) >= state.options.limits.bufferedBatches) return;\n' +
-          '    state.counters.overflows += buffer.add(batch);\n',
-      },
-    ],
-  },
-  {
     name: 'delta-newest-first',
     title: 'a delta brings the newest batches when not all fit',
     rule: 'ap.md §1.0.4',
@@ -203,33 +187,6 @@ export const LEADERLESS_MUTANTS: readonly Mutant[] = [
     ],
   },
   {
-    name: 'new-incarnation-writes-at-once',
-    title: 'a new incarnation writes before it has met anybody',
-    rule: 'ap.md §1.0.6',
-    engine: 'lww',
-    faults: ['wipe', 'rollback', 'checkpoint', 'crash'],
-    edits: [
-      {
-        file: 'src/engines/leaderless/writes.js',
-        find: "return state.start.phase === 'met' && state.renewing === null;",
-        replace: 'return state.renewing === null;',
-      },
-    ],
-  },
-  {
-    name: 'retired-early',
-    title: 'an origin stops counting as soon as it has a successor, whoever lacks what it wrote',
-    rule: 'ap.md §1.0.1',
-    engine: 'causal',
-    edits: [
-      {
-        file: 'src/engines/leaderless/stability.js',
-        find: 'if (!everywhere)\n            continue;',
-        replace: 'if (!everywhere && state.peers.size === 0)\n            continue;',
-      },
-    ],
-  },
-  {
     name: 'session-ignored',
     title: 'a session is served whether or not what it has seen is here',
     rule: 'ap.md §1.2.5',
@@ -239,19 +196,6 @@ export const LEADERLESS_MUTANTS: readonly Mutant[] = [
         file: 'src/replica/leaderless/sessions.js',
         find: 'return unmet([...seen, ...context], this.#options.vector());',
         replace: 'return unmet([...seen, ...context], this.#options.vector()).slice(0, 0);',
-      },
-    ],
-  },
-  {
-    name: 'counter-of-session-ignored',
-    title: 'a write takes no notice of the clock that its client has seen',
-    rule: 'ap.md §1.2.5',
-    engine: 'lww',
-    edits: [
-      {
-        file: 'src/engines/leaderless/clock.js',
-        find: 'const before = Math.max(this.#value, seen);',
-        replace: 'const before = Math.max(this.#durable - 1, 0);',
       },
     ],
   },

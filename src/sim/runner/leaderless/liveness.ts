@@ -248,10 +248,11 @@ export class LeaderlessLiveness {
 function roundsMax(members: number): number {
   return ROUNDS_BASE + ROUNDS_PER_DOUBLING * Math.ceil(Math.log2(Math.max(1, members)));
 }
-const ROUNDS_BASE = 1000;
+const ROUNDS_BASE = 8;
 const ROUNDS_PER_DOUBLING = 4;
-const BYTES_FACTOR = 1000;
-const BYTES_SLACK = 1_000_000;
+/** Each batch may come from several members at once, and what clients still write is sent as well. */
+const BYTES_FACTOR = 8;
+const BYTES_SLACK = 32_768;
 
 function vectorOf(state: string): string {
   return state.split(' collected ')[0] ?? '';
