@@ -48,9 +48,11 @@ export class NodeRouter implements Router {
   draining = false;
   readonly #options: NodeRouterOptions;
   readonly #topologyReplicas: readonly ReplicaInfo[];
+  #sessionsDropped = 0;
 
   constructor(options: NodeRouterOptions) {
     this.#options = options;
+    options.metrics.onScrape((sink) => sink.set('kvorum_sessions_dropped_total', this.#sessionsDropped));
     const { topology, replica } = options;
     this.cluster = topology.cluster;
     this.self = replica.self;
@@ -217,6 +219,10 @@ export class NodeRouter implements Router {
 
   countRefused(api: 'http' | 'resp', code: string): void {
     this.#options.metrics.countRefused(api, code);
+  }
+
+  countSessionDropped(): void {
+    this.#sessionsDropped++;
   }
 
   observeRequest(

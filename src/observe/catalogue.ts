@@ -39,6 +39,7 @@ export const METRICS = {
   ]),
   kvorum_client_request_duration_seconds: histogram('Time from a request to its answer', ['api', 'op']),
   kvorum_client_refused_total: counter('Requests refused, by the code of docs/errors.md', ['api', 'code']),
+  kvorum_sessions_dropped_total: counter('Answers whose session was too large for a token: it forgot keyspaces', []),
   // Raft, one member per keyspace.
   kvorum_raft_has_leader: gauge('1 when this member knows a leader', ['keyspace']),
   kvorum_raft_is_leader: gauge('1 when this member leads', ['keyspace']),

@@ -192,6 +192,8 @@ export interface Router {
   metricsJson(): Promise<unknown>;
   /** Counts something that was refused, by catalogue code and protocol. */
   countRefused(api: 'http' | 'resp', code: string): void;
+  /** Counts an answer whose token does not say all that its session has seen: it had become too large. */
+  countSessionDropped?(): void;
   /** Counts requests and their latency. Outcome as in style-ux §10.1. */
   observeRequest(
     api: 'http' | 'resp',

@@ -152,6 +152,14 @@ export class Exchange {
     this.router.observeRequest('http', this.operation, outcome, performance.now() - this.#startMs);
   }
 
+  #tellSession(session: SessionScope, head: string[]): void {
+    head.push('x-kvorum-session', session.header());
+    const { dropped } = session;
+    if (dropped.length === 0) return;
+    head.push('x-kvorum-session-dropped', dropped.join(', '));
+    this.router.countSessionDropped?.();
+  }
+
   #write(status: number, contentType: string | null, body: string | Buffer, headers: readonly string[]): void {
     if (this.#answered) return;
     this.#answered = true;
@@ -169,7 +177,7 @@ export class Exchange {
       'no-store',
       ...headers,
     ];
-    if (this.session !== null) head.push('x-kvorum-session', this.session.header());
+    if (this.session !== null) this.#tellSession(this.session, head);
     if (contentType !== null) head.push('content-type', contentType);
     if (status !== 304) head.push('content-length', String(Buffer.byteLength(body)));
     if (this.#context.draining) head.push('connection', 'close');

@@ -15,7 +15,13 @@ const ANSWER_BYTES_MAX = 32 * 1024 * 1024;
 /** Who passes a request on says so: it is never passed on twice. */
 const FORWARDED = 'x-kvorum-forwarded';
 const REQUEST_HEADERS = ['content-type', 'accept', 'x-kvorum-session', 'prefer'] as const;
-const ANSWER_HEADERS = ['x-kvorum-session', 'x-kvorum-revision', 'retry-after', 'etag'] as const;
+const ANSWER_HEADERS = [
+  'x-kvorum-session',
+  'x-kvorum-session-dropped',
+  'x-kvorum-revision',
+  'retry-after',
+  'etag',
+] as const;
 
 const agent = new Agent({ keepAlive: true, maxSockets: SOCKETS_MAX });
 let inFlight = 0;

@@ -28,6 +28,9 @@ export class SessionScope {
   readonly #session: Session;
   #observed: Map<string, Seen> | null = null;
   #encoded: string | null = null;
+  #dropped: readonly string[] = [];
+  /** Keyspaces that this request has seen something of. */
+  readonly #touched = new Set<string>();
 
   /** `given`: one token, or several with commas between them: all of it was seen. Throws session_token_invalid. */
   constructor(tokens: SessionTokens, given: string | null) {
@@ -60,7 +63,10 @@ export class SessionScope {
   observe(keyspace: string, seen: Seen): void {
     this.#encoded = null;
     this.#observed ??= new Map(this.#session);
-    this.#observed.set(keyspace, mergeSeen(this.#observed.get(keyspace), seen));
+    const both = mergeSeen(this.#observed.get(keyspace), seen);
+    this.#observed.delete(keyspace); // A token names last what was used last.
+    this.#observed.set(keyspace, both);
+    this.#touched.add(keyspace);
   }
 
   /** Null while the client has seen nothing. */
@@ -85,14 +91,43 @@ export class SessionScope {
     return token;
   }
 
-  /** A session of too many keyspaces and origins has no token: the answer, which may be that of a write, is told anyway. */
+  /**
+   * A session of too many keyspaces and origins has no token. The answer, which may be that of a write, is told anyway:
+   * with what fits, without the keyspaces that were not used for longest, which `dropped` names.
+   */
   #encodeAny(session: Session): string {
+    this.#dropped = [];
+    const token = this.#tryEncode(session);
+    if (token !== null) return token;
+    const kept = new Map(session);
+    const dropped: string[] = [];
+    for (const keyspace of session.keys()) {
+      if (this.#touched.has(keyspace)) continue;
+      kept.delete(keyspace);
+      dropped.push(keyspace);
+      const shorter = this.#tryEncode(kept);
+      if (shorter === null) continue;
+      this.#dropped = dropped;
+      return shorter;
+    }
+    // This request alone is too much: what was sent still holds.
+    this.#dropped = this.#given === null ? [...session.keys()] : [...this.#touched];
+    return this.#given ?? this.#tokens.encode(NOTHING);
+  }
+
+  #tryEncode(session: Session): string | null {
     try {
       return this.#tokens.encode(session);
     } catch (error) {
-      if (!isKvorumError(error)) throw error;
-      return this.#given ?? this.#tokens.encode(NOTHING);
+      if (isKvorumError(error)) return null;
+      throw error;
     }
+  }
+
+  /** Keyspaces of which the token of the answer does not say all that was seen. */
+  get dropped(): readonly string[] {
+    this.token();
+    return this.#dropped;
   }
 
   /** What X-Kvorum-Session says. */

@@ -289,5 +289,6 @@ t.test('a session that is too large for a token does not hide the answer to a wr
   (app.router as { sessions: typeof sessions }).sessions = sessions;
   const answer = await app.ask('PUT', `${AT}/x`, { body: { value: '1' }, headers: { 'x-kvorum-session': token } });
   t.match(answer, { status: 201, headers: { 'x-kvorum-session': token } }, 'what was sent still holds');
+  t.match(answer.headers, { 'x-kvorum-session-dropped': 'carts' });
   t.equal((await app.ask('PUT', `${AT}/x`, { body: { value: '1' } })).status, 200);
 });
