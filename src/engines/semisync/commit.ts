@@ -29,12 +29,22 @@ export function advanceCommit(state: SemisyncState): void {
     const [change] = quorums.later(reached);
     const end = change?.index ?? log.lastIndex; // One write quorum is in force for all entries up to here.
     const writeQuorum = quorums.forEntry(indexAfter(reached));
-    const upTo = Math.min(end, rules.reached(persistence.persistedIndex, followers, writeQuorum)) as LogIndex;
+    const own = persistence.persistedIndex;
+    let upTo = Math.min(end, rules.reached(own, followers, writeQuorum)) as LogIndex;
     if (upTo <= reached) break;
+    // The last one may need more than those before it.
+    if (upTo === end && rules.reached(own, followers, requiredAcks(state, end)) < end) upTo = indexAfter(end, -1);
     reached = upTo;
     if (reached < end || end === log.lastIndex) break;
   }
   if (reached >= state.epochStartIndex) commitTo(state, reached);
+}
+
+/** What the entry at `index` is committed with: the write quorum, and more where an epoch began by force. */
+export function requiredAcks({ followers, log, quorums, rules }: SemisyncState, index: LogIndex): number {
+  const writeQuorum = quorums.forEntry(index);
+  const { kind, payload } = log.at(index);
+  return kind === 'noop' && payload.length > 0 ? Math.max(writeQuorum, rules.forcedStart(followers)) : writeQuorum;
 }
 
 /** How many followers have `index` on their disks. */

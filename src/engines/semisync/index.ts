@@ -2,7 +2,7 @@ import { assert, unreachable } from '../../base/assert.js';
 import { indexAfter, type LogIndex } from '../../base/brand.js';
 import { ownerOf } from './ballot.js';
 import { onBallotPersisted, promote } from './candidacy.js';
-import { advanceCommit, followersWith } from './commit.js';
+import { advanceCommit, followersWith, requiredAcks } from './commit.js';
 import type { HardState, SemisyncEffects, SemisyncEvent, SemisyncOptions, SemisyncPersist } from './events.js';
 import { onAppliedFreshness, voidFreshness } from './freshness.js';
 import { checkAlways, checkInvariants, createInvariantMemory } from './invariants.js';
@@ -33,7 +33,7 @@ export function createSemisync(options: SemisyncOptions, rules: QuorumRules = QU
     status: () => statusOf(state),
     termOf: (index) => state.log.termOf(index),
     quorumAt: (index) => state.quorums.after(index),
-    acksOf: (index) => ({ acks: followersWith(state, index), required: state.quorums.forEntry(index) }),
+    acksOf: (index) => ({ acks: followersWith(state, index), required: requiredAcks(state, index) }),
     epochs: () => epochsOf(state),
     stalenessTicks: () => state.tick - state.freshness.freshTick,
     get hasEffects() {

@@ -93,8 +93,10 @@ export interface Tail {
   readonly commit: LogIndex;
   /** In force after `commit`. */
   readonly writeQuorum: number;
-  /** Entries of kind quorum after `commit`, oldest first, committed or not. */
+  /** Changes after `commit`, oldest first, committed or not. */
   readonly quorums: readonly PlacedQuorum[];
+  /** The newest epoch in the log that began by force: histories on both sides of one are not to be mixed. */
+  readonly forcedTerm: Term;
 }
 
 /**

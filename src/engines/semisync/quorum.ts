@@ -1,4 +1,4 @@
-import type { LogIndex } from '../../base/brand.js';
+import type { LogIndex, Term } from '../../base/brand.js';
 import type { Tail } from './messages.js';
 
 /**
@@ -10,10 +10,27 @@ export interface QuorumRules {
   reached(own: LogIndex, followers: readonly LogIndex[], writeQuorum: number): LogIndex;
   /** The smallest write quorum that a write may have been acknowledged with, of which the tails may not all know. */
   smallestQuorum(tails: Iterable<Tail>): number;
+  /** Followers that must have the first entry of an epoch that began by force, whatever the write quorum. */
+  forcedStart(followers: number): number;
   /** Promises that it takes to lead after writes that were acknowledged with `writeQuorum` or more. */
   promises(followers: number, writeQuorum: number): number;
   /** Followers that must confirm a ballot before a strong read. */
   confirmations(followers: number, writeQuorum: number): number;
+}
+
+function majority(followers: number): number {
+  return Math.floor((followers + 1) / 2) + 1;
+}
+
+function smallestOfHistory(tails: readonly Tail[]): number {
+  const newest = tails.reduce((best, tail) => (tail.commit > best.commit ? tail : best));
+  let smallest = newest.writeQuorum;
+  for (const { quorums } of tails) {
+    for (const { index, writeQuorum } of quorums) {
+      if (index > newest.commit && writeQuorum < smallest) smallest = writeQuorum;
+    }
+  }
+  return smallest;
 }
 
 export const QUORUM_RULES: QuorumRules = {
@@ -28,21 +45,22 @@ export const QUORUM_RULES: QuorumRules = {
   },
 
   /**
-   * ap.md §1.3.4, rule *min*: what was in force after the highest commit index that anybody knows, and every later change
+   * ap.md §1.3.4, rule *min*, and after a forced promotion the smallest of all histories that are seen: one of them is
+   * the one in which writes are acknowledged. In each: what was in force after the highest commit index that anybody knows, and every later change
    * in anybody's log, committed or not. The newest one alone would be unsafe: it may be a raise that nobody ever used.
    */
   smallestQuorum(tails) {
-    let commit = -1;
-    let smallest = 0;
-    const later: { readonly index: LogIndex; readonly writeQuorum: number }[] = [];
-    for (const tail of tails) {
-      if (tail.commit > commit) [commit, smallest] = [tail.commit, tail.writeQuorum];
-      later.push(...tail.quorums);
-    }
-    for (const { index, writeQuorum } of later) {
-      if (index > commit && writeQuorum < smallest) smallest = writeQuorum;
-    }
-    return smallest;
+    const histories = new Map<Term, Tail[]>();
+    for (const tail of tails) histories.set(tail.forcedTerm, [...(histories.get(tail.forcedTerm) ?? []), tail]);
+    return Math.min(...[...histories.values()].map(smallestOfHistory));
+  },
+
+  /**
+   * Every majority then meets those who know of the force, and with it the write quorum of that history. Without this, members that were
+   * not asked could go on with theirs, and need fewer promises than it takes to see what is acknowledged here.
+   */
+  forcedStart(followers) {
+    return followers + 1 - majority(followers);
   },
 
   /**
@@ -50,7 +68,7 @@ export const QUORUM_RULES: QuorumRules = {
    * before cannot reach W followers any more. And a majority, so that at most one candidate is under way with success.
    */
   promises(followers, writeQuorum) {
-    return Math.max(Math.floor((followers + 1) / 2) + 1, followers - writeQuorum + 1);
+    return Math.max(majority(followers), followers - writeQuorum + 1);
   },
 
   /** With the leader itself they meet every set of promises: nobody else can have committed anything before. */

@@ -284,6 +284,7 @@ export function tailOf({ commit, log, quorums }: SemisyncState): Tail {
     commit,
     writeQuorum: quorums.after(commit).writeQuorum,
     quorums: quorums.later(commit),
+    forcedTerm: quorums.latest.forcedTerm,
   };
 }
 

@@ -105,6 +105,37 @@ t.test('raft.md S6: a snapshot that cannot be installed is sent again', async (t
   t.equal(network.engine('c').appliedIndex, 6);
 });
 
+t.test('raft.md C2: a follower takes over a commit index only as far as its log is known to match', async (t) => {
+  const network = group('abc');
+  network.isolate('a');
+  for (let at = 0; at < 3; at++) network.propose('a');
+  network.settle();
+  network.promote('b');
+  network.run(3);
+  for (let at = 0; at < 3; at++) network.propose('b');
+  network.run(3);
+  t.equal(network.engine('b').commitIndex, 5);
+  network.heal();
+  const heartbeat = { type: 'heartbeat', from: 'b', to: 'a', term: 129, round: 99, commit: 5, acked: 0 } as const;
+  network.deliver({ ...heartbeat, vouchedCommit: 0, vouchedClock: 0 } as never);
+  t.equal(network.engine('a').leader, 'b');
+  t.ok(network.engine('a').commitIndex <= 1, 'its entries 2 to 4 are others');
+  const probe = {
+    type: 'appendRequest',
+    from: 'b',
+    to: 'a',
+    term: 129,
+    prevIndex: 1,
+    prevTerm: 64,
+    commit: 5,
+  } as const;
+  network.deliver({ ...probe, entries: [] } as never);
+  t.equal(network.engine('a').commitIndex, 1, 'nor by what comes before them');
+  network.wire = [];
+  network.run(5);
+  t.same(network.member('a').state, network.member('b').state);
+});
+
 t.test('raft.md C4: a disk that forgot what it acknowledged says nothing any more', async (t) => {
   const network = group('abc');
   for (let at = 0; at < 3; at++) network.propose('a');

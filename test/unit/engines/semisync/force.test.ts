@@ -34,6 +34,37 @@ t.test('ap.md §1.3.5: force takes whoever answers in time, and says that this m
   t.same([...network.checker.lost], ['2@64', '3@64', '4@64']);
 });
 
+t.test(
+  'by force, too, nothing is acknowledged before half of the members know of it: the others may go on',
+  async (t) => {
+    const network = group('abcdef');
+    network.isolate('c', 'd');
+    t.ok(network.setQuorum('a', 3)?.accepted);
+    network.settle();
+    network.propose('a');
+    network.run(3);
+    t.equal(network.engine('a').commitIndex, 3);
+    network.promote('c', true);
+    network.run(35);
+    t.match(network.member('c').promotions, [{ refused: null, promised: ['c', 'd'], required: 5, lossPossible: true }]);
+    t.same(network.engine('c').acksOf(2 as never), { acks: 1, required: 2 }, 'W = 1 is not enough for the first entry');
+    t.ok(network.propose('c')?.accepted);
+    network.run(3);
+    t.equal(network.engine('c').commitIndex, 1);
+    // To them W is 3 and P is 4: they need neither c nor d, and lose nothing that anybody acknowledged.
+    network.promote('b');
+    network.run(5);
+    t.match(network.member('b').promotions, [{ refused: null, required: 4, lossPossible: false }]);
+    network.promote('e'); // With a ballot above the forced one.
+    network.run(5);
+    network.heal();
+    network.run(10);
+    t.equal(network.leader?.id, 'e');
+    t.same(network.member('c').state, network.member('e').state);
+    t.same(network.member('c').state.slice(0, 3), ['1@64', '2@64', '3@64']);
+  },
+);
+
 t.test('ap.md §1.3.5: force with promises enough loses nothing, and says so', async (t) => {
   const network = group('abcd');
   network.crash('a');

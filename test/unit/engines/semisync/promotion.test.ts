@@ -162,6 +162,32 @@ t.test('ap.md §1.3.5: a promise is on disk before it is told, and holds after a
   );
 });
 
+t.test('ap.md §1.3.5: a ballot whose epoch has begun is used up; before that a copy is answered again', async (t) => {
+  const network = group('abc');
+  const request = {
+    type: 'promiseRequest',
+    from: 'c',
+    to: 'b',
+    term: 130,
+    ask: false,
+    wanted: true,
+    lastTerm: 64,
+  } as const;
+  const promises = (): number => network.wire.filter(({ type }) => type === 'promiseResponse').length;
+  for (let copy = 0; copy < 2; copy++) {
+    network.deliver(request as never);
+    network.persist('b');
+  }
+  t.equal(promises(), 2);
+  const entries = [{ index: 2, term: 130, kind: 'noop', payload: new Uint8Array(0) }];
+  const head = { from: 'c', to: 'b', term: 130, prevIndex: 1, prevTerm: 64, commit: 1 };
+  network.deliver({ type: 'appendRequest', ...head, entries } as never);
+  network.persist('b');
+  network.deliver(request as never);
+  network.persist('b');
+  t.equal(promises(), 2);
+});
+
 t.test('ap.md §1.3.5: a leader steps down before it answers anything that is under way', async (t) => {
   const network = group('abc');
   const accepted = network.propose('a')?.accepted;

@@ -49,6 +49,7 @@ t.test('ap.md §1.3.4: the smallest of what may be in force, not the newest', as
     lastTerm: 64 as Term,
     commit: commit as LogIndex,
     writeQuorum,
+    forcedTerm: 0 as Term,
     quorums: quorums.map(([index, w]) => ({ index: index as LogIndex, writeQuorum: w, forcedTerm: 0 as Term })),
   });
   t.equal(QUORUM_RULES.smallestQuorum([tail(4, 3)]), 3);
@@ -56,6 +57,8 @@ t.test('ap.md §1.3.4: the smallest of what may be in force, not the newest', as
   t.equal(QUORUM_RULES.smallestQuorum([tail(4, 3, [6, 1]), tail(2, 3)]), 1, 'lowered in one log only');
   t.equal(QUORUM_RULES.smallestQuorum([tail(8, 3), tail(2, 1, [6, 3])]), 3, 'a raise that somebody knows as committed');
   t.equal(QUORUM_RULES.smallestQuorum([tail(8, 3), tail(2, 3, [9, 2], [10, 4])]), 2);
+  const forced = { ...tail(4, 1, [6, 2]), forcedTerm: 130 as Term };
+  t.equal(QUORUM_RULES.smallestQuorum([tail(8, 3), forced]), 1, 'commit indexes of two histories are not compared');
 });
 
 t.test('ap.md §1.3.5: a ballot belongs to one member, and is above all that were promised', async (t) => {
