@@ -52,6 +52,12 @@ export class StabilityChecks implements Observer {
     }
   }
 
+  /** What it collected went with its disk: others must have it, or nobody knows of it. */
+  onWiped({ id }: SimProcess): void {
+    this.#collected.delete(id);
+    this.#collectedMax = Math.max(0, ...this.#collected.values());
+  }
+
   onTurn({ id, leaderless }: SimProcess): void {
     if (leaderless === null) return;
     const { collectedTo } = leaderless.kv;

@@ -81,7 +81,7 @@ export class LeaderlessHistory {
     if (key.startsWith(EXPIRING)) return;
     const end = outcome === 'unknown' ? null : this.tick();
     const operation: Operation = { client, session, kind, key, value, call, return: end, outcome };
-    const version = dot === null || outcome !== 'ok' ? undefined : this.#versionOf(dot, key);
+    const version = dot === null || outcome !== 'ok' ? undefined : this.#versionOf(dot, key, value);
     this.operations.push({
       ...operation,
       ...(version === undefined ? {} : { version }),
@@ -89,7 +89,7 @@ export class LeaderlessHistory {
     });
   }
 
-  #judge({ client, dot, key, kind, session, vector, wasAbsent }: Ended): void {
+  #judge({ client, dot, key, kind, session, value, vector, wasAbsent }: Ended): void {
     if (vector === null) return;
     const batch = dot === null ? undefined : this.#facts.truth.batch(dot);
     // Of several siblings, and of values that expire by themselves, no single version says what a session has seen.
@@ -98,7 +98,8 @@ export class LeaderlessHistory {
       session: `${client}/${session}`,
       kind: wasAbsent ? 'get' : kind,
       key: isPlain ? key : `${key}#${++this.#unnamed}`,
-      dot: dot === null ? null : this.#nameOf(this.#writeOf(dot, key) ?? { dot, counter: 0, origin: dot.origin }),
+      dot:
+        dot === null ? null : this.#nameOf(this.#writeOf(dot, key, value) ?? { dot, counter: 0, origin: dot.origin }),
       vector: counted(kind === 'get' || wasAbsent || batch === undefined ? vector : batch.dependencies),
     });
     const [first] = violations;
@@ -106,13 +107,15 @@ export class LeaderlessHistory {
   }
 
   /** Lamport time, and the origin's name for the ties; commands of one batch on one key count on. */
-  #versionOf(dot: Dot, key: string): Version | undefined {
-    const write = this.#writeOf(dot, key);
+  #versionOf(dot: Dot, key: string, value: string | null): Version | undefined {
+    const write = this.#writeOf(dot, key, value);
     return write === undefined ? undefined : [write.counter, write.origin];
   }
 
-  #writeOf(dot: Dot, key: string): KnownWrite | undefined {
-    return this.#facts.truth.batch(dot)?.writes.findLast((each) => each.key === key);
+  /** The one that was meant: a batch may write a key more than once. */
+  #writeOf(dot: Dot, key: string, value: string | null): KnownWrite | undefined {
+    const writes = this.#facts.truth.batch(dot)?.writes.filter((each) => each.key === key) ?? [];
+    return writes.findLast((each) => each.value === value) ?? writes.at(-1);
   }
 
   /** A dot names a batch; the commands in it have to be told apart. */

@@ -151,11 +151,12 @@ export class LeaderlessStage extends FaultStage implements Stage {
     return true;
   }
 
-  /** Somebody else is whole: a group whose members are all new has forgotten what it was. */
+  /** Half of the members stay whole: a majority of new ones is taken for a new group (engines/leaderless/start.ts). */
   #mayDamage({ disk, id }: SimProcess): boolean {
     if (this.#damaged.has(id) || disk.lies) return false;
     const others = this.members().filter((other) => other.id !== id);
-    return others.length === 0 || others.some((other) => this.isWhole(other));
+    const whole = others.filter((other) => this.isWhole(other)).length;
+    return others.length === 0 || 2 * whole >= others.length + 1;
   }
 
   /** Its disk is what it was, or it has caught up since. */
