@@ -143,7 +143,11 @@ function learnCounters(state: LeaderlessState, peer: Peer, digest: GossipDigest)
     return;
   }
   peer.row ??= new Map();
-  for (const { origin, counter } of digest.heard) raise(peer.row, origin, counter);
+  for (const { origin, counter } of digest.heard) {
+    raise(peer.row, origin, counter);
+    // A former one of ours that never wrote is in no vector. After a clock that went back it may be above the one we have.
+    if (origin !== state.origin) checkOwn(state, { origin, seq: 0 }, 0);
+  }
   const here = originHere(state, digest.origin);
   const own = digest.vector.find(({ origin }) => origin === digest.origin);
   if (here !== null && digest.origin !== state.origin) noteTold(state, here, own?.seq ?? 0, digest.counter);

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { copyDisk, incarnationOf, Network } from './network.js';
+import { copyDisk, emptyDisk, incarnationOf, Network } from './network.js';
 
 const A = incarnationOf('a', 1);
 
@@ -91,5 +91,20 @@ t.test('ap.md §1.0.1: a folder older than its last renewal learns of it', (t) =
   net.write('a', 'k=last');
   net.settle();
   t.equal(net.member('b').machine.live.get('k'), 'last');
+  t.end();
+});
+
+t.test('a new folder whose clock went back comes after the former one, which never wrote', (t) => {
+  const net = new Network(['a', 'b', 'c'], 7, { engine: 'causal' });
+  net.write('a', 'k=1');
+  net.run(30);
+  const former = net.engine('c').origin;
+  net.crash('c');
+  net.restart('c', emptyDisk(2)); // The former one was the third.
+  const parked = net.write('c', 'k=2');
+  net.converge(100);
+  t.ok(net.engine('c').origin > former, 'others would take its word for old');
+  t.equal(net.member('c').written.get(parked)?.dot?.origin, net.engine('c').origin, 'nothing was written before');
+  for (const { machine } of net.members.values()) t.equal(machine.live.get('k'), '2');
   t.end();
 });
