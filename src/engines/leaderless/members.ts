@@ -33,6 +33,10 @@ export function onPeerUp(state: LeaderlessState, id: ReplicaId): void {
   if (peer === undefined) return;
   peer.lost();
   peer.up = true;
+  // A full sync that failed for lack of a link is tried again now.
+  state.syncFailures = 0;
+  state.syncAfterTick = Math.min(state.syncAfterTick, state.tick);
+  state.pullsDirty = true;
   peer.detector.pause(state.tick);
   // At once: what was missed while there was no link must not wait for the next write.
   peer.wantDigest(true);

@@ -224,6 +224,10 @@ export class Process implements SimProcess {
     this.machine.slow(turnMs);
   }
 
+  get wallMs(): number {
+    return this.machine.clock.wallMs();
+  }
+
   setClock(rate: number, jumpMs: number): void {
     this.machine.setClock(rate, jumpMs);
   }

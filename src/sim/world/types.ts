@@ -121,6 +121,8 @@ export interface SimProcess {
   resume(): void;
   /** Each of its turns takes this much longer: a busy machine. 0 ends it. */
   slow(turnMs: number): void;
+  /** What its wall clock shows, milliseconds since 1970. */
+  readonly wallMs: number;
   /** Its clock runs at `rate` (1 is right) from now on, and jumps by `jumpMs` (the wall clock only). */
   setClock(rate: number, jumpMs: number): void;
   /** Recovery reads its disk, as for a start, and nothing starts. Only while it is down; `done` hears what it refuses. */

@@ -52,6 +52,8 @@ export class LeaderlessFacts implements Observer {
   };
   /** How often a disk was destroyed or put back so far. */
   damages = 0;
+  /** The latest that any clock ever showed. */
+  wallMaxMs = 0;
   readonly #known = new Map<ReplicaId, Known>();
   readonly #rollbacks = new Rollbacks((id, origin) => this.of(id).image.seqOf(origin));
   readonly #onNew: ((batch: KnownBatch) => void)[] = [];
@@ -182,6 +184,7 @@ export class LeaderlessFacts implements Observer {
 
   /** Now that its checkpoint was found as well, it is known what the last disk had and this one has not. */
   onTurn(process: SimProcess): void {
+    this.wallMaxMs = Math.max(this.wallMaxMs, process.wallMs);
     this.stats.turns++;
     if (process.leaderless === null) return;
     const known = this.of(process.id);

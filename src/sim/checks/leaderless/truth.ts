@@ -1,4 +1,5 @@
 import { crc32c } from '../../../../native-like/crc32c/index.js';
+import { BATCH_SIBLINGS_MAX } from '../../../kv/dotted/merge.js';
 import type { OriginId } from '../../../base/brand.js';
 import { compareTimestamps, covers, type Dot, type Timestamp, type Vector } from '../../../base/dot.js';
 import { decodeBatch as decodeOriginBatch } from '../../../engines/leaderless/batch-codec.js';
@@ -150,6 +151,12 @@ export class Truth {
     const applied = (this.#byKey.get(key) ?? []).filter(({ dot }) => covers(vector, dot));
     const isReplaced = (write: KnownWrite): boolean => applied.some((other) => this.#replaces(other, write));
     return applied.filter((write) => write.kind === 'put' && !isReplaced(write)).toReversed();
+  }
+
+  /** Of more siblings that one batch wrote the oldest go. */
+  isCrowdedOut({ counter, dot, key }: KnownWrite): boolean {
+    const later = (this.batch(dot)?.writes ?? []).filter((write) => write.key === key && write.counter > counter);
+    return later.length >= BATCH_SIBLINGS_MAX;
   }
 
   #replaces(other: KnownWrite, write: KnownWrite): boolean {
