@@ -165,7 +165,10 @@ export class LeaderlessLiveness {
       this.#core.map(({ leaderless }) =>
         isReady(leaderless) && leaderless !== null ? vectorOf(stateOf(leaderless)) : null,
       );
+    let allRunMs = beganMs;
     const isOne = (): boolean => {
+      // Who stopped once more, and waits to be started, exchanges nothing.
+      if (this.#core.some(({ leaderless }) => leaderless === null)) allRunMs = world.time.nowMs;
       const [first = null, ...others] = members();
       return first !== null && others.every((state) => state === first);
     };
@@ -174,7 +177,7 @@ export class LeaderlessLiveness {
       const said = members().map((state, at) => `${this.#core[at]?.id ?? ''} ${state ?? 'is not ready'}`);
       throw new Violation('convergence', `no agreement within ${plan.livenessMs} ms: ${said.join('; ')}`);
     }
-    const rounds = (world.time.nowMs - beganMs) / gossipMs;
+    const rounds = (world.time.nowMs - allRunMs) / gossipMs;
     statistics.leaderless.convergedRounds += rounds;
     if (rounds > roundsMax(this.#core.length)) {
       throw new Violation(
