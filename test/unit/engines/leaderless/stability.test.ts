@@ -167,6 +167,30 @@ t.test('ap.md §1.0.1 rule 5: the origin of a lost folder is retired when all ha
   t.end();
 });
 
+t.test('ap.md §1.0.1 rule 5: it is not retired while a member lacks what another has of it', (t) => {
+  const net = new Network(['a', 'b', 'c'], 8, { engine: 'causal' });
+  net.run(5);
+  net.lost = ({ to, type }) => to === 'a' && type === 'gossipDelta';
+  net.write('c', 'k=1');
+  net.run(20);
+  net.crash('c');
+  net.wipe('c');
+  net.run(100);
+  t.not(net.engine('c').origin, incarnationOf('c', 3));
+  t.equal(net.engine('b').vector.get(incarnationOf('c', 3)), 1);
+  for (const { engine } of net.members.values()) {
+    t.notOk(engine.isRetired(incarnationOf('c', 3)), `${engine.origin}: a has nothing of it yet`);
+  }
+  net.heal();
+  net.converge(50);
+  net.run(20);
+  for (const { engine, machine } of net.members.values()) {
+    t.ok(engine.isRetired(incarnationOf('c', 3)), engine.origin);
+    t.equal(machine.live.get('k'), '1');
+  }
+  t.end();
+});
+
 t.test('what a former life told of writes that it lost holds nothing back', (t) => {
   const net = new Network(['a', 'b'], 9, { engine: 'lww' });
   net.run(5);
