@@ -1,6 +1,6 @@
 #!/usr/bin/env node
-// Searches the first seed that notices each mutant, or runs the plan that was written for it, and writes
-// test/mutants/found.json and the table in docs/testing.md.
+// Searches the first seed that notices each mutant, or runs the plan or the test that was written for it, and
+// writes test/mutants/found.json and the table in docs/testing.md.
 // `node scripts/mutants.mjs [--seeds N] [--out dist] [--children N] [name …]`, after a build.
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
@@ -41,7 +41,8 @@ await search(
   { children: Number(values.children), seedTimeoutMs: 30_000 },
   ({ hunt, finding }) => {
     const seconds = Math.round((performance.now() - startMs) / 1000);
-    const what = finding === null ? 'NOT FOUND' : `${triedAs(finding.seed)}: ${finding.invariant}: ${finding.detail}`;
+    const what =
+      finding === null ? 'NOT FOUND' : `${triedAs(finding.seed, hunt.mutant)}: ${finding.invariant}: ${finding.detail}`;
     process.stdout.write(`${seconds} s  ${hunt.mutant.name}  ${what}\n`);
     if (finding === null) delete found[hunt.mutant.name];
     else found[hunt.mutant.name] = { seed: finding.seed, invariant: finding.invariant };

@@ -3,6 +3,7 @@ import { CONSENSUS_MUTANTS } from './catalogue/consensus.js';
 import { DURABILITY_MUTANTS } from './catalogue/durability.js';
 import { LEADERLESS_MUTANTS } from './catalogue/leaderless.js';
 import { MEMBERSHIP_MUTANTS } from './catalogue/membership.js';
+import { ORIGIN_MUTANTS } from './catalogue/origins.js';
 import { READ_MUTANTS } from './catalogue/reads.js';
 import { STATE_MUTANTS } from './catalogue/state.js';
 
@@ -16,4 +17,5 @@ export const MUTANTS: readonly Mutant[] = [
   ...MEMBERSHIP_MUTANTS,
   ...STATE_MUTANTS,
   ...LEADERLESS_MUTANTS,
+  ...ORIGIN_MUTANTS,
 ];

@@ -15,6 +15,10 @@ export interface Mutant {
   readonly faults?: readonly FaultClass[];
   /** The file of a plan that was written to show it, because no seed does: it is run instead of seeds. */
   readonly plan?: string;
+  /**
+   * The unit test that notices it, where worlds in which it shows are rare, or show it late: it is run instead of seeds.
+   */
+  readonly test?: string;
   /** Of VAGUE: what this one is known to show itself by. */
   readonly shows?: readonly string[];
 }
@@ -36,8 +40,16 @@ export interface Edit {
   readonly replace: string;
 }
 
-/** What a search found: the first seed that failed (null: the mutant's own plan), and what was broken then. */
+/**
+ * What a search found: the first seed that failed (null: the mutant's own plan or test), and what was broken then: an
+ * invariant, or the test.
+ */
 export interface Finding {
   readonly seed: number | null;
   readonly invariant: string;
+}
+
+/** The compiled files that it changes. */
+export function filesOf({ edits }: Mutant): string[] {
+  return [...new Set(edits.map(({ file }) => file))];
 }

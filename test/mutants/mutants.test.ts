@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import t from 'tap';
 import { projectRoot } from '../fixtures/project-root.js';
 import { MUTANTS } from './catalogue.js';
-import type { Finding } from './mutant.js';
+import type { Finding, Mutant } from './mutant.js';
 import { search, seedsFrom, triedAs, type Hunt, type Outcome } from './search.js';
 import { withTable, type Findings } from './table.js';
 
@@ -15,8 +15,8 @@ const SEEDS = 40;
 const CLEAN_SEEDS = 4;
 const CHILDREN = 2;
 
-function described({ invariant, seed }: Finding): string {
-  return `${invariant} in ${triedAs(seed)}`;
+function described({ invariant, seed }: Finding, mutant: Mutant): string {
+  return `${invariant} in ${triedAs(seed, mutant)}`;
 }
 
 const findings = JSON.parse(readFileSync(join(projectRoot(), 'test/mutants/found.json'), 'utf8')) as Findings;
@@ -51,7 +51,8 @@ t.test('reliability.md §3.8: the simulator notices known bugs, and nothing wher
   );
   for (const { hunt, finding } of outcomes) {
     if (hunt.mutant === null) t.equal(finding, null, `the program as it is: ${finding?.invariant} ${finding?.detail}`);
-    else t.ok(finding, `${hunt.mutant.name}: ${finding === null ? 'nothing noticed' : described(finding)}`);
+    else
+      t.ok(finding, `${hunt.mutant.name}: ${finding === null ? 'nothing noticed' : described(finding, hunt.mutant)}`);
   }
   t.equal(outcomes.length, hunts.length + 1);
 });

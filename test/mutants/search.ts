@@ -2,8 +2,9 @@ import { fork, type ChildProcess } from 'node:child_process';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { projectRoot } from '../fixtures/project-root.js';
-import { VAGUE, type Finding, type Mutant } from './mutant.js';
+import { filesOf, VAGUE, type Finding, type Mutant } from './mutant.js';
 import type { ChildMessage, Task } from './task.js';
+import { noticedByTest } from './unit-test.js';
 
 /** Tasks of one child: memory that mutants leave behind goes with it. */
 const TASKS_PER_CHILD = 16;
@@ -18,7 +19,7 @@ export interface SearchOptions {
 export interface Hunt {
   /** Null: the program as it is, which must pass. */
   readonly mutant: Mutant | null;
-  /** Not tried for a mutant that has a plan. */
+  /** Not tried for a mutant that has a plan or a test. */
   readonly seeds: readonly number[];
 }
 
@@ -40,7 +41,9 @@ export async function search(
       const child = startChild();
       try {
         for (let done = 0; next !== undefined;) {
-          const finding = await runInChild(child, next, options.seedTimeoutMs);
+          const finding = await (hasTest(next.mutant)
+            ? runTest(next.mutant, options.seedTimeoutMs)
+            : runInChild(child, next, options.seedTimeoutMs));
           told({ hunt: next, finding });
           if (++done === TASKS_PER_CHILD || child.exitCode !== null || child.killed) break;
           next = queue.shift();
@@ -61,6 +64,17 @@ function startChild(): ChildProcess {
   });
 }
 
+type Tested = Mutant & { readonly test: string };
+
+function hasTest(mutant: Mutant | null): mutant is Tested {
+  return mutant?.test !== undefined;
+}
+
+async function runTest(mutant: Tested, timeoutMs: number): Promise<Outcome['finding']> {
+  const detail = await noticedByTest(mutant, mutant.test, timeoutMs);
+  return detail === null ? null : { seed: null, invariant: mutant.test, detail };
+}
+
 function runInChild(child: ChildProcess, { mutant, seeds }: Hunt, seedTimeoutMs: number): Promise<Outcome['finding']> {
   return new Promise((resolve, reject) => {
     const plan = mutant?.plan === undefined ? null : join(projectRoot(), mutant.plan);
@@ -75,7 +89,9 @@ function runInChild(child: ChildProcess, { mutant, seeds }: Hunt, seedTimeoutMs:
       end(() => resolve({ seed, invariant: 'progress', detail: `nothing more happened within ${seedTimeoutMs} ms` }));
     }, seedTimeoutMs);
     child.on('exit', (code, signal) => {
-      end(() => reject(new Error(`${mutant?.name}: the child ended with ${code ?? signal} in ${triedAs(seed)}`)));
+      end(() =>
+        reject(new Error(`${mutant?.name}: the child ended with ${code ?? signal} in ${triedAs(seed, mutant)}`)),
+      );
     });
     child.on('message', (message: ChildMessage) => {
       if (message.type === 'seed') {
@@ -90,7 +106,7 @@ function runInChild(child: ChildProcess, { mutant, seeds }: Hunt, seedTimeoutMs:
         );
       }
     });
-    const files = [...new Set(mutant?.edits.map((edit) => edit.file) ?? [])];
+    const files = mutant === null ? [] : filesOf(mutant);
     const shows = mutant?.shows ?? [];
     const vague = mutant === null ? [] : VAGUE.filter((invariant) => !shows.includes(invariant));
     const { engine = 'raft', faults = null } = mutant ?? {};
@@ -100,8 +116,9 @@ function runInChild(child: ChildProcess, { mutant, seeds }: Hunt, seedTimeoutMs:
 }
 
 /** What a finding was found with. */
-export function triedAs(seed: number | null): string {
-  return seed === null ? 'its plan' : `seed ${seed}`;
+export function triedAs(seed: number | null, mutant: Mutant | null): string {
+  if (seed !== null) return `seed ${seed}`;
+  return hasTest(mutant) ? 'its test' : 'its plan';
 }
 
 export function seedsFrom(first: number, count: number): number[] {

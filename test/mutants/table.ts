@@ -15,14 +15,14 @@ export function withTable(document: string, mutants: readonly Mutant[], findings
 
 function table(mutants: readonly Mutant[], findings: Findings): string {
   const head = ['mutant', 'what goes wrong', 'rule', 'noticed by', 'seed'];
-  const rows = mutants.map(({ name, title, rule }) => {
+  const rows = mutants.map(({ name, title, rule, test }) => {
     const found = findings[name];
     return [
       `\`${name}\``,
       title,
       rule,
       found?.invariant ?? 'not found',
-      found === undefined ? '' : String(found.seed ?? 'plan'),
+      found === undefined ? '' : String(found.seed ?? (test === undefined ? 'plan' : 'test')),
     ];
   });
   const widths = head.map((title, at) => Math.max(title.length, ...rows.map((row) => row[at]?.length ?? 0)));
