@@ -3,7 +3,7 @@ import { isOrigin } from './batch-codec.js';
 import { checkOwn } from './incarnation.js';
 import type { GossipDigest, OriginCounter, OriginState } from './messages.js';
 import type { Peer } from './peer.js';
-import { isLater, isQuiet, noteTold, rowOf } from './stability.js';
+import { isHeardOf, isLater, isQuiet, noteTold, rowOf } from './stability.js';
 import { lowerGoal, onWord } from './start.js';
 import { isSyncing, originHere, type LeaderlessState } from './state.js';
 import type { Dot } from './types.js';
@@ -23,7 +23,7 @@ export function buildDigest(
     const { origin, log } = here;
     if (log.durable > 0) vector.push({ origin, seq: log.durable, boot: log.bootOf(log.durable), first: log.first });
     if (!isQuiet(here)) pending.push(origin);
-    if (!state.retired.has(origin)) heard.push({ origin, counter: rowOf(state, here) });
+    if (!state.retired.has(origin) && isHeardOf(state, here)) heard.push({ origin, counter: rowOf(state, here) });
   }
   const counter = state.clock.durable;
   if (counter > state.promised) state.promised = counter;

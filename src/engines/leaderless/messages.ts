@@ -38,7 +38,10 @@ export interface GossipDigest extends Base {
    * restart must not fall behind it (ap.md §1.0.6).
    */
   readonly counter: number;
-  /** Per origin, what the sender was told by it as `counter` once it had everything before: its row of the matrix. */
+  /**
+   * Per origin, what the sender was told by it as `counter` once it had everything before: its row of the matrix. Only origins
+   * whose owners the sender has heard itself: whoever is listed has nothing older on its way to the sender.
+   */
   readonly heard: readonly OriginCounter[];
   /** Bytes of batches that the sender is ready to take from the receiver now. */
   readonly creditBytes: number;

@@ -92,15 +92,21 @@ function wordsOf(state: LeaderlessState, here: OriginHere): Map<ReplicaId, numbe
 
 /**
  * An origin that nobody writes as any more, and of which every member has the same, says nothing about stability: it
- * would hold it back for ever (ap.md §1.0.1 rule 5).
+ * would hold it back for ever (ap.md §1.0.1 rule 5). What its owner's former life sent may still be on its way to somebody: so
+ * all must have heard the owner's present life themselves, after which a link brings nothing older (transport.ts).
  */
 function retireOrigins(state: LeaderlessState): void {
   for (const here of state.origins.values()) {
     const { origin, log } = here;
     dropHopeless(state, here);
     if (state.retired.has(origin) || !isAbandoned(state, origin) || !isQuiet(here)) continue;
+    const present = presentOf(state, replicaOf(origin));
     const everywhere = [...state.peers.values()].every(
-      ({ row, has, pending }) => row !== null && positionOf(has, origin) === log.durable && !pending.has(origin),
+      ({ row, has, pending }) =>
+        row !== null &&
+        (present === null || row.has(present)) &&
+        positionOf(has, origin) === log.durable &&
+        !pending.has(origin),
     );
     if (!everywhere) continue;
     state.retired.add(origin);
@@ -119,6 +125,16 @@ export function isQuiet({ log, buffer }: OriginHere): boolean {
 /** The head waits for what was lost with its origin: it can never be delivered, here or elsewhere. */
 function dropHopeless(state: LeaderlessState, { buffer, log, waitsFor }: OriginHere): void {
   if (waitsFor !== null && state.retired.has(waitsFor.origin)) buffer.refuse(log.accepted + 1);
+}
+
+/** Who the member writes as by now; null: it is none. */
+function presentOf(state: LeaderlessState, replica: ReplicaId): OriginId | null {
+  return replica === state.self ? state.origin : (state.peers.get(replica)?.origin ?? null);
+}
+
+/** Its owner itself has told of it here, or we are the owner. */
+export function isHeardOf(state: LeaderlessState, { heard, origin }: OriginHere): boolean {
+  return heard > 0 || presentOf(state, replicaOf(origin)) === origin;
 }
 
 /** Its owner is no member, or writes as a later origin. */

@@ -1,6 +1,7 @@
 import t from 'tap';
 import type { ReplicaId } from '../../../../src/base/brand.js';
 import { createPrng } from '../../../../src/base/prng.js';
+import type { LeaderlessMessage } from '../../../../src/engines/leaderless/messages.js';
 import { createLww } from '../../../../src/engines/lww/index.js';
 import { ToyMachine } from './machine.js';
 import { LIMITS, copyDisk, emptyDisk, incarnationOf, Network } from './network.js';
@@ -246,5 +247,33 @@ t.test('what became stable during a collection is collected next, also when noth
   engine.step({ type: 'collected', counter: 1 });
   t.ok(engine.hasEffects);
   t.equal(engine.drain().collect, 2);
+  t.end();
+});
+
+t.test('an origin is not retired while what its former life sent may still arrive somewhere', (t) => {
+  const net = new Network(['a', 'b', 'c'], 11, { engine: 'lww' });
+  net.write('a', 'k=1');
+  net.run(30);
+  const held: LeaderlessMessage[] = [];
+  net.lost = (message) => {
+    const isLast = message.from === 'a' && message.type === 'gossipDelta';
+    if (isLast && message.to === 'c') held.push(message);
+    return isLast;
+  };
+  net.write('a', 'k=2');
+  net.run(2);
+  t.equal(held.length, 1, 'it is on its way to c');
+  // The disk of a is replaced. b hears of its new life, c does not yet.
+  const isBetween = (one: string, other: string): boolean =>
+    (one === 'a' && other === 'c') || (one === 'c' && other === 'a');
+  net.lost = ({ from, to }) => isBetween(from, to);
+  net.wipe('a');
+  net.run(200);
+  t.notOk(net.engine('b').isRetired(A), 'b and c have the same of it, and yet');
+  for (const message of held) net.step('c', { type: 'message', message });
+  net.run(50);
+  net.heal();
+  net.converge(200);
+  for (const id of ['a', 'b', 'c']) t.equal(net.engine(id).vector.get(A), 2, `${id} has what c got last`);
   t.end();
 });
