@@ -84,9 +84,12 @@ export class LeaderlessLiveness {
     const all = shuffled(prng, [...world.processes.values()]);
     if (plan.healAll) return all;
     const { facts } = this.#options.checks;
-    const whole = all.filter((process) => stage.isWhole(process) && !facts.of(process.id).image.isEmpty);
-    const [first, ...others] = whole;
+    const hasWritten = ({ id, leaderless }: SimProcess): boolean =>
+      leaderless !== null && facts.of(id).image.seqOf(leaderless.core.origin) > 0;
+    const whole = all.filter((process) => stage.isWhole(process));
+    const first = whole.find(hasWritten);
     if (first === undefined) return all;
+    const others = whole.filter((process) => process !== first);
     const share = pick(prng, [0, 0.3, 0.7]);
     return [first, ...others.filter(() => chance(prng, share))];
   }
