@@ -62,7 +62,8 @@ export function onDigest(state: LeaderlessState, peer: Peer, digest: GossipDiges
   }
   if (age > 0) newLife(state, peer, digest);
   peer.round = round;
-  peer.answered = Math.max(peer.answered, digest.answers);
+  const { answers } = digest;
+  if (answers > state.roundsFrom && answers <= state.round) peer.answered = Math.max(peer.answered, answers);
   peer.syncing = digest.syncing;
   peer.pending = new Set(digest.pending);
   peer.collectedTo = digest.root?.collectedTo ?? null;

@@ -82,6 +82,8 @@ export interface LeaderlessState {
   /** Who comes in the next rounds, last first. */
   turns: ReplicaId[];
   round: number;
+  /** What `round` began with. Answers to anything else are to a former life of ours. */
+  readonly roundsFrom: number;
   start: Start;
   /** What the members had when they were met: `behind` until we have it too. */
   readonly goal: MutableVector;
@@ -145,6 +147,7 @@ function noCounters(): Mutable<LeaderlessCounters> {
 export function createState(options: LeaderlessOptions, policy: DeliveryPolicy): LeaderlessState {
   const { recovered } = options;
   assert(options.engine === policy.engine, 'an engine is made with its own policy');
+  const roundsFrom = options.prng.uint32() + 1;
   assert(options.gossipTicks >= 1 && options.startGraceTicks >= 0 && options.tickMs > 0, 'times are positive');
   return {
     options,
@@ -161,7 +164,8 @@ export function createState(options: LeaderlessOptions, policy: DeliveryPolicy):
     tick: 0,
     nextRoundTick: 0,
     turns: [],
-    round: options.prng.uint32() + 1,
+    round: roundsFrom,
+    roundsFrom,
     start: { phase: 'waiting', fresh: options.fresh },
     goal: new Map(),
     parked: [],

@@ -146,3 +146,23 @@ t.test('requests that wait are bounded, and one that was released is never answe
   t.equal(result(net, 'a', one), undefined);
   t.end();
 });
+
+t.test('ap.md §1.2.5: an answer to a former life of ours says nothing about what was asked since', (t) => {
+  const net = new Network(['a', 'b', 'c'], 8, { engine: 'causal' });
+  net.write('a', 'k=1');
+  net.run(30);
+  const word = net.log.findLast(({ from, to, type }) => from === 'a' && to === 'c' && type === 'gossipDigest');
+  if (word?.type !== 'gossipDigest') return t.fail('a has spoken to c');
+  net.lost = ({ to }) => to === 'c';
+  net.write('a', 'k=2');
+  net.settle();
+  const request = net.ensure('c', [{ origin: A, seq: 2 }]);
+  // Rounds are numbered from a random number in each life: those of the one before may be higher.
+  net.step('c', { type: 'message', message: { ...word, round: word.round + 1, answers: 2 ** 33 } });
+  net.settle();
+  t.equal(result(net, 'c', request), undefined, 'it may have been written since');
+  net.heal();
+  net.run(40);
+  t.equal(result(net, 'c', request), 'covered');
+  t.end();
+});
