@@ -176,4 +176,17 @@ export const CONSENSUS_MUTANTS: readonly Mutant[] = [
       },
     ],
   },
+  {
+    name: 'commit-beyond-match',
+    title: "a follower commits up to the end of its log, whatever of it is known to be the leader's",
+    rule: 'raft.md C2',
+    test: 'test/unit/engines/raft/commit.test.ts',
+    edits: [
+      {
+        file: 'src/engines/raft/follower.js',
+        find: 'commitTo(state, Math.min(message.commit, matched));',
+        replace: 'commitTo(state, Math.min(message.commit, state.log.lastIndex));',
+      },
+    ],
+  },
 ];

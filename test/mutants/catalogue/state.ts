@@ -93,6 +93,19 @@ export const STATE_MUTANTS: readonly Mutant[] = [
     ],
   },
   {
+    name: 'half-of-a-batch',
+    title: 'the operations before one that fails take effect',
+    rule: 'raft.md X4',
+    test: 'test/unit/kv/state-machine.test.ts',
+    edits: [
+      {
+        file: 'src/kv/state-machine.js',
+        find: 'const failed = failedBatch(',
+        replace: 'if (staged.size > 0) state.commit(staged, sizeDelta);\n                const failed = failedBatch(',
+      },
+    ],
+  },
+  {
     name: 'canary',
     title: 'a checker that always finds something: proof that findings are reported',
     rule: 'none',
