@@ -79,6 +79,7 @@ export class Disk implements SimDisk {
   }
 
   keep(): void {
+    if (this.#flips > 0) return; // What is put back is old, not rotten as well.
     this.#kept = this.fs.crash({ survives: () => false });
   }
 
