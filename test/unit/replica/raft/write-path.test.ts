@@ -89,6 +89,14 @@ t.test('figure 8: an entry that a later leader seemed to replace may still be co
   t.same(bench.told, ['1 ok', '2 lost_leadership']);
 });
 
+t.test('Raft paper §8: commands of another leader at the index of a write are not that write', async (t) => {
+  const bench = new Bench();
+  const [mine, other] = [bench.write(1), bench.write(2)];
+  bench.tell(accepted(mine, 3, 1));
+  bench.path.applyEntry(bench.entry(other ?? 0, 3, 2), bench.kv);
+  t.same(bench.told, ['1 lost_leadership'], 'what was applied there is not what the client asked for');
+});
+
 t.test('an entry of a newer term settles what cannot follow it any more', async (t) => {
   const bench = new Bench();
   const ids = [bench.write(1), bench.write(2), bench.write(3)];
