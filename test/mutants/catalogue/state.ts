@@ -70,7 +70,7 @@ export const STATE_MUTANTS: readonly Mutant[] = [
     name: 'answer-by-index',
     title: 'a client gets the result of whatever entry is at its index',
     rule: 'Raft paper §8',
-    faults: ['partition', 'crash'],
+    test: 'test/unit/replica/raft/write-path.test.ts',
     edits: [
       {
         file: 'src/replica/raft/write-path.js',
