@@ -2,8 +2,8 @@ import { writeSync } from 'node:fs';
 
 /** Loaded before a test that runs as a mutant: tells, at its end, which files were changed (hooks.ts). */
 
-/** Of the pipe that the process is given for it. */
-export const WITNESS_FD = 3;
+/** The pipe that the process is given for it (unit-test.ts). */
+const WITNESS_FD = 3;
 
 process.on('exit', () => {
   const loaded = (globalThis as { kvorumMutants?: Set<string> }).kvorumMutants ?? [];
