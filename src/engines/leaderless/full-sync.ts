@@ -13,7 +13,8 @@ const BACKOFF_ROUNDS_MAX = 32;
 /** What we lack of `here` is in nobody's log any more: the state itself is fetched from one of `holders`. */
 export function wantFullSync(state: LeaderlessState, { origin }: OriginHere, holders: readonly Peer[]): void {
   if (state.sync !== null || state.tick < state.syncAfterTick || state.renewing !== null) return;
-  const whole = holders.filter((peer) => !peer.syncing);
+  // A link may stand for a while after its other end is dead: whoever is silent is not waited for again and again.
+  const whole = holders.filter((peer) => !peer.syncing && peer.alive(state.tick));
   const [first, ...others] = whole;
   if (first === undefined) return;
   const best = others.reduce((a, b) => ((b.has.get(origin) ?? 0) > (a.has.get(origin) ?? 0) ? b : a), first);

@@ -48,6 +48,8 @@ export interface FullSyncReceiverOptions {
   send(message: LeaderlessMessage): void;
   /** Up to this counter there is nothing that we have not seen: see LeaderlessEffects.fullSync. */
   closedTo(): number;
+  /** False: nothing has been heard of it for so long that it counts as dead, though the link may stand. */
+  isAlive(peer: ReplicaId): boolean;
   /** Merges the shadow and makes it durable; null: the member has stopped meanwhile. The result tells the engine. */
   install(end: FullSyncEnd, shadow: ItemShadow, whole: boolean): Promise<(() => void) | null>;
   onFailed(from: ReplicaId, whole: boolean): void;
@@ -198,7 +200,8 @@ export class FullSyncReceiver {
   check(nowMs: number): void {
     const incoming = this.#incoming;
     if (incoming === null || incoming.finishing) return;
-    if (nowMs - incoming.progressMs >= STALL_MS_MAX) this.#fail('no piece has come for too long');
+    if (!this.#options.isAlive(incoming.from)) this.#fail('the sender is silent');
+    else if (nowMs - incoming.progressMs >= STALL_MS_MAX) this.#fail('no piece has come for too long');
     else if (nowMs - incoming.askedMs < this.#askAgainMs(incoming)) return;
     else if (incoming.next === 0 && incoming.asked >= REQUESTS_MAX) this.#fail('no request was answered');
     else this.#ask(incoming);

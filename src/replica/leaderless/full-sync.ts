@@ -29,6 +29,7 @@ export interface FullSyncOptions {
   /** Of what is applied; raised here. */
   readonly positions: Map<OriginPosition['origin'], OriginPosition>;
   closedTo(): number;
+  isAlive(peer: ReplicaId): boolean;
   readonly closed: () => boolean;
   readonly step: (event: LeaderlessEvent) => void;
   send(message: LeaderlessMessage): void;
@@ -59,6 +60,7 @@ export class FullSync {
       openShadow: () => kv.openShadow(),
       have: () => dotsOf(kv.vector),
       closedTo: () => options.closedTo(),
+      isAlive: (peer) => options.isAlive(peer),
       install: (end, shadow, whole) => this.#install(end, shadow, whole),
       onFailed: (from, whole) => options.step({ type: 'fullSyncFailed', from, whole }),
     });

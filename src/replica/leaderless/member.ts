@@ -148,6 +148,7 @@ export class LeaderlessMember implements GroupMember {
       checkpointer: this.#checkpointer,
       positions: this.#positions,
       closedTo: () => this.#core.closedTo,
+      isAlive: (peer) => this.#core.aliveMembers().includes(peer),
       closed: () => this.#closed,
       send,
       onFailed: (error) => options.onFailed(error),

@@ -12,7 +12,7 @@ const VECTOR = new Map([[originId('n1~a'), 1]]);
 
 /** n1 sends `pieces` to n2 over a link that loses what the test says. */
 function stage(pieces: number) {
-  const state = { nowMs: 0, opened: 0, failed: 0 };
+  const state = { nowMs: 0, opened: 0, failed: 0, alive: true };
   const sent: LeaderlessMessage[] = [];
   const received: number[] = [];
   const shared = {
@@ -41,6 +41,7 @@ function stage(pieces: number) {
     openShadow: () => ({ bytes: 0, add: (items) => void received.push(...items), finish: () => undefined }),
     have: () => [],
     closedTo: () => 0,
+    isAlive: () => state.alive,
     install: () => Promise.resolve(() => undefined),
     onFailed: () => state.failed++,
   });
@@ -100,6 +101,16 @@ t.test('a member that answers no request is given up after a few', (t) => {
     deliver(() => true);
     passMs(1000);
   }
+  t.equal(state.failed, 1);
+  t.end();
+});
+
+t.test('a member that falls silent behind a link that stands is given up', (t) => {
+  const { deliver, passMs, receiver, state } = stage(12);
+  receiver.start(A, false);
+  deliver(({ type }) => type === 'fullSyncItems');
+  state.alive = false;
+  passMs(100);
   t.equal(state.failed, 1);
   t.end();
 });
