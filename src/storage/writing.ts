@@ -53,16 +53,19 @@ export function renewed(
   return { ...before, incarnation: mintAbove([before.incarnation, ...known], mint) };
 }
 
-/** A clock that went back must not make a new incarnation look older than the one it replaces. */
+/**
+ * A clock that went back must not make a new incarnation look older than the one it replaces: it is then of the moment after that
+ * one. Its random digits stay: a folder that is lost twice must not be given the same incarnation twice.
+ */
 function mintAbove(known: readonly string[], mint: () => string): string {
   const minted = mint();
   assert(INCARNATION.test(minted), 'an incarnation is 8 bytes in hexadecimal');
   let incarnation = minted;
   for (const other of known) {
     if (!INCARNATION.test(other) || other < incarnation) continue;
-    const next = (BigInt(`0x${other}`) + 1n).toString(16).padStart(minted.length, '0');
+    const time = (BigInt(`0x${other.slice(0, TIME_DIGITS)}`) + 1n).toString(16).padStart(TIME_DIGITS, '0');
     // Nothing is above the highest one: it is only kept from being used twice.
-    if (next.length === minted.length) incarnation = next;
+    if (time.length === TIME_DIGITS) incarnation = time + minted.slice(TIME_DIGITS);
   }
   return incarnation;
 }
