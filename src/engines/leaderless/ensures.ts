@@ -1,7 +1,6 @@
 import { replicaOf } from '../../base/brand.js';
 import { stream } from './deltas.js';
 import type { EnsureOutcome, LeaderlessEvent, Requirement } from './events.js';
-import type { Peer } from './peer.js';
 import { isAbandoned } from './stability.js';
 import { acceptedOf, type Ensure, type LeaderlessState } from './state.js';
 import type { Dot, Vector } from './types.js';
@@ -85,18 +84,16 @@ function supply(state: LeaderlessState, dots: readonly Dot[], need: Requirement)
 }
 
 /**
- * True when nobody can ever bring `dot` (ap.md §1.2.5): its origin itself, asked after the request began, has written
- * less; or nobody writes as that origin any more, and every member, asked likewise, has less.
+ * True when nobody can ever bring `dot` (ap.md §1.2.5): every member, asked after the request began, has less. The word of
+ * another owner alone is not enough: a folder that went back in time does not know what it has written until it has met
+ * whoever has it, and that one may be away. Our own origin is ours to speak of, once it may be written.
  */
 function isLost(state: LeaderlessState, { origin, seq }: Dot, { sinceRound }: Ensure): boolean {
   if (state.retired.has(origin)) return true;
-  // An owner whose disk went back in time does not know what it has written until it has met the others.
-  if ([...state.peers.values()].some((peer) => positionOf(peer.has, origin) >= seq)) return false;
-  if (origin === state.origin) return isWritable(state) && acceptedOf(state, origin) < seq;
-  const denies = (peer: Peer): boolean =>
-    peer.up && peer.known && peer.answered > sinceRound && positionOf(peer.has, origin) < seq;
+  const peers = [...state.peers.values()];
+  if (acceptedOf(state, origin) >= seq || peers.some((peer) => positionOf(peer.has, origin) >= seq)) return false;
+  if (origin === state.origin) return isWritable(state);
   const owner = state.peers.get(replicaOf(origin));
-  if (owner !== undefined && owner.origin === origin) return denies(owner) && !owner.syncing;
-  if (!isAbandoned(state, origin)) return false;
-  return acceptedOf(state, origin) < seq && [...state.peers.values()].every(denies);
+  const isSettled = owner?.origin === origin ? !owner.syncing : isAbandoned(state, origin);
+  return isSettled && peers.every((peer) => peer.up && peer.known && peer.answered > sinceRound);
 }

@@ -1,7 +1,7 @@
 import t from 'tap';
 import type { OriginId, ReplicaId } from '../../../../src/base/brand.js';
 import type { Requirement } from '../../../../src/engines/leaderless/events.js';
-import { emptyDisk, incarnationOf, Network } from './network.js';
+import { copyDisk, emptyDisk, incarnationOf, Network } from './network.js';
 
 const A = incarnationOf('a', 1);
 const B = incarnationOf('b', 2);
@@ -70,6 +70,30 @@ t.test('ap.md §1.2.5: lost is only what nobody can ever bring', (t) => {
   net.run(60);
   t.equal(result(net, 'b', unreachable), 'lost', 'the folder is gone, and all the others have less');
   t.equal(result(net, 'b', unknown), 'lost');
+  t.end();
+});
+
+t.test('ap.md §1.2.5: an owner that was set back does not speak for a member that is away', (t) => {
+  const net = new Network(['a', 'b', 'c'], 9, { engine: 'causal', startGraceTicks: 10 });
+  net.write('a', 'k=1');
+  net.run(20);
+  const copy = copyDisk(net.member('a').disk);
+  net.lost = ({ to }) => to === 'b';
+  net.write('a', 'k=2');
+  net.run(20);
+  t.equal(net.engine('c').vector.get(A), 2);
+  net.crash('c');
+  net.crash('a');
+  net.heal();
+  net.restart('a', copy); // It has written one batch, as far as it knows, and c cannot tell it of the other.
+  net.run(60);
+  t.ok(net.engine('a').writable);
+  const request = net.ensure('b', [{ origin: A, seq: 2 }]);
+  net.run(60);
+  t.equal(result(net, 'b', request), undefined, 'c has it');
+  net.restart('c');
+  net.run(60);
+  t.equal(result(net, 'b', request), 'covered');
   t.end();
 });
 
