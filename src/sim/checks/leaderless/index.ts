@@ -1,5 +1,5 @@
 import { InvariantViolation } from '../../../base/assert.js';
-import type { OriginId, ReplicaId } from '../../../base/brand.js';
+import type { ReplicaId } from '../../../base/brand.js';
 import { Violation, type Observer, type SimProcess } from '../../world/types.js';
 import { ConvergenceChecks } from './convergence.js';
 import { DeliveryChecks } from './delivery.js';
@@ -20,7 +20,6 @@ export interface LeaderlessCheckOptions {
   readonly engine: 'lww' | 'causal';
   readonly conflicts: 'lww' | 'siblings';
   readonly members: () => readonly ReplicaId[];
-  readonly isReplaced: (origin: OriginId) => boolean;
 }
 
 /**

@@ -26,8 +26,6 @@ export interface PromiseOptions {
   readonly engine: 'lww' | 'causal';
   readonly conflicts: 'lww' | 'siblings';
   readonly members: () => readonly ReplicaId[];
-  /** Its replica has another incarnation, or does not run. */
-  readonly isReplaced: (origin: OriginId) => boolean;
 }
 
 /** What clients are told, checked when it is said, by everything that is known of disks and writes. */
@@ -198,10 +196,10 @@ export class PromiseChecks {
     );
   }
 
-  /** Nobody has it, or whoever could vouch for it writes as somebody else by now. */
+  /** Nobody has it. */
   #isGone(dot: Dot): boolean {
     const { truth } = this.#facts;
-    return truth.isLost(dot) || this.#facts.holders(dot).length === 0 || this.#options.isReplaced(dot.origin);
+    return truth.isLost(dot) || this.#facts.holders(dot).length === 0;
   }
 
   /** Refusals must have a reason: something is missing here, or is nowhere (ap.md §1.2.5). */

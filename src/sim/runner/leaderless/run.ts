@@ -1,5 +1,5 @@
 import { assertDefined } from '../../../base/assert.js';
-import { replicaOf, type OriginId, type ReplicaId } from '../../../base/brand.js';
+import type { ReplicaId } from '../../../base/brand.js';
 import { createPrng, type Prng } from '../../../base/prng.js';
 import { createLeaderlessChecks, type LeaderlessChecks } from '../../checks/leaderless/index.js';
 import { LeaderlessClient } from '../../clients/leaderless/client.js';
@@ -39,9 +39,7 @@ export class LeaderlessRun {
     const knobs = assertDefined(plan.leaderless, 'a plan without a leader says what its group is like');
     const engine = plan.engine === 'lww' ? 'lww' : 'causal';
     const members = (): ReplicaId[] => [...this.world.processes.keys()];
-    const isReplaced = (origin: OriginId): boolean =>
-      this.world.processes.get(replicaOf(origin))?.leaderless?.core.origin !== origin;
-    this.#checks = createLeaderlessChecks({ engine, conflicts: knobs.conflicts, members, isReplaced });
+    this.#checks = createLeaderlessChecks({ engine, conflicts: knobs.conflicts, members });
     this.#counts = new EngineCounts(this.statistics);
     const late: Observer[] = [];
     this.world = createWorld({
