@@ -20,9 +20,14 @@ export function onWord(state: LeaderlessState, syncing: boolean): void {
 }
 
 function heardOut(state: LeaderlessState, onlyWhoIsUp: boolean): boolean {
-  const heard = [...state.peers.values()].filter(({ known }) => known).length;
-  if (heard === state.peers.size) return true;
-  return onlyWhoIsUp && heard > 0 && [...state.peers.values()].every(({ up, known }) => known || !up);
+  const peers = [...state.peers.values()];
+  if (peers.every(({ known }) => known)) return true;
+  return onlyWhoIsUp && peers.some(isWitness) && peers.every(({ up, known }) => known || !up);
+}
+
+/** What a member with a new folder had heard of us went with the old one: it has no word to give for those who are away. */
+function isWitness({ known, syncing, origin, has }: Peer): boolean {
+  return known && !(syncing && origin !== null && positionOf(has, origin) === 0);
 }
 
 /** Nobody has ever written as who they are now, so nothing that they wrote can be stable. */

@@ -29,6 +29,8 @@ interface Known {
   image: LeaderlessImage;
   /** The disk before a wipe, a restored copy or damage, until it is known what is left. */
   before: LeaderlessImage | null;
+  /** What it applied last: for a moment more than is on its disk, when a full sync was merged. */
+  applied: Vector;
   /** How far this member ever had everything of each origin, also on disks that are gone. */
   readonly ever: Map<OriginId, number>;
 }
@@ -69,7 +71,7 @@ export class LeaderlessFacts implements Observer {
   of(id: ReplicaId): Known {
     let known = this.#known.get(id);
     if (known === undefined) {
-      known = { image: new LeaderlessImage(id), before: null, ever: new Map() };
+      known = { image: new LeaderlessImage(id), before: null, applied: new Map(), ever: new Map() };
       this.#known.set(id, known);
     }
     return known;
@@ -110,6 +112,7 @@ export class LeaderlessFacts implements Observer {
   }
 
   onStarted(process: SimProcess, recovered: ReadonlyMap<GroupId, RecoveredGroup>): void {
+    this.#rollbacks.onStarted(process.id);
     const known = this.of(process.id);
     const before = known.image;
     known.before ??= before;
@@ -188,13 +191,14 @@ export class LeaderlessFacts implements Observer {
     this.stats.turns++;
     if (process.leaderless === null) return;
     const known = this.of(process.id);
-    const { before, image } = known;
+    const { applied, before } = known;
+    known.applied = appliedBy(process);
     if (before === null) return;
     known.before = null;
-    for (const origin of before.origins) {
-      const had = before.seqOf(origin);
-      const others = Math.max(0, ...[...this.#known.values()].map((each) => (each.before ?? each.image).seqOf(origin)));
-      for (let seq = Math.max(others, image.seqOf(origin)) + 1; seq <= had; seq++) this.#lose({ origin, seq });
+    for (const origin of new Set([...before.origins, ...applied.keys()])) {
+      const had = Math.max(before.seqOf(origin), applied.get(origin) ?? 0);
+      const left = Math.max(...[...this.#known.values()].map((each) => heldBy(each, origin)));
+      for (let seq = left + 1; seq <= had; seq++) this.#lose({ origin, seq });
     }
   }
 
@@ -203,6 +207,11 @@ export class LeaderlessFacts implements Observer {
     const batch = this.truth.lose(dot);
     for (const told of this.#onLost) told(dot, batch);
   }
+}
+
+/** On its disk, or in its memory and on its way there. */
+function heldBy({ applied, before, image }: Known, origin: OriginId): number {
+  return Math.max((before ?? image).seqOf(origin), applied.get(origin) ?? 0);
 }
 
 /** What a member has applied now, by its own word. */

@@ -21,6 +21,11 @@ export class Rollbacks {
     this.#unaware.set(id, new Map());
   }
 
+  /** What its former life said and nobody answered got lost with its links; its rounds begin anywhere now. */
+  onStarted(id: ReplicaId): void {
+    for (const told of this.#unaware.values()) told.delete(id);
+  }
+
   onDigest({ answers, from, origin, round, to, vector }: GossipDigest): void {
     if (this.#unaware.size === 0) return;
     const told = this.#unaware.get(to);

@@ -54,6 +54,24 @@ t.test('ap.md §1.0.1 rule 2: all who can be reached are asked, not only the fir
   t.end();
 });
 
+t.test('ap.md §1.0.1 rule 2: who has a new folder speaks for nobody who is away', (t) => {
+  const net = rolledBack(5);
+  net.crash('b');
+  net.wipe('c');
+  net.connect('a');
+  const parked = net.write('a', 'k9=after');
+  net.run(60);
+  t.notOk(net.engine('a').writable, 'nor does what it was just told by us');
+  net.restart('b');
+  net.run(20);
+  t.equal(net.member('a').renewals.length, 1);
+  t.equal(net.member('a').written.get(parked)?.dot?.origin, net.engine('a').origin);
+  t.not(net.engine('a').origin, A);
+  net.converge(50);
+  t.equal(net.engine('c').vector.get(A), 8);
+  t.end();
+});
+
 t.test('a start that nobody answers goes on alone after the grace', (t) => {
   const net = new Network(['a', 'b'], 3, { engine: 'lww', startGraceTicks: 30 });
   net.write('a', 'k=1');
