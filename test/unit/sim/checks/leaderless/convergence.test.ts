@@ -1,0 +1,60 @@
+import t from 'tap';
+import type { OriginId } from '../../../../../src/base/brand.js';
+import { A, B, batch, C, Stage } from './stage.js';
+
+const at = (...positions: [OriginId, number][]): Map<OriginId, number> => new Map(positions);
+
+t.test('reliability.md §3.3: who has applied the same has the same state', (t) => {
+  const other = (change: Parameters<Stage['turn']>[1]): string | null => {
+    const stage = new Stage().turn('n1', { vector: at([A, 2], [B, 1]), collectedTo: 0, hash: 'one' });
+    return Stage.broken(() => stage.turn('n2', change));
+  };
+  t.equal(other({ vector: at([B, 1], [A, 2]), hash: 'one' }), null);
+  t.equal(other({ vector: at([B, 1], [A, 2]), hash: 'another' }), 'strong-convergence');
+  t.equal(other({ vector: at([B, 1], [A, 1]), hash: 'another' }), null, 'at another vector there is no telling');
+  t.equal(other({ vector: at([B, 1], [A, 2]), hash: 'another', collectedTo: 1 }), null, 'nor with fewer tombstones');
+  t.equal(
+    other({ vector: at([C, 0], [A, 2], [B, 1]), hash: 'another' }),
+    'strong-convergence',
+    'who has nothing of an origin has nothing of it',
+  );
+  t.end();
+});
+
+t.test('reliability.md §3.3: whenever: also long after the first one has gone on', (t) => {
+  const stage = new Stage().turn('n1', { vector: at([A, 1]), hash: 'one' }).turn('n1', { vector: at([A, 2]) });
+  t.equal(
+    Stage.broken(() => stage.turn('n2', { vector: at([A, 1]), hash: 'another' })),
+    'strong-convergence',
+  );
+  t.end();
+});
+
+t.test('reliability.md §3.3: its own next life has the same state as well', (t) => {
+  const next = (hash: string): string | null => {
+    const stage = new Stage().has('n1', batch(A, 1)).turn('n1', { hash: 'one' }).crash('n1').start('n1', batch(A, 1));
+    return Stage.broken(() => stage.turn('n1', { hash }));
+  };
+  t.equal(next('one'), null);
+  t.equal(next('another'), 'strong-convergence');
+  t.end();
+});
+
+t.test('reliability.md §3.3: positions that nobody has any more may stand for something else', (t) => {
+  const again = (stage: Stage): string | null =>
+    Stage.broken(() => {
+      stage.wipe('n1').start('n1').turn('n1');
+      stage.has('n1', batch(A, 1, { wallMs: 5 })).turn('n1', { hash: 'another' });
+    });
+  const alone = new Stage().has('n1', batch(A, 1)).turn('n1', { hash: 'one' });
+  t.equal(again(alone), null);
+  const kept = new Stage().has('n1 n2', batch(A, 1)).turn('n1', { hash: 'one' });
+  t.equal(again(kept), 'dot-names-one-batch', 'but not where somebody has them');
+  const wiped = new Stage().has('n1 n2', batch(A, 1)).turn('n1', { hash: 'one' }).wipe('n1').start('n1').turn('n1');
+  t.equal(
+    Stage.broken(() => wiped.has('n1', batch(A, 1)).turn('n1', { hash: 'another' })),
+    'strong-convergence',
+    'nor where nothing was lost',
+  );
+  t.end();
+});
