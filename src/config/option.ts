@@ -13,6 +13,7 @@ export type OptionScope =
   | 'storage'
   | 'raft'
   | 'session'
+  | 'network'
   | 'api'
   | 'supervisor'
   | 'log';

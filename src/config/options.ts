@@ -1,6 +1,6 @@
 import { LIMITS } from '../base/limits.js';
 import type { OptionScope, OptionSpec } from './option.js';
-import { CONFLICTS, ENGINES_AVAILABLE, ENGINES_KNOWN, LOG_LEVELS, READS, WRITE_LEVELS } from './topology.js';
+import { CONFLICTS, ENGINES_AVAILABLE, LOG_LEVELS, PROMOTIONS, READS, WRITE_LEVELS } from './topology.js';
 
 const MIB = 1024 * 1024;
 const HOUR_MS = 3_600_000;
@@ -100,13 +100,21 @@ export const OPTIONS: readonly OptionSpec[] = [
     doc: 'Where clients reach this replica with the Redis protocol. Left out, it does not serve it. Port 0 lets the system choose a free one.',
   },
   {
+    path: 'replicas.*.delayMs',
+    scope: 'replica',
+    type: 'range',
+    min: 0,
+    max: 60_000,
+    unit: 'ms',
+    doc: 'What the other replicas send to this one arrives that much later: drawn anew from [min, max] for each message, without changing their order. For tests and demonstrations of a slow network; what it draws follows from `network.delaySeed`.',
+  },
+  {
     path: 'keyspaces.*.engine',
     scope: 'keyspace',
     type: 'choice',
     choices: ENGINES_AVAILABLE,
-    refused: ENGINES_KNOWN.filter((engine) => !ENGINES_AVAILABLE.some((available) => available === engine)),
     default: 'raft',
-    doc: 'How the keyspace is replicated. `raft`: one order of all writes, decided by a leader; needs a majority. `lww`: every replica takes writes, also alone; of concurrent writes to a key the last one (by Lamport clock, then by replica) wins on all of them, and the others are gone. `causal`: as `lww`, and nobody sees a write before everything that its author had seen. It cannot be changed once the keyspace has data.',
+    doc: 'How the keyspace is replicated. `raft`: one order of all writes, decided by a leader; needs a majority. `semisync`: one order as well, and a write is answered as soon as `writeQuorum` followers have it on their disks; the members are those that the cluster was formed with. `lww`: every replica takes writes, also alone; of concurrent writes to a key the last one (by Lamport clock, then by replica) wins on all of them, and the others are gone. `causal`: as `lww`, and nobody sees a write before everything that its author had seen. It cannot be changed once the keyspace has data.',
   },
   {
     path: 'keyspaces.*.reads',
@@ -147,6 +155,48 @@ export const OPTIONS: readonly OptionSpec[] = [
     type: 'text',
     ...ID,
     doc: 'The id of the replica that serves the causal API (`/kvs`) for all: the others hand such requests over to it. Left out, each one serves them itself. With the engine causal only; clients that do not keep their causal metadata want it.',
+  },
+  {
+    path: 'keyspaces.*.leader',
+    scope: 'keyspace',
+    type: 'text',
+    ...ID,
+    defaultDoc: 'the first replica that is not `joining`, with the engine semisync',
+    doc: 'The id of the replica that leads at first. With the engine semisync only. Later the cluster itself knows who leads: see `promotion`.',
+  },
+  {
+    path: 'keyspaces.*.writeQuorum',
+    scope: 'keyspace',
+    type: 'integer',
+    min: 0,
+    max: REPLICAS_MAX - 1,
+    defaultDoc: '`1` with the engine semisync',
+    doc: 'How many followers have a write on their disks before it is answered; the leader has it as well, but is not counted. With the engine semisync only. It is what the keyspace begins with: afterwards `POST /admin/quorum` changes it, and this value is not looked at any more. Small is fast; large needs fewer members for a promotion without loss.',
+  },
+  {
+    path: 'keyspaces.*.allowAsync',
+    scope: 'keyspace',
+    type: 'boolean',
+    defaultDoc: '`false` with the engine semisync',
+    doc: 'Allow a write quorum of 0: a write is then answered when only the leader has it on its disk, and is lost with that disk. With the engine semisync only.',
+  },
+  {
+    path: 'keyspaces.*.promotion',
+    scope: 'keyspace',
+    type: 'choice',
+    choices: PROMOTIONS,
+    defaultDoc: '`"auto"` with the engine semisync',
+    doc: 'Who replaces a leader that is gone: with `auto` a follower stands by itself, as soon as enough members promise to follow that nothing acknowledged can be lost; with `manual` only an operator promotes one. With the engine semisync only.',
+  },
+  {
+    path: 'keyspaces.*.maxLagMs',
+    scope: 'keyspace',
+    type: 'integer',
+    min: 10,
+    max: HOUR_MS,
+    unit: 'ms',
+    defaultDoc: '`1000` with the engine semisync',
+    doc: 'A follower that has acknowledged nothing new for this long, although there was something, does not count as available: with fewer available followers than the write quorum asks for, writes are refused at once. With the engine semisync only.',
   },
   {
     path: 'keyspaces.*.partitions',
@@ -322,6 +372,15 @@ export const OPTIONS: readonly OptionSpec[] = [
     doc: 'Signs session tokens; the same on every replica of the cluster. The default only protects against accidents, such as a token of another cluster or a truncated one: whoever knows the name of the cluster can forge tokens with it, and make requests wait for writes that do not exist. Where clients are not trusted, set a random one, best by the environment. Changing it voids all tokens that clients hold.',
   },
   {
+    path: 'network.delaySeed',
+    scope: 'network',
+    type: 'integer',
+    min: 0,
+    max: 2 ** 32 - 1,
+    default: 1,
+    doc: 'Where the delays of `replicas.*.delayMs` begin: with the same seed every run draws the same ones.',
+  },
+  {
     path: 'api.connectionsMax',
     scope: 'api',
     type: 'integer',
@@ -394,6 +453,7 @@ export const SCOPES: Readonly<Record<OptionScope, { readonly title: string; read
   limits: { title: 'Limits', doc: 'What clients may send.' },
   storage: { title: 'Storage', doc: 'The log and the checkpoints on disk.' },
   raft: { title: 'Raft', doc: 'Options of the engine raft.' },
+  network: { title: 'Network', doc: 'Delays between replicas, for tests and demonstrations.' },
   session: {
     title: 'Sessions',
     doc: 'What a client has seen travels with it, in a token (`X-Kvorum-Session`), so that it reads its own writes on any replica.',

@@ -12,10 +12,13 @@ import type {
   LeaderlessKeyspaceConfig,
   OrderedKeyspaceConfig,
   ReplicaConfig,
+  SemisyncKeyspaceConfig,
   Topology,
 } from './topology.js';
 import { isRecord } from './validate.js';
 
+/** The default of `maxLagMs`. */
+const MAX_LAG_MS = 1000;
 /** The default of `conflictLog`. */
 const CONFLICT_LOG = 1000;
 
@@ -44,6 +47,7 @@ export function buildTopology(values: ResolvedValues, file: string | null, worki
     storage: section(values, 'storage'),
     raft: section(values, 'raft'),
     session: section(values, 'session'),
+    network: section(values, 'network'),
     api: section(values, 'api'),
     supervisor: section(values, 'supervisor'),
     log: section(values, 'log'),
@@ -59,6 +63,7 @@ function buildReplica(values: ResolvedValues, name: string): ReplicaConfig {
     peer: assertDefined(readAddress(values, `${at}.peer`), 'a replica has a peer address'),
     http: readAddress(values, `${at}.http`),
     redis: readAddress(values, `${at}.redis`),
+    delayMs: valueOf(values, `${at}.delayMs`) as ReplicaConfig['delayMs'],
   };
 }
 
@@ -69,6 +74,7 @@ function buildKeyspace(values: ResolvedValues, name: string): KeyspaceConfig {
   if (engine === 'raft') {
     return { ...base, engine, reads: (said('reads') ?? 'linearizable') as OrderedKeyspaceConfig['reads'] };
   }
+  if (engine === 'semisync') return buildSemisync(values, base, said);
   const forwardTo = said('forwardTo') as string | null;
   return {
     ...base,
@@ -78,6 +84,24 @@ function buildKeyspace(values: ResolvedValues, name: string): KeyspaceConfig {
     conflicts: (said('conflicts') ?? 'lww') as LeaderlessKeyspaceConfig['conflicts'],
     conflictLog: (said('conflictLog') ?? CONFLICT_LOG) as number,
     forwardTo: forwardTo === null ? null : replicaId(forwardTo),
+  };
+}
+
+function buildSemisync(
+  values: ResolvedValues,
+  base: { readonly name: string; readonly partitions: number },
+  said: (option: string) => Json,
+): SemisyncKeyspaceConfig {
+  const first = names(values, 'replicas').find((name) => valueOf(values, `replicas.${name}.joining`) !== true);
+  return {
+    ...base,
+    engine: 'semisync',
+    reads: (said('reads') ?? 'leader') as SemisyncKeyspaceConfig['reads'],
+    leader: replicaId((said('leader') ?? assertDefined(first, 'somebody is there from the start')) as string),
+    writeQuorum: (said('writeQuorum') ?? 1) as number,
+    allowAsync: (said('allowAsync') ?? false) as boolean,
+    promotion: (said('promotion') ?? 'auto') as SemisyncKeyspaceConfig['promotion'],
+    maxLagMs: (said('maxLagMs') ?? MAX_LAG_MS) as number,
   };
 }
 
@@ -104,7 +128,7 @@ function readHostPort(text: unknown): HostPort | null {
   return typeof address === 'string' ? null : address;
 }
 
-type Section = 'timing' | 'limits' | 'storage' | 'raft' | 'session' | 'api' | 'supervisor' | 'log';
+type Section = 'timing' | 'limits' | 'storage' | 'raft' | 'session' | 'network' | 'api' | 'supervisor' | 'log';
 
 /** Collects `timing.heartbeatMs`, … into one object. The option table and topology.ts name the same members. */
 function section<Name extends Section>(values: ResolvedValues, name: Name): Topology[Name] {

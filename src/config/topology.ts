@@ -28,6 +28,7 @@ export interface Topology {
   readonly storage: StorageConfig;
   readonly raft: RaftConfig;
   readonly session: SessionConfig;
+  readonly network: NetworkConfig;
   readonly api: ApiConfig;
   readonly supervisor: SupervisorConfig;
   readonly log: LogConfig;
@@ -43,6 +44,11 @@ export interface ReplicaConfig {
   readonly http: Address | null;
   /** Null: this replica does not serve the Redis protocol. */
   readonly redis: Address | null;
+  /**
+   * What peers send to this replica arrives that much later, drawn for each message from [min, max] milliseconds, in the order
+   * in which it was sent: a slow network for tests and demonstrations (ap.md §1.3.8). Null: nothing is delayed.
+   */
+  readonly delayMs: readonly [min: number, max: number] | null;
 }
 
 /** `listen` is what the replica binds, `advertise` what others are told to connect to. Mostly the same. */
@@ -59,17 +65,19 @@ export interface HostPort {
 }
 
 /** Engines that this version can run. The one list: schema, checks and documentation follow it. */
-export const ENGINES_AVAILABLE = ['raft', 'lww', 'causal'] as const;
-/** Engines that the topology format knows. */
-export const ENGINES_KNOWN = ['raft', 'semisync', 'causal', 'lww'] as const;
+export const ENGINES_AVAILABLE = ['raft', 'semisync', 'causal', 'lww'] as const;
 export type EngineName = (typeof ENGINES_AVAILABLE)[number];
 
 /** Where reads of a keyspace with a leader go. */
 export const ORDERED_READS = ['linearizable', 'lease', 'stale'] as const;
+/** The same with a write quorum of followers. `bounded:<ms>` can be asked for, but not configured. */
+export const SEMISYNC_READS = ['leader', 'strong', 'follower'] as const;
+/** Who replaces a leader that is gone. */
+export const PROMOTIONS = ['auto', 'manual'] as const;
 /** How many members a leaderless keyspace asks: see Level in replica/router.ts. */
 export const WRITE_LEVELS = ['one', 'quorum', 'local_quorum', 'each_quorum', 'all'] as const;
 export const READ_LEVELS = ['session', ...WRITE_LEVELS] as const;
-export const READS = [...ORDERED_READS, ...READ_LEVELS] as const;
+export const READS = [...ORDERED_READS, ...SEMISYNC_READS, ...READ_LEVELS] as const;
 export const CONFLICTS = ['lww', 'siblings'] as const;
 
 interface KeyspaceBase {
@@ -83,6 +91,21 @@ export interface OrderedKeyspaceConfig extends KeyspaceBase {
   readonly engine: 'raft';
   /** Consistency of a read that does not ask for one. */
   readonly reads: (typeof ORDERED_READS)[number];
+}
+
+/** One leader takes writes, and answers them when `writeQuorum` followers have them on their disks (ap.md §1.3). */
+export interface SemisyncKeyspaceConfig extends KeyspaceBase {
+  readonly engine: 'semisync';
+  readonly reads: (typeof SEMISYNC_READS)[number];
+  /** Leads the first epoch. */
+  readonly leader: ReplicaId;
+  /** In followers, the leader not counted; what the keyspace begins with: at run time it is changed through its log. */
+  readonly writeQuorum: number;
+  /** Allows a write quorum of 0. */
+  readonly allowAsync: boolean;
+  readonly promotion: (typeof PROMOTIONS)[number];
+  /** A follower whose acknowledgements are older does not count as available. */
+  readonly maxLagMs: number;
 }
 
 /** Every replica takes writes. */
@@ -99,7 +122,7 @@ export interface LeaderlessKeyspaceConfig extends KeyspaceBase {
   readonly forwardTo: ReplicaId | null;
 }
 
-export type KeyspaceConfig = OrderedKeyspaceConfig | LeaderlessKeyspaceConfig;
+export type KeyspaceConfig = OrderedKeyspaceConfig | SemisyncKeyspaceConfig | LeaderlessKeyspaceConfig;
 
 /** All in milliseconds. */
 export interface TimingConfig {
@@ -146,6 +169,11 @@ export interface SessionConfig {
   readonly waitMs: number;
   /** Signs session tokens. Null: a key that follows from the cluster's name. Never shown. */
   readonly key: string | null;
+}
+
+export interface NetworkConfig {
+  /** Where the delays of `replicas.*.delayMs` begin: the same seed draws the same delays. */
+  readonly delaySeed: number;
 }
 
 export interface ApiConfig {

@@ -2,6 +2,7 @@ import { assert } from '../base/assert.js';
 import type { LogIndex, ReplicaId, Term } from '../base/brand.js';
 import type { LeaderlessStatus } from './leaderless/events.js';
 import type { PlacedMembership } from './raft/membership.js';
+import type { SemisyncStatus } from './semisync/semisync.js';
 
 /**
  * The contract between an engine (a replication protocol) and the loop that drives it.
@@ -25,7 +26,7 @@ export interface Engine<Event, Effects, Status> {
 }
 
 /** What `/status` shows of one member. */
-export type EngineStatus = RaftStatus | LeaderlessStatus;
+export type EngineStatus = RaftStatus | SemisyncStatus | LeaderlessStatus;
 
 /** The status of a member that is known to be Raft's. */
 export function raftStatus(status: EngineStatus): RaftStatus {

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { GroupId, ReplicaId } from '../base/brand.js';
-import { assertDefined } from '../base/assert.js';
+import { assert, assertDefined } from '../base/assert.js';
 import { KvorumError } from '../base/errors/error.js';
 import { systemScheduler, type Scheduler } from '../base/scheduler.js';
 import { groupsOf } from '../cluster/placement.js';
@@ -80,7 +80,9 @@ export class NodeRouter implements Router {
         placed.find(({ keyspace }) => keyspace === config.name),
         `keyspace ${config.name} has a group`,
       ).group;
-      return config.engine === 'raft' ? this.#createRaft(config, group) : this.#createLeaderless(config, group);
+      if (config.engine === 'raft') return this.#createRaft(config, group);
+      assert(config.engine !== 'semisync', 'no replica runs this engine yet');
+      return this.#createLeaderless(config, group);
     });
   }
 

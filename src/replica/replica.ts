@@ -109,7 +109,8 @@ export class Replica {
       if (config.engine === 'raft') members.set(group, this.#createRaft(group));
     }
     for (const { group, config } of placed) {
-      if (config.engine !== 'raft') members.set(group, this.#createLeaderless(group, config));
+      if (config.engine !== 'raft' && config.engine !== 'semisync')
+        members.set(group, this.#createLeaderless(group, config));
     }
     options.storage.onFailed((error) => this.#fail(new KvorumError('storage_failed', error.message, { cause: error })));
   }

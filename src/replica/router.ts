@@ -1,4 +1,4 @@
-import type { GroupId, LogIndex, ReplicaId, Revision } from '../base/brand.js';
+import type { GroupId, LogIndex, ReplicaId, Revision, Term } from '../base/brand.js';
 import type { Dot } from '../base/dot.js';
 import type { KvorumError } from '../base/errors/error.js';
 import type { EngineName } from '../config/topology.js';
@@ -36,13 +36,19 @@ export interface ReadWaiter {
 /** Where a read of a keyspace with a leader goes. */
 export type OrderedConsistency = 'linearizable' | 'lease' | 'stale';
 /**
+ * The same with a write quorum: all of them show what a write quorum has acknowledged. `leader`: what this leader has; `strong`: after
+ * it made sure that it still leads; `follower`: what this member has; `bounded`: the same, unless that is older
+ * than ReadOptions.maxStalenessMs.
+ */
+export type SemisyncConsistency = 'leader' | 'strong' | 'follower' | 'bounded';
+/**
  * How many members a read or write of a leaderless keyspace asks, self included. `session` and `one`: this one (a session
  * token is honoured by all of them). `quorum`: a majority; `local_quorum`: a majority of the region's members; `each_quorum`:
  * of every region's. R + W > N with last-writer-wins is not linearizable, and is never called so.
  */
 export const LEVELS = ['session', 'one', 'quorum', 'local_quorum', 'each_quorum', 'all'] as const;
 export type Level = (typeof LEVELS)[number];
-export type Consistency = OrderedConsistency | Level;
+export type Consistency = OrderedConsistency | SemisyncConsistency | Level;
 
 /**
  * What a client has seen of one keyspace: its session. Of a keyspace with a leader a revision; of a leaderless one dots
@@ -50,6 +56,8 @@ export type Consistency = OrderedConsistency | Level;
  */
 export interface Seen {
   readonly revision?: Revision;
+  /** Keyspaces with a write quorum: the epoch of that revision. A promotion by force may have thrown it away. */
+  readonly epoch?: Term;
   readonly dots?: readonly Dot[];
   readonly counter?: number;
 }
@@ -78,6 +86,8 @@ export interface WriteOptions extends RequestOptions {
 export interface ReadOptions extends RequestOptions {
   /** The keys that will be read: levels above `one` ask the other members about them. Absent: a scan (refused there). */
   readonly keys?: readonly KeyString[];
+  /** With the consistency `bounded`, always. */
+  readonly maxStalenessMs?: number;
 }
 
 export interface Keyspace {
@@ -101,6 +111,8 @@ export interface Keyspace {
   read(consistency: Consistency, waiter: ReadWaiter, token: number, options?: ReadOptions): void;
   /** What only leaderless keyspaces have; null for others. */
   readonly leaderless: LeaderlessControl | null;
+  /** What only keyspaces with a write quorum have; null for others. */
+  readonly semisync: SemisyncControl | null;
   /** Who leads this keyspace now, as far as known here. Null in a leaderless keyspace, always. */
   leader(): { readonly id: ReplicaId; readonly http: string | null; readonly isSelf: boolean } | null;
   status(): KeyspaceStatus;
@@ -143,6 +155,91 @@ export interface LeaderlessControl {
   readonly tombstones: { readonly count: number; readonly bytes: number };
   /** Requests to /kvs are handed to this replica, which may be this one (option forwardTo). */
   readonly forwardTo?: ReplicaId | null;
+}
+
+/** What can be seen and asked of a leader-follower keyspace beside reading and writing (ap.md §1.3). */
+export interface SemisyncControl {
+  /** F. */
+  readonly followers: number;
+  /** Of the last entry that is applied here: part of session tokens. */
+  readonly epoch: Term;
+  /**
+   * On the leader only. Resolves when the change is committed; rejects with not_leader, bad_request (not 1 to F; 0 only with
+   * allowAsync), not_enough_replicas, busy, or outcome_unknown.
+   */
+  setWriteQuorum(writeQuorum: number): Promise<QuorumChange>;
+  /**
+   * Makes this replica the leader. Rejects with not_enough_promises, diverged, transfer_failed, busy. `force`: with
+   * whoever answers, although acknowledged writes may be lost.
+   */
+  promote(force: boolean): Promise<Promotion>;
+  /** Promotions and lost writes that this replica knows of, newest first. */
+  failovers(): Promise<readonly Failover[]>;
+  /** Entries of a file of lost writes that `failovers` listed; null: there is none. */
+  lostWrites(file: string): Promise<LostWrites | null>;
+  /**
+   * A hash over everything at exactly that position of the log: equal on members that agree. Waits until that much is applied;
+   * null when more is applied already, or the time is over. Null index: at what is applied now.
+   */
+  digestAt(index: LogIndex | null, timeoutMs: number): Promise<StateDigest | null>;
+  /** How old what is applied here may be, in milliseconds; Infinity: nothing is known. */
+  stalenessMs(): number;
+}
+
+export interface QuorumChange {
+  readonly before: number;
+  readonly writeQuorum: number;
+  /** Entries after it need the new one. */
+  readonly effectiveIndex: LogIndex;
+  /** How many members may be lost for a promotion without loss still to be possible. */
+  readonly failoverTolerance: number;
+}
+
+export interface Promotion {
+  readonly leader: ReplicaId;
+  readonly epoch: Term;
+  readonly promised: readonly ReplicaId[];
+  /** P: with so many promises nothing acknowledged is lost. */
+  readonly required: number;
+  readonly lossPossible: boolean;
+}
+
+/** An epoch that began, or entries that this replica had to throw away because of it (ap.md §1.3.6). */
+export interface Failover {
+  readonly epoch: Term;
+  readonly leader: ReplicaId;
+  /** Leader of the epoch before, as far as known here. */
+  readonly before: ReplicaId | null;
+  readonly startIndex: LogIndex;
+  /** Began with fewer promises than it takes. */
+  readonly forced: boolean;
+  /** Of this replica's log; null: nothing was thrown away here. */
+  readonly discarded: DiscardedWrites | null;
+}
+
+export interface DiscardedWrites {
+  /** In the data folder, beneath `lost-writes`. */
+  readonly file: string;
+  readonly fromIndex: LogIndex;
+  readonly toIndex: LogIndex;
+  readonly entries: number;
+  /** Commands in them. */
+  readonly writes: number;
+  /** Of these, acknowledged ones, as far as this replica knew: possible only after a promotion by force. */
+  readonly acknowledged: number;
+  /** False: some of them may be in the log of the new epoch after all. */
+  readonly certain: boolean;
+}
+
+export interface LostWrites extends DiscardedWrites {
+  readonly commands: readonly { readonly index: LogIndex; readonly epoch: Term; readonly command: Command }[];
+}
+
+export interface StateDigest {
+  readonly index: LogIndex;
+  readonly revision: Revision;
+  readonly keys: number;
+  readonly digest: string;
 }
 
 export interface KeyspaceStatus {

@@ -1,7 +1,8 @@
 import type { GroupId, LogIndex, OriginId, ReplicaId, Term } from '../base/brand.js';
-import type { Entry } from '../engines/raft/messages.js';
+import type { Entry } from '../engines/entry.js';
 import type { HardState } from '../engines/raft/events.js';
 import type { MembershipPair, PlacedMembership } from '../engines/raft/membership.js';
+import type { PlacedQuorum } from '../engines/semisync/messages.js';
 
 /**
  * The two halves of a replica's storage. `storage/wal` + `storage/checkpoint` keep them on disk, `storage/memory` keeps
@@ -15,7 +16,8 @@ export type LogRecord =
       readonly kind: 'hardState';
       readonly group: GroupId;
       readonly hardState: HardState;
-      readonly memberships: MembershipPair;
+      /** Null where the members are fixed (leader-follower groups). */
+      readonly memberships: MembershipPair | null;
     }
   /** A durable checkpoint of the group holds everything up to (index, term); `base` is what the log was cut to. */
   | { readonly kind: 'checkpoint'; readonly group: GroupId; readonly index: LogIndex; readonly term: Term };
@@ -78,6 +80,8 @@ export interface CheckpointMark {
   readonly term: Term;
   /** In force at `index` (raft.md M9). */
   readonly membership: PlacedMembership;
+  /** Leader-follower groups only: in force after `index` (ap.md §1.3.4). */
+  readonly quorum?: PlacedQuorum;
   readonly meta: Uint8Array;
 }
 

@@ -54,8 +54,13 @@ export function isSpokenIn(version: number, { message }: WireEnvelope): boolean 
 }
 
 /** Enum values of peer.proto by position; `null` is the value that is never sent. */
-export const ENTRY_KINDS: readonly (EntryKind | null)[] = [null, 'noop', 'commands', 'membership'];
-export const ENTRY_KIND_VALUES: Readonly<Record<EntryKind, number>> = { noop: 1, commands: 2, membership: 3 };
+export const ENTRY_KINDS: readonly (EntryKind | null)[] = [null, 'noop', 'commands', 'membership', 'quorum'];
+export const ENTRY_KIND_VALUES: Readonly<Record<EntryKind, number>> = {
+  noop: 1,
+  commands: 2,
+  membership: 3,
+  quorum: 4,
+};
 export const REFUSAL_VALUES: Readonly<Record<ProposalRefusal | MembershipRefusal, number>> = {
   not_leader: 1,
   no_leader: 2,

@@ -1,6 +1,6 @@
 import { KvorumError, isKvorumError } from '../base/errors/error.js';
 import { connect } from '../client/client.js';
-import { ENGINES_KNOWN } from '../config/topology.js';
+import { ENGINES_AVAILABLE } from '../config/topology.js';
 import { WORKLOAD_LIMITS, type WorkloadSettings } from './settings.js';
 import { listed, type Target } from './targets.js';
 
@@ -38,8 +38,8 @@ const BOUNDS: Readonly<Record<Exclude<SweepName, 'engine'>, number>> = {
 
 function valuesOf(name: SweepName, word: string): (string | number)[] {
   if (name === 'engine') {
-    if ((ENGINES_KNOWN as readonly string[]).includes(word)) return [word];
-    throw usage(`--sweep engine: ${JSON.stringify(word)} is none of ${ENGINES_KNOWN.join(', ')}`);
+    if ((ENGINES_AVAILABLE as readonly string[]).includes(word)) return [word];
+    throw usage(`--sweep engine: ${JSON.stringify(word)} is none of ${ENGINES_AVAILABLE.join(', ')}`);
   }
   const [, from = '', to = from] = /^(\d+)(?:\.\.(\d+))?$/.exec(word) ?? [];
   const [low, high] = [Number(from), Number(to)];

@@ -1,7 +1,7 @@
 import { KvorumError, isKvorumError } from '../base/errors/error.js';
 import { connect, type KvorumClient } from '../client/client.js';
 import { loadTopology } from '../config/load.js';
-import type { ENGINES_KNOWN, Topology } from '../config/topology.js';
+import type { ENGINES_AVAILABLE, Topology } from '../config/topology.js';
 import type { Endpoint } from './settings.js';
 
 export interface TargetRequest {
@@ -129,7 +129,7 @@ export function keyspaceOf(keyspaces: readonly TargetKeyspace[], name: string | 
   throw new KvorumError('unknown_keyspace', `There is no keyspace ${name}: the target has ${listed(keyspaces)}`);
 }
 
-const LEADERLESS: readonly string[] = ['causal', 'lww'] satisfies (typeof ENGINES_KNOWN)[number][];
+const LEADERLESS: readonly string[] = ['causal', 'lww'] satisfies (typeof ENGINES_AVAILABLE)[number][];
 
 /** Throws `usage` when replicas of the keyspace are all alike. */
 export function checkHasLeaders({ engine, name }: TargetKeyspace): void {

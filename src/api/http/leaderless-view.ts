@@ -21,7 +21,7 @@ export function leaderlessView(keyspace: Keyspace): LeaderlessView | null {
   const control = keyspace.leaderless;
   if (control === null) return null;
   const { engine } = keyspace.status();
-  assert(engine.engine !== 'raft', 'a keyspace without a leader is not replicated by raft');
+  assert(engine.engine === 'lww' || engine.engine === 'causal', 'such keyspaces have no leader');
   return { keyspace, control, engine, members: keyspace.memberships().latest.membership.voters };
 }
 

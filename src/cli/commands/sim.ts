@@ -3,7 +3,7 @@ import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { KvorumError } from '../../base/errors/error.js';
-import { ENGINES_KNOWN } from '../../config/topology.js';
+import { ENGINES_AVAILABLE } from '../../config/topology.js';
 import type { SeedViolation } from '../../sim/job.js';
 import { runCaught } from '../../sim/job.js';
 import { drawPlan, type DrawOptions } from '../../sim/plan/draw.js';
@@ -60,7 +60,7 @@ interface SeedRange {
 export function simCommand(): Command {
   return new Command('sim')
     .description('Run whole clusters on virtual time with every fault there is, and check every promise')
-    .addOption(new Option('--engine <engine>', 'engine of the keyspace').choices(ENGINES_KNOWN).default('raft'))
+    .addOption(new Option('--engine <engine>', 'engine of the keyspace').choices(ENGINES_AVAILABLE).default('raft'))
     .addOption(
       new Option('--seeds <a..b>', 'seeds to run: 7, 1..1000, or 1.. for as long as --minutes says')
         .argParser(parseSeeds)

@@ -186,7 +186,8 @@ function lines({ durableSeq, offset, seq, unit }: ReadRecord): Line[] {
     }
     if (kind === 'hardState') {
       const { commit, term, vote } = record.hardState;
-      const detail = `vote ${vote ?? '-'} commit ${commit} ${describe(record.memberships)}`;
+      const detail =
+        `vote ${vote ?? '-'} commit ${commit} ${record.memberships === null ? '' : describe(record.memberships)}`.trimEnd();
       return { ...BLANK, seq, offset, kind, group, term, detail };
     }
     return { ...BLANK, seq, offset, kind, group, index: record.index, term: record.term };

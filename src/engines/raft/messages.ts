@@ -1,22 +1,8 @@
 import type { LogIndex, ReplicaId, Term } from '../../base/brand.js';
+import type { Entry } from '../entry.js';
 import type { MembershipRefusal } from './membership.js';
 
-/**
- * What an entry carries. `noop` opens a term (C1); `commands` is one batch of client commands, opaque here; `membership`
- * is a Membership, in force from this entry on (M2).
- */
-export type EntryKind = 'noop' | 'commands' | 'membership';
-
-/**
- * One entry of a group's log: a whole batch of commands that arrived in one turn. `payload` was encoded once on the
- * replica that accepted the commands; the same bytes go to every disk and every wire, and are never changed.
- */
-export interface Entry {
-  readonly index: LogIndex;
-  readonly term: Term;
-  readonly kind: EntryKind;
-  readonly payload: Uint8Array;
-}
+export type { Entry, EntryKind } from '../entry.js';
 
 interface Base {
   readonly from: ReplicaId;

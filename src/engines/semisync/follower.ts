@@ -87,5 +87,5 @@ export function onHeartbeat(state: SemisyncState, message: Heartbeat): void {
     vouch(state, message.vouchedCommit, message.vouchedClock);
   }
   const { self, term } = state;
-  send(state, { type: 'heartbeatResponse', from: self, to: from, term, round, clock: clockOf(state) });
+  send(state, { type: 'epochHeartbeatResponse', from: self, to: from, term, round, clock: clockOf(state) });
 }

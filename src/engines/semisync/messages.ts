@@ -57,7 +57,7 @@ export interface AppendResponse extends Base {
 
 /** Leader to follower: I lead. Each broadcast is a round with a number of its own, which confirms the ballot. */
 export interface Heartbeat extends Base {
-  readonly type: 'heartbeat';
+  readonly type: 'epochHeartbeat';
   readonly round: number;
   /** The leader's commit index. A follower takes it over only as far as its log is known to match. */
   readonly commit: LogIndex;
@@ -73,7 +73,7 @@ export interface Heartbeat extends Base {
 
 /** Says "I am in epoch `term`", and nothing about the log. `clock` comes back as vouchedClock. */
 export interface HeartbeatResponse extends Base {
-  readonly type: 'heartbeatResponse';
+  readonly type: 'epochHeartbeatResponse';
   readonly round: number;
   readonly clock: number;
 }

@@ -57,7 +57,7 @@ export function startRound(state: SemisyncState): void {
   });
   for (const { match, peer, vouched } of progress.values()) {
     send(state, {
-      type: 'heartbeat',
+      type: 'epochHeartbeat',
       from: self,
       to: peer,
       term,

@@ -29,7 +29,7 @@ export function receive(state: SemisyncState, message: SemisyncMessage): void {
 
 /** True for what only the leader of its epoch says. */
 function leads({ type }: SemisyncMessage): boolean {
-  return type === 'appendRequest' || type === 'heartbeat' || type === 'snapshotChunk';
+  return type === 'appendRequest' || type === 'epochHeartbeat' || type === 'snapshotChunk';
 }
 
 /** A ballot belongs to one member: nobody else leads with it or asks for it. */
@@ -37,7 +37,7 @@ function mayClaim(state: SemisyncState, message: SemisyncMessage): boolean {
   const { from, term, type } = message;
   switch (type) {
     case 'appendRequest':
-    case 'heartbeat':
+    case 'epochHeartbeat':
     case 'promiseRequest':
     case 'fetchRequest':
       return ownerOf(state.members, term) === from;
@@ -46,7 +46,7 @@ function mayClaim(state: SemisyncState, message: SemisyncMessage): boolean {
       if (ownerOf(state.members, term) === from) return true;
       return state.role === 'candidate' && term === state.term && state.candidacy?.donor?.from === from;
     case 'appendResponse':
-    case 'heartbeatResponse':
+    case 'epochHeartbeatResponse':
     case 'promiseResponse':
     case 'fetchResponse':
     case 'fenced':
@@ -60,14 +60,14 @@ function mayClaim(state: SemisyncState, message: SemisyncMessage): boolean {
 function onLowerEpoch(state: SemisyncState, message: SemisyncMessage): void {
   switch (message.type) {
     case 'appendRequest':
-    case 'heartbeat':
+    case 'epochHeartbeat':
     case 'promiseRequest':
     case 'fetchRequest':
     case 'snapshotChunk':
       send(state, { type: 'fenced', from: state.self, to: message.from, term: state.term });
       return;
     case 'appendResponse':
-    case 'heartbeatResponse':
+    case 'epochHeartbeatResponse':
     case 'promiseResponse':
     case 'fetchResponse':
     case 'fenced':
@@ -82,9 +82,9 @@ function dispatch(state: SemisyncState, message: SemisyncMessage): void {
       return onAppendRequest(state, message);
     case 'appendResponse':
       return onAppendResponse(state, message);
-    case 'heartbeat':
+    case 'epochHeartbeat':
       return onHeartbeat(state, message);
-    case 'heartbeatResponse':
+    case 'epochHeartbeatResponse':
       return onHeartbeatResponse(state, message);
     case 'promiseRequest':
       return onPromiseRequest(state, message);

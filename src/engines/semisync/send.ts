@@ -24,8 +24,8 @@ function mustWait(state: SemisyncState, message: SemisyncMessage): boolean {
     case 'promiseResponse':
       return !message.ask;
     case 'appendRequest':
-    case 'heartbeat':
-    case 'heartbeatResponse':
+    case 'epochHeartbeat':
+    case 'epochHeartbeatResponse':
     case 'fetchRequest':
     case 'fetchResponse':
     case 'fenced':

@@ -55,6 +55,7 @@ export class LeaderlessKeyspace implements Keyspace {
   readonly name: string;
   readonly limits: { readonly keyBytes: number; readonly valueBytes: number };
   readonly leaderless: LeaderlessControl;
+  readonly semisync = null;
   defaultConsistency: Consistency;
   readonly #options: LeaderlessKeyspaceOptions;
   readonly #member: LeaderlessMember;

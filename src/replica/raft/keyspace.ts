@@ -49,6 +49,7 @@ const NOTHING_SEEN = 0 as Revision;
 export class RaftKeyspace implements Keyspace {
   readonly engine = 'raft';
   readonly leaderless = null;
+  readonly semisync = null;
   readonly name: string;
   readonly limits: { readonly keyBytes: number; readonly valueBytes: number };
   defaultConsistency: Consistency;

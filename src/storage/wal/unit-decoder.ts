@@ -9,7 +9,7 @@ import type { StoredRecord } from './unit-encoder.js';
 
 /** `<keyspace>/<partition>`, or the log of an origin in one: see originLog. */
 const GROUP = /^.+\/\d+(?:@.+~[^~]+)?$/s;
-const KINDS: readonly EntryKind[] = ['noop', 'commands', 'membership'];
+const KINDS: readonly EntryKind[] = ['noop', 'commands', 'membership', 'quorum'];
 
 export interface Position {
   readonly index: LogIndex;

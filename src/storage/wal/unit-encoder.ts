@@ -12,7 +12,7 @@ import { RECORD_HEADER_BYTES, writePayloadCrc, writeRecordHeader } from './forma
 export type StoredRecord =
   LogRecord | { readonly kind: 'cut'; readonly group: GroupId; readonly index: LogIndex; readonly term: Term };
 
-const KIND_NUMBERS: Record<EntryKind, number> = { noop: 0, commands: 1, membership: 2 };
+const KIND_NUMBERS: Record<EntryKind, number> = { noop: 0, commands: 1, membership: 2, quorum: 3 };
 
 /** Payloads from here on are not copied: writev gathers them from where they lie. Below, a copy is cheaper. */
 const GATHER_BYTES_MIN = 8 * 1024;
@@ -121,7 +121,8 @@ export class UnitEncoder {
         return this.#entry(record.group, record.entry);
       case 'hardState': {
         const { term, vote, commit } = record.hardState;
-        const hardState = { term, vote: vote ?? '', commit, ...pairToWire(record.memberships) };
+        const memberships = record.memberships === null ? {} : pairToWire(record.memberships);
+        const hardState = { term, vote: vote ?? '', commit, ...memberships };
         return this.#message(TAG.unitRecords, kvorum.log.Record.encode({ group: record.group, hardState }).finish());
       }
       case 'checkpoint':

@@ -35,6 +35,7 @@ const KINDS: Record<EntryKind, kvorum.peer.EntryKind> = {
   noop: kvorum.peer.EntryKind.ENTRY_KIND_NOOP,
   commands: kvorum.peer.EntryKind.ENTRY_KIND_COMMANDS,
   membership: kvorum.peer.EntryKind.ENTRY_KIND_MEMBERSHIP,
+  quorum: kvorum.peer.EntryKind.ENTRY_KIND_QUORUM,
 };
 const { Refusal } = kvorum.peer.ForwardProposalResponse;
 const REFUSALS = {

@@ -1,6 +1,7 @@
 import type { ReplicaId } from '../../../base/brand.js';
-import type { EngineStatus } from '../../../engines/engine.js';
+import type { EngineStatus, RaftStatus } from '../../../engines/engine.js';
 import type { LeaderlessStatus } from '../../../engines/leaderless/events.js';
+import type { SemisyncStatus } from '../../../engines/semisync/semisync.js';
 import type { Client } from '../client.js';
 import type { ReplyWriter } from '../reply-writer.js';
 import type { Request } from '../request.js';
@@ -57,7 +58,7 @@ function memory(): Fields {
 
 /** Null where there is no one log to count in. */
 function appliedIndex(engine: EngineStatus): number | null {
-  return engine.engine === 'raft' ? engine.appliedIndex : null;
+  return 'appliedIndex' in engine ? engine.appliedIndex : null;
 }
 
 function persistence(client: Client): Fields {
@@ -96,11 +97,11 @@ function replication(client: Client): Fields {
   const keyspace = keyspaceOf(client);
   const leader = keyspace.leader();
   const { engine } = keyspace.status();
-  if (engine.engine !== 'raft') return equals(engine, router.self);
+  if (!('appliedIndex' in engine)) return equals(engine, router.self);
   const role = roleOf(client);
   if (role === 'master') {
-    const followers = engine.progress.map(
-      ({ peer, state, matchIndex }, at) => [`slave${at}`, `id=${peer},state=${state},offset=${matchIndex}`] as const,
+    const followers = followersOf(engine).map(
+      ({ offset, peer, state }, at) => [`slave${at}`, `id=${peer},state=${state},offset=${offset}`] as const,
     );
     return [
       ['role', role],
@@ -120,6 +121,14 @@ function replication(client: Client): Fields {
     ['connected_slaves', 0],
     ['master_repl_offset', engine.commitIndex],
   ];
+}
+
+function followersOf(
+  engine: RaftStatus | SemisyncStatus,
+): readonly { readonly peer: ReplicaId; readonly state: string; readonly offset: number }[] {
+  return engine.engine === 'raft'
+    ? engine.progress.map(({ peer, state, matchIndex }) => ({ peer, state, offset: matchIndex }))
+    : engine.followers.map(({ peer, state, durableIndex }) => ({ peer, state, offset: durableIndex }));
 }
 
 /** Every member of a leaderless keyspace is a master; the others are shown where clients look for them. */
@@ -145,7 +154,7 @@ function consensus(client: Client): Fields {
   for (const keyspace of router.keyspaces) {
     const { engine, revision } = keyspace.status();
     const state =
-      engine.engine === 'raft'
+      'appliedIndex' in engine
         ? `role=${engine.role},term=${engine.term},leader=${engine.leader ?? ''},` +
           `commit=${engine.commitIndex},applied=${engine.appliedIndex},revision=${revision}`
         : `role=member,state=${engine.state},clock=${engine.counter},stable=${engine.stable},` +

@@ -13,7 +13,7 @@ const FOREVER_MS = 2 ** 31 - 1;
  */
 function holdersOf(keyspace: Keyspace): () => number {
   const { engine } = keyspace.status();
-  if (engine.engine === 'raft') {
+  if (engine.engine === 'raft' || engine.engine === 'semisync') {
     const target = engine.commitIndex;
     return () => followersAt(keyspace, target);
   }
@@ -21,7 +21,7 @@ function holdersOf(keyspace: Keyspace): () => number {
   const target = engine.vector.get(origin) ?? 0;
   return () => {
     const now = keyspace.status().engine;
-    if (now.engine === 'raft' || now.origin !== origin) return 0; // Written under a name that is given up.
+    if (!('origin' in now) || now.origin !== origin) return 0; // Written under a name that is given up.
     const since = (now.vector.get(origin) ?? 0) - target;
     return now.members.filter((member) => member.origin !== null && member.lag <= since).length;
   };
@@ -30,6 +30,7 @@ function holdersOf(keyspace: Keyspace): () => number {
 /** What is committed is on a majority; only the leader knows of more. */
 function followersAt(keyspace: Keyspace, target: number): number {
   const { engine } = keyspace.status();
+  if (engine.engine === 'semisync') return engine.followers.filter(({ durableIndex }) => durableIndex >= target).length;
   if (engine.engine !== 'raft') return 0;
   const { voters } = engine.membership.membership;
   const certain = Math.floor(voters.length / 2);

@@ -116,7 +116,7 @@ t.test('raft.md C2: a follower takes over a commit index only as far as its log 
   network.run(3);
   t.equal(network.engine('b').commitIndex, 5);
   network.heal();
-  const heartbeat = { type: 'heartbeat', from: 'b', to: 'a', term: 129, round: 99, commit: 5, acked: 0 } as const;
+  const heartbeat = { type: 'epochHeartbeat', from: 'b', to: 'a', term: 129, round: 99, commit: 5, acked: 0 } as const;
   network.deliver({ ...heartbeat, vouchedCommit: 0, vouchedClock: 0 } as never);
   t.equal(network.engine('a').leader, 'b');
   t.ok(network.engine('a').commitIndex <= 1, 'its entries 2 to 4 are others');
@@ -146,7 +146,7 @@ t.test('raft.md C4: a disk that forgot what it acknowledged says nothing any mor
   disk.hardState = { term: 64, vote: 'a', commit: 0 } as never;
   network.restart('b');
   network.tick('a', 2);
-  network.deliverAll(({ type }) => type === 'heartbeat');
+  network.deliverAll(({ type }) => type === 'epochHeartbeat');
   t.equal(network.engine('b').logLost, true);
   network.crash('a');
   network.promote('c');

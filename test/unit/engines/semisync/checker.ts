@@ -142,7 +142,7 @@ export class Checker {
     const { type, from, term } = message;
     const disk = this.#disks.get(from);
     if (disk === undefined) return;
-    if (type === 'appendRequest' || type === 'heartbeat') {
+    if (type === 'appendRequest' || type === 'epochHeartbeat') {
       expect((this.#leaders.get(term) ?? from) === from, `only the leader of epoch ${term} leads`);
     }
     if (type === 'appendResponse' && !message.rejected) {

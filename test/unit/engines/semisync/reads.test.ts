@@ -11,8 +11,8 @@ t.test('ap.md §1.3.5: a strong read waits until the ballot is confirmed', async
   const network = group('abcdef', { writeQuorum: 2 });
   network.read('a');
   t.same(network.member('a').reads, []);
-  network.deliverAll(({ type }) => type === 'heartbeat');
-  const answers = network.wire.filter(({ type }) => type === 'heartbeatResponse');
+  network.deliverAll(({ type }) => type === 'epochHeartbeat');
+  const answers = network.wire.filter(({ type }) => type === 'epochHeartbeatResponse');
   const [first, second] = answers;
   t.equal(answers.length, 5, 'they wait for no disk');
   if (first === undefined || second === undefined) return;
@@ -66,7 +66,7 @@ t.test('ap.md §1.3.7: bounded staleness is counted in the follower’s own time
   network.run(8);
   t.ok(network.engine('b').stalenessTicks() <= 6);
   network.tick('a', 2);
-  const [heartbeat] = network.wire.filter(({ to, type }) => type === 'heartbeat' && to === 'b');
+  const [heartbeat] = network.wire.filter(({ to, type }) => type === 'epochHeartbeat' && to === 'b');
   network.step('b', { type: 'stalled' });
   t.equal(network.engine('b').stalenessTicks(), Number.POSITIVE_INFINITY, 'a pause takes it away');
   t.ok(heartbeat);
