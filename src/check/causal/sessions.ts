@@ -103,6 +103,21 @@ export class SessionChecker {
     else deletes.push(dot);
   }
 
+  /**
+   * A write that went with the only disks that had it, and its clients were told: its number may name another one from
+   * now on, accepted in its turn. Sessions that know of it are ended by whoever says this.
+   */
+  forget({ dot, key }: Pick<Write, 'dot' | 'key'>): void {
+    const name = nameOf(dot);
+    this.#writes.delete(name);
+    const deletes = this.#deletes.get(key);
+    if (deletes === undefined) return;
+    this.#deletes.set(
+      key,
+      deletes.filter((each) => nameOf(each) !== name),
+    );
+  }
+
   /** What a client was told, in the order in which its session did it. Returns what it breaks. */
   add(operation: SessionOperation): SessionViolation[] {
     const { dot, key, kind, session, vector } = operation;

@@ -58,8 +58,13 @@ export class LeaderlessHistory {
     // What lww promises and no more (ap.md §1.2.6, caveat).
     this.#sessions = new SessionChecker(options.engine === 'lww' ? ['read-your-writes', 'monotonic-reads'] : undefined);
     facts.onNew((batch) => this.#onNew(batch));
-    facts.whenLost(() => {
+    facts.whenLost((_dot, batch) => {
       this.#lostAt = Math.min(this.#lostAt, this.tick());
+      // Its position may be taken again, by writes that have nothing to do with it.
+      if (batch === undefined) return;
+      for (const write of batch.writes) {
+        this.#sessions.forget({ key: write.key, dot: this.#nameOf(write, batch.counter) });
+      }
     });
   }
 
@@ -119,8 +124,10 @@ export class LeaderlessHistory {
   }
 
   /** A dot names a batch; the commands in it have to be told apart. */
-  #nameOf({ counter, dot, origin }: Pick<KnownWrite, 'counter' | 'dot' | 'origin'>): SessionDot {
-    const first = this.#facts.truth.batch(dot)?.counter ?? counter;
+  #nameOf(
+    { counter, dot, origin }: Pick<KnownWrite, 'counter' | 'dot' | 'origin'>,
+    first = this.#facts.truth.batch(dot)?.counter ?? counter,
+  ): SessionDot {
     return { replica: origin, seq: dot.seq * COMMANDS_MAX + Math.min(Math.max(0, counter - first), COMMANDS_MAX - 1) };
   }
 

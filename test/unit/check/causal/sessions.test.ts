@@ -76,6 +76,35 @@ t.test('an absent key needs a delete that was applied, also one that nobody hear
   });
 });
 
+t.test(
+  'what is lost with its disks is forgotten: its number may name another write (ap.md §1.0.1 rule 2)',
+  async (t) => {
+    const checker = new SessionChecker();
+    checker.add(op('put', 'a1', {}, { session: 'old', key: 'y' }));
+    checker.accept({ kind: 'delete', key: 'x', dot: { replica: 'a', seq: 2 }, vector: new Map() });
+    for (const [key, seq] of [
+      ['y', 1],
+      ['x', 2],
+      ['z', 3],
+    ] as const) {
+      checker.forget({ key, dot: { replica: 'a', seq } });
+    }
+    checker.add(op('delete', 'a1', {}));
+    t.same(checker.add(op('get', null, { a: 1 })), [], 'the delete counts, and not what had its number');
+    checker.add(op('put', 'a2', { a: 1 }));
+    t.match(checker.add(op('get', null, { a: 1 })), [
+      { guarantee: 'read-your-writes', missing: { replica: 'a', seq: 2 } },
+    ]);
+    checker.add(op('put', 'b1', {}, { session: 't' }));
+    checker.forget({ key: 'x', dot: { replica: 'a', seq: 1 } });
+    t.match(
+      checker.add(op('get', null, { a: 2, b: 1 }, { session: 't' })),
+      [{ message: /found nothing/ }],
+      'no delete is left',
+    );
+  },
+);
+
 t.test('a store that promises less is asked for less (ap.md §1.2.6: lww)', async (t) => {
   const operations = [op('put', 'a1', {}), op('put', 'b1', {}), op('get', 'b1', { b: 1 })];
   t.match(checkSessions(operations).counts, { 'monotonic-writes': 1, 'read-your-writes': 1 });
