@@ -1,0 +1,92 @@
+import t from 'tap';
+import { A, B, batch, C, digest, dot, Stage } from './stage.js';
+
+/** All have A:1 and A:2; n1 is set back to A:1. */
+function setBack(): Stage {
+  const all = [batch(A, 1), batch(A, 2)] as const;
+  return new Stage()
+    .has('n1 n2 n3', ...all)
+    .rollBack('n1')
+    .start('n1', batch(A, 1))
+    .turn('n1');
+}
+
+/** It writes another A:2. */
+const reuse = (stage: Stage): string | null => Stage.broken(() => stage.has('n1', batch(A, 2, { wallMs: 9 })));
+
+/** n2 tells n1 that there is an A:2. */
+const told = (stage: Stage, round = 7): Stage => stage.message(digest(B, 'n1', { claims: [dot(A, 2)], round }));
+/** n1 answers whom it has read. */
+const answered = (stage: Stage, to: string, answers: number): Stage =>
+  stage.message(digest(A, to, { claims: [dot(A, 1)], answers }));
+
+t.test('§1.0.1 rule 2: who was set back and has met nobody may use positions again: a limit, no violation', (t) => {
+  t.equal(reuse(setBack()), 'excused');
+  t.end();
+});
+
+t.test('§1.0.1 rule 2: who was told, and has read it, may not', (t) => {
+  t.equal(reuse(answered(told(setBack()), 'n2', 7)), 'dot-names-one-batch');
+  t.equal(reuse(answered(told(setBack()), 'n2', 8)), 'dot-names-one-batch', 'or something later of the same one');
+  t.end();
+});
+
+t.test('§1.0.1 rule 2: what it has not read it was not told', (t) => {
+  t.equal(reuse(told(setBack())), 'excused', 'it may be lost on its way');
+  t.equal(reuse(answered(told(setBack()), 'n2', 6)), 'excused', 'it answers something before that');
+  t.equal(reuse(answered(told(setBack()), 'n3', 7)), 'excused', 'it answers another one, who has not told it');
+  t.end();
+});
+
+t.test('§1.0.1 rule 2: nobody is told by whoever knows no more', (t) => {
+  const same = setBack().message(digest(B, 'n1', { claims: [dot(A, 1)], round: 7 }));
+  t.equal(reuse(answered(same, 'n2', 7)), 'excused');
+  const others = setBack().has('n2', batch(B, 1));
+  others.message(digest(B, 'n1', { claims: [dot(A, 1), dot(B, 1)], round: 7 }));
+  t.equal(reuse(answered(others, 'n2', 7)), 'excused', 'more of another origin is none of its own');
+  const elsewhere = setBack().message(digest(B, 'n3', { claims: [dot(A, 2)], round: 7 }));
+  t.equal(reuse(answered(elsewhere, 'n2', 7)), 'excused', 'nor by what is told to somebody else');
+  t.end();
+});
+
+t.test('§1.0.1 rule 2: nobody else is excused', (t) => {
+  const all = [batch(A, 1), batch(A, 2)] as const;
+  const stage = (): Stage => new Stage().has('n1 n2', ...all);
+  t.equal(
+    Stage.broken(() =>
+      stage()
+        .rollBack('n2')
+        .start('n2', ...all)
+        .has('n1', batch(A, 2, { wallMs: 9 })),
+    ),
+    'dot-names-one-batch',
+    'who was not set back itself',
+  );
+  t.equal(
+    Stage.broken(() =>
+      setBack()
+        .has('n2', batch(C, 1))
+        .has('n3', batch(C, 1, { wallMs: 9 })),
+    ),
+    'dot-names-one-batch',
+    'other origins',
+  );
+  t.equal(
+    Stage.broken(() =>
+      stage()
+        .wipe('n1')
+        .start('n1')
+        .turn('n1')
+        .has('n1', batch(A, 1, { wallMs: 9 })),
+    ),
+    'dot-names-one-batch',
+    'who has an empty disk: it must take another incarnation',
+  );
+  t.end();
+});
+
+t.test('§1.0.1 rule 2: who is set back once more is excused once more', (t) => {
+  const again = answered(told(setBack()), 'n2', 7).rollBack('n1').start('n1', batch(A, 1)).turn('n1');
+  t.equal(reuse(again), 'excused');
+  t.end();
+});
