@@ -59,7 +59,7 @@ export class LeaderlessFacts implements Observer {
   readonly #known = new Map<ReplicaId, Known>();
   readonly #rollbacks = new Rollbacks((id, origin) => this.of(id).image.seqOf(origin));
   readonly #onNew: ((batch: KnownBatch) => void)[] = [];
-  readonly #onLost: ((dot: Dot, batch: KnownBatch | undefined) => void)[] = [];
+  readonly #onLost: ((dot: Dot, batch: KnownBatch | undefined, by: ReplicaId) => void)[] = [];
 
   constructor() {
     this.truth.onNew = (batch) => {
@@ -106,8 +106,8 @@ export class LeaderlessFacts implements Observer {
     this.#onNew.push(told);
   }
 
-  /** Told of every position that nobody has any more. */
-  whenLost(told: (dot: Dot, batch: KnownBatch | undefined) => void): void {
+  /** Told of every position that nobody has any more, and whose disk was the last one with it. */
+  whenLost(told: (dot: Dot, batch: KnownBatch | undefined, by: ReplicaId) => void): void {
     this.#onLost.push(told);
   }
 
@@ -198,14 +198,14 @@ export class LeaderlessFacts implements Observer {
     for (const origin of new Set([...before.origins, ...applied.keys()])) {
       const had = Math.max(before.seqOf(origin), applied.get(origin) ?? 0);
       const left = Math.max(...[...this.#known.values()].map((each) => heldBy(each, origin)));
-      for (let seq = left + 1; seq <= had; seq++) this.#lose({ origin, seq });
+      for (let seq = left + 1; seq <= had; seq++) this.#lose({ origin, seq }, process.id);
     }
   }
 
-  #lose(dot: Dot): void {
+  #lose(dot: Dot, by: ReplicaId): void {
     this.stats.lost++;
     const batch = this.truth.lose(dot);
-    for (const told of this.#onLost) told(dot, batch);
+    for (const told of this.#onLost) told(dot, batch, by);
   }
 }
 

@@ -23,6 +23,7 @@ export class StabilityChecks implements Observer {
   constructor(facts: LeaderlessFacts) {
     this.#facts = facts;
     facts.onNew((batch) => this.#onNew(batch));
+    facts.whenLost((_dot, _batch, by) => this.#forget(by));
   }
 
   onMessage(_process: SimProcess, _group: GroupId, message: EngineMessage): void {
@@ -52,8 +53,15 @@ export class StabilityChecks implements Observer {
     }
   }
 
-  /** What it collected went with its disk: others must have it, or nobody knows of it. */
   onWiped({ id }: SimProcess): void {
+    this.#forget(id);
+  }
+
+  /**
+   * What it collected went with its disk, or with the end of its log that damage took: others must have it, or nobody knows
+   * of it. What is left of it is seen with its next turn.
+   */
+  #forget(id: ReplicaId): void {
     this.#collected.delete(id);
     this.#collectedMax = Math.max(0, ...this.#collected.values());
   }

@@ -38,6 +38,12 @@ t.test('§1.0.1 rule 2: what it has not read it was not told', (t) => {
   t.end();
 });
 
+t.test('§1.0.1 rule 2: rounds of two lives of a member are not compared', (t) => {
+  const wiped = told(setBack()).wipe('n2').start('n2').turn('n2');
+  t.equal(reuse(answered(wiped, 'n2', 8)), 'excused', 'what it answers is of the empty one');
+  t.end();
+});
+
 t.test('§1.0.1 rule 2: nobody is told by whoever knows no more', (t) => {
   const same = setBack().message(digest(B, 'n1', { claims: [dot(A, 1)], round: 7 }));
   t.equal(reuse(answered(same, 'n2', 7)), 'excused');

@@ -96,6 +96,40 @@ t.test('§1.0.6: what was forgotten by disks that are gone is not known any more
   t.end();
 });
 
+t.test('raft.md W1: a last batch that damage took, and nobody else has, was never there', (t) => {
+  const again = (stage: Stage): string | null =>
+    Stage.broken(() =>
+      stage
+        .crash('n1')
+        .start('n1', batch(A, 1))
+        .turn('n1')
+        .has('n1', batch(A, 2, { counter: 2 })),
+    );
+  const all = (): Stage =>
+    new Stage().has('n1 n2 n3', batch(A, 1), batch(A, 2, { counter: 2 })).turn('n1', { collectedTo: 2 });
+  const alone = (): Stage => all().wipe('n2').start('n2').turn('n2').wipe('n3').start('n3').turn('n3');
+  t.equal(again(alone()), null, 'what was forgotten with it is there again');
+  t.equal(
+    Stage.broken(() =>
+      alone().crash('n1').start('n1', batch(A, 1)).turn('n1', { collectedTo: 2 }).has('n1', batch(A, 2)),
+    ),
+    'above-what-was-collected',
+    'unless a checkpoint says otherwise',
+  );
+  t.equal(
+    Stage.broken(() =>
+      all()
+        .crash('n1')
+        .start('n1', batch(A, 1))
+        .turn('n1')
+        .has('n3', batch(C, 1, { counter: 2 })),
+    ),
+    'above-what-was-collected',
+    'others have it',
+  );
+  t.end();
+});
+
 t.test('§1.0.6: tombstones are forgotten up to where every member has everything', (t) => {
   const collect = (stage: Stage, collectedTo: number): string | null =>
     Stage.broken(() => stage.turn('n1', { collectedTo }));
