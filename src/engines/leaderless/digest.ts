@@ -22,7 +22,7 @@ export function buildDigest(
   for (const here of state.origins.values()) {
     const { origin, log } = here;
     if (log.durable > 0) vector.push({ origin, seq: log.durable, boot: log.bootOf(log.durable), first: log.first });
-    if (!isQuiet(here)) pending.push(origin);
+    if (!isQuiet(state, here)) pending.push(origin);
     if (!state.retired.has(origin) && isHeardOf(state, here)) heard.push({ origin, counter: rowOf(state, here) });
   }
   const counter = state.clock.durable;
@@ -44,9 +44,13 @@ export function buildDigest(
     round: ++state.round,
     answers: peer.digest?.answers ?? 0,
     pending,
-    // What was just handed out is in the vector, but the driver has not applied it yet.
-    root: state.outbox.deliver.length === 0 ? state.options.root() : null,
+    root: standsAtVector(state) ? state.options.root() : null,
   };
+}
+
+/** What was just handed out is in the vector, and not applied yet; what a full sync brought may be applied already. */
+function standsAtVector({ outbox, sync }: LeaderlessState): boolean {
+  return outbox.deliver.length === 0 && (sync === null || sync.received === null);
 }
 
 export function onDigest(state: LeaderlessState, peer: Peer, digest: GossipDigest): void {

@@ -114,6 +114,8 @@ export type LeaderlessEvent =
   | { readonly type: 'checkpointed'; readonly cut: Vector }
   /** Tombstones up to `counter` are gone from the state machine (follows a `collect` effect). */
   | { readonly type: 'collected'; readonly counter: number }
+  /** All of a full sync has come: from now on the state may show `vector`, which is on its way to the disk. */
+  | { readonly type: 'fullSyncReceived'; readonly from: ReplicaId; readonly vector: Vector }
   /** A full sync is durable: the state holds `vector` now, and the logs of these origins begin there. */
   | {
       readonly type: 'fullSynced';

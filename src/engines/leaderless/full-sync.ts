@@ -4,7 +4,7 @@ import { checkOwn } from './incarnation.js';
 import { forgetWaiters, pumpAll } from './delivery.js';
 import type { Peer } from './peer.js';
 import { closedTo, settleHeard } from './stability.js';
-import { addOrigin, type LeaderlessState, type OriginHere } from './state.js';
+import { addOrigin, originHere, type LeaderlessState, type OriginHere } from './state.js';
 import { OriginLog } from './origin-log.js';
 
 /** Attempts that fail are repeated at longer and longer intervals: gossip intervals x 2, 4, … up to this. */
@@ -19,9 +19,22 @@ export function wantFullSync(state: LeaderlessState, { origin }: OriginHere, hol
   if (first === undefined) return;
   const best = others.reduce((a, b) => ((b.has.get(origin) ?? 0) > (a.has.get(origin) ?? 0) ? b : a), first);
   const knows = best.collectedTo !== null && best.collectedTo <= closedTo(state);
-  state.sync = { from: best.id, whole: state.syncWhole || !knows, told: false };
+  state.sync = { from: best.id, whole: state.syncWhole || !knows, told: false, received: null };
   state.counters.fullSyncsStarted++;
   state.outbox.changed = true;
+}
+
+/**
+ * What has come and is not durable yet is in memory like a batch on its way to the disk: others hear that there is more
+ * (`pending`), or the owner of such an origin, set back and started anew, would take our word for all that is known of it.
+ */
+export function onFullSyncReceived(
+  state: LeaderlessState,
+  event: Extract<LeaderlessEvent, { readonly type: 'fullSyncReceived' }>,
+): void {
+  assert(state.sync?.from === event.from, 'a full sync comes that was asked for');
+  state.sync.received = event.vector;
+  for (const origin of event.vector.keys()) originHere(state, origin);
 }
 
 export function onFullSynced(

@@ -4,7 +4,7 @@ import { onPersisted, receiveBatches } from './delivery.js';
 import { drain, hasEffects } from './drain.js';
 import { ensure } from './ensures.js';
 import type { LeaderlessEffects, LeaderlessEvent, LeaderlessOptions, LeaderlessStatus } from './events.js';
-import { onFullSynced, onFullSyncFailed } from './full-sync.js';
+import { onFullSynced, onFullSyncFailed, onFullSyncReceived } from './full-sync.js';
 import { checkOwn, onRenewed } from './incarnation.js';
 import { checkAlways, checkInvariants, createInvariantMemory } from './invariants.js';
 import type { Leaderless } from './leaderless.js';
@@ -193,6 +193,8 @@ function step(state: LeaderlessState, event: LeaderlessEvent): void {
       return onCheckpointed(state, event.cut);
     case 'collected':
       return onCollected(state, event.counter);
+    case 'fullSyncReceived':
+      return onFullSyncReceived(state, event);
     case 'fullSynced':
       return onFullSynced(state, event);
     case 'fullSyncFailed':

@@ -2,6 +2,7 @@ import type { OriginId, ReplicaId } from '../../base/brand.js';
 import { replicaOf } from '../../base/brand.js';
 import type { Peer } from './peer.js';
 import type { LeaderlessState, OriginHere } from './state.js';
+import type { Vector } from './types.js';
 import { positionOf } from './vector.js';
 
 /**
@@ -99,7 +100,7 @@ function retireOrigins(state: LeaderlessState): void {
   for (const here of state.origins.values()) {
     const { origin, log } = here;
     dropHopeless(state, here);
-    if (state.retired.has(origin) || !isAbandoned(state, origin) || !isQuiet(here)) continue;
+    if (state.retired.has(origin) || !isAbandoned(state, origin) || !isQuiet(state, here)) continue;
     const present = presentOf(state, replicaOf(origin));
     const everywhere = [...state.peers.values()].every(
       ({ row, has, pending }) =>
@@ -118,9 +119,12 @@ function retireOrigins(state: LeaderlessState): void {
  * Nothing of the origin is in memory that may yet become durable. What came after a gap does not count: when everybody is
  * quiet at one position, nobody has what would fill it.
  */
-export function isQuiet({ log, buffer }: OriginHere): boolean {
+export function isQuiet({ sync }: LeaderlessState, { origin, log, buffer }: OriginHere): boolean {
+  if (positionOf(sync?.received ?? NOTHING, origin) > log.durable) return false;
   return log.durable === log.accepted && buffer.received === log.accepted;
 }
+
+const NOTHING: Vector = new Map();
 
 /** The head waits for what was lost with its origin: it can never be delivered, here or elsewhere. */
 function dropHopeless(state: LeaderlessState, { buffer, log, waitsFor }: OriginHere): void {

@@ -19,10 +19,12 @@ export function onWord(state: LeaderlessState, syncing: boolean): void {
   if (state.start.fresh ? !syncing || wholeGroupIsNew(state) : heardOut(state, false)) met(state);
 }
 
+/** Who holds more of us in memory than on its disk has another word to say. */
 function heardOut(state: LeaderlessState, onlyWhoIsUp: boolean): boolean {
   const peers = [...state.peers.values()];
-  if (peers.every(({ known }) => known)) return true;
-  return onlyWhoIsUp && peers.some(isWitness) && peers.every(({ up, known }) => known || !up);
+  const hasSpoken = (peer: Peer): boolean => peer.known && !peer.pending.has(state.origin);
+  if (peers.every(hasSpoken)) return true;
+  return onlyWhoIsUp && peers.some(isWitness) && peers.every((peer) => hasSpoken(peer) || !peer.up);
 }
 
 /** What a member with a new folder had heard of us went with the old one: it has no word to give for those who are away. */

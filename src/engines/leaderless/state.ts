@@ -15,7 +15,7 @@ import { OriginLog } from './origin-log.js';
 import type { Peer } from './peer.js';
 import { Persistence } from './persistence.js';
 import type { DeliveryPolicy } from './policy.js';
-import type { Dot, OriginBatch } from './types.js';
+import type { Dot, OriginBatch, Vector } from './types.js';
 import type { MutableVector } from './vector.js';
 
 /** What is known of one origin here. */
@@ -109,7 +109,8 @@ export interface LeaderlessState {
   readonly retired: Set<OriginId>;
 
   renewing: { readonly reason: string; readonly above: readonly OriginId[]; told: boolean } | null;
-  sync: { readonly from: ReplicaId; readonly whole: boolean; told: boolean } | null;
+  /** `received`: what it brings, once all of it has come. */
+  sync: { readonly from: ReplicaId; readonly whole: boolean; told: boolean; received: Vector | null } | null;
   syncFailures: number;
   syncAfterTick: number;
   /** The folder's history is not what others know of it: differences would not do. */

@@ -50,6 +50,8 @@ export interface FullSyncReceiverOptions {
   closedTo(): number;
   /** False: nothing has been heard of it for so long that it counts as dead, though the link may stand. */
   isAlive(peer: ReplicaId): boolean;
+  /** Called once before `install`. */
+  onReceived(end: FullSyncEnd): void;
   /** Merges the shadow and makes it durable; null: the member has stopped meanwhile. The result tells the engine. */
   install(end: FullSyncEnd, shadow: ItemShadow, whole: boolean): Promise<(() => void) | null>;
   onFailed(from: ReplicaId, whole: boolean): void;
@@ -132,6 +134,7 @@ export class FullSyncReceiver {
       return;
     }
     incoming.finishing = true;
+    this.#options.onReceived(message);
     this.#installing = this.#install(incoming, message);
   }
 

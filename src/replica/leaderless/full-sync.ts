@@ -1,5 +1,6 @@
 import type { GroupId, ReplicaId } from '../../base/brand.js';
 import type { Clock } from '../../base/clock.js';
+import type { Dot, Vector } from '../../base/dot.js';
 import { toKvorumError } from '../../base/errors/error.js';
 import type { Logger } from '../../base/logger.js';
 import type { LeaderlessEvent } from '../../engines/leaderless/events.js';
@@ -61,6 +62,7 @@ export class FullSync {
       have: () => dotsOf(kv.vector),
       closedTo: () => options.closedTo(),
       isAlive: (peer) => options.isAlive(peer),
+      onReceived: ({ from, vector }) => options.step({ type: 'fullSyncReceived', from, vector: positionsOf(vector) }),
       install: (end, shadow, whole) => this.#install(end, shadow, whole),
       onFailed: (from, whole) => options.step({ type: 'fullSyncFailed', from, whole }),
     });
@@ -122,7 +124,7 @@ export class FullSync {
     while (!task.tryLock()) await task.idle();
     try {
       if (closed()) return null;
-      const vector = new Map(end.vector.map(({ origin, seq }) => [origin, seq] as const));
+      const vector = positionsOf(end.vector);
       const boots = new Map(end.vector.map(({ origin, boot }) => [origin, boot] as const));
       const { counter, collectedTo, from } = end;
       shadow.finish({ whole, vector, boots, counter, collectedTo });
@@ -150,4 +152,8 @@ export class FullSync {
     this.#sender.close();
     await this.#receiver.close();
   }
+}
+
+function positionsOf(ends: readonly Dot[]): Vector {
+  return new Map(ends.map(({ origin, seq }) => [origin, seq]));
 }

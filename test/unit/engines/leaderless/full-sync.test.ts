@@ -1,4 +1,5 @@
 import t from 'tap';
+import type { GossipDigest } from '../../../../src/engines/leaderless/messages.js';
 import { emptyDisk, incarnationOf, Network } from './network.js';
 
 const A = incarnationOf('a', 1);
@@ -117,6 +118,30 @@ t.test('ap.md §1.0.5: who knows of everything that was collected takes only the
   t.equal(net.member('c').sync?.whole, false);
   t.ok((net.member('c').sync?.have.size ?? 0) > 0);
   net.settle();
+  t.ok(net.converged);
+  t.end();
+});
+
+t.test('ap.md §1.0.1 rule 2: what has come and is not durable yet is told of as more than the vector says', (t) => {
+  const net = behind(6);
+  net.restart('c');
+  settleWithoutSync(net);
+  const said = (): GossipDigest => {
+    net.tick('c', 20);
+    return net.log.findLast(
+      (message): message is GossipDigest => message.type === 'gossipDigest' && message.from === 'c',
+    )!;
+  };
+  const { sync } = net.member('c');
+  t.same(said().pending, []);
+  t.ok(said().root);
+  net.step('c', { type: 'fullSyncReceived', from: sync!.from, vector: sync!.state.vector });
+  t.same(said().pending, [A], 'of nothing else there is more');
+  t.equal(said().vector.find(({ origin }) => origin === A)?.seq, net.engine('c').vector.get(A));
+  t.equal(said().root, null, 'the state need not be that of the vector');
+  net.settle();
+  t.same(said().pending, []);
+  t.ok(said().root);
   t.ok(net.converged);
   t.end();
 });

@@ -72,6 +72,35 @@ t.test('ap.md §1.0.1 rule 2: who has a new folder speaks for nobody who is away
   t.end();
 });
 
+t.test('ap.md §1.0.1 rule 2: who holds more of us in memory than on its disk has another word to say', (t) => {
+  const net = new Network(['a', 'b'], 6, { engine: 'causal', startGraceTicks: 100 });
+  net.write('a', 'k=old');
+  net.run(20);
+  const copy = copyDisk(net.member('a').disk);
+  net.write('a', 'k=new');
+  net.persist('a');
+  net.deliverAll();
+  net.crash('a');
+  net.start('a', copy);
+  const parked = net.write('a', 'k9=after');
+  net.connect('a');
+  for (let at = 0; at < 30; at++) {
+    net.tick('a');
+    net.tick('b');
+    net.deliverAll();
+    net.persist('a');
+  }
+  t.equal(net.engine('b').vector.get(A), 1, 'its disk is slow');
+  t.notOk(net.engine('a').writable);
+  net.run(15);
+  t.equal(net.member('a').renewals.length, 1);
+  t.same(net.member('a').written.get(parked)?.dot, { origin: net.engine('a').origin, seq: 1 });
+  t.not(net.engine('a').origin, A);
+  net.converge(50);
+  t.equal(net.member('a').machine.live.get('k'), 'new');
+  t.end();
+});
+
 t.test('a start that nobody answers goes on alone after the grace', (t) => {
   const net = new Network(['a', 'b'], 3, { engine: 'lww', startGraceTicks: 30 });
   net.write('a', 'k=1');

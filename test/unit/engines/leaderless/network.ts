@@ -326,6 +326,7 @@ export class Network {
       this.step(id, { type: 'fullSyncFailed', from, whole: tooOld });
       return true;
     }
+    this.step(id, { type: 'fullSyncReceived', from, vector: state.vector });
     this.persist(id);
     this.checker.onFullSync(member.id, state);
     member.machine.merge(state, have, whole);

@@ -15,6 +15,7 @@ function stage(pieces: number) {
   const state = { nowMs: 0, opened: 0, failed: 0, alive: true };
   const sent: LeaderlessMessage[] = [];
   const received: number[] = [];
+  const order: string[] = [];
   const shared = {
     clock: { monotonicMs: () => state.nowMs, wallMs: () => 1000 },
     logger: silentLogger,
@@ -42,7 +43,11 @@ function stage(pieces: number) {
     have: () => [],
     closedTo: () => 0,
     isAlive: () => state.alive,
-    install: () => Promise.resolve(() => undefined),
+    onReceived: () => order.push('received'),
+    install: () => {
+      order.push('install');
+      return Promise.resolve(() => undefined);
+    },
     onFailed: () => state.failed++,
   });
   /** Everything that is on its way arrives, but for what is lost; answers as well. Returns how many arrived. */
@@ -66,13 +71,13 @@ function stage(pieces: number) {
       receiver.check(state.nowMs);
     }
   };
-  return { deliver, passMs, received, receiver, sender, sent, state };
+  return { deliver, order, passMs, received, receiver, sender, sent, state };
 }
 
 const ALL = Array.from({ length: 12 }, (_, at) => at);
 
 t.test('a request that is lost is repeated, and a repeated one is the same stream (ap.md §1.0.5)', async (t) => {
-  const { deliver, passMs, received, receiver, sender, sent, state } = stage(12);
+  const { deliver, order, passMs, received, receiver, sender, sent, state } = stage(12);
   receiver.start(A, false);
   t.equal(
     deliver(() => true),
@@ -88,6 +93,7 @@ t.test('a request that is lost is repeated, and a repeated one is the same strea
   deliver();
   t.equal(state.opened, 1);
   t.same(received, ALL, 'each piece once');
+  t.same(order, ['received', 'install'], 'more is held than is durable, before anything of it is seen');
   await receiver.close();
   deliver();
   t.equal(sender.streams, 0);

@@ -1,0 +1,46 @@
+import t from 'tap';
+import { A, batch, dot, Stage } from './stage.js';
+
+const all = [batch(A, 1), batch(A, 2)] as const;
+const merged = new Map([[A, 2]]);
+
+/** n2 has merged what only n1 had, and its disk has none of it yet when that of n1 is gone. */
+function stage(): Stage {
+  return new Stage()
+    .has('n1', ...all)
+    .turn('n1')
+    .turn('n2', { vector: merged })
+    .wipe('n1')
+    .start('n1')
+    .turn('n1');
+}
+
+/** Which of A:1, A:2 nobody has any more. */
+function lost({ checks }: Stage): number[] {
+  return [1, 2].filter((seq) => checks.facts.truth.isLost(dot(A, seq)));
+}
+
+t.test('what a member has merged and shows is not lost with the disk that it came from', (t) => {
+  const well = stage();
+  t.same(lost(well), []);
+  t.same(well.checks.facts.holders(dot(A, 2)), [], 'no disk has it');
+  well.read('n2', {}, [[dot(A, 2), 'n1~a:2']]);
+  well
+    .checkpoint('n2', [dot(A, 2)])
+    .crash('n2')
+    .start('n2')
+    .found('n2', [dot(A, 2)])
+    .turn('n2', { vector: merged });
+  t.same(lost(well), []);
+  t.end();
+});
+
+t.test('it is lost with the memory that had it, once that process is back without', (t) => {
+  const away = stage().crash('n2');
+  t.same(lost(away), [], 'nobody knows yet what its disk has');
+  t.same(lost(away.start('n2').turn('n2')), [1, 2]);
+  t.equal(away.checks.stats.lost, 2);
+  const half = stage().crash('n2').start('n2', all[0]).turn('n2');
+  t.same(lost(half), [2]);
+  t.end();
+});
