@@ -6,22 +6,30 @@ import type { Logger } from '../base/logger.js';
 import type { Prng } from '../base/prng.js';
 import { systemScheduler, type Scheduler } from '../base/scheduler.js';
 import { groupsOf } from '../cluster/placement.js';
-import type { KeyspaceConfig, LeaderlessKeyspaceConfig, Topology } from '../config/topology.js';
+import type {
+  KeyspaceConfig,
+  LeaderlessKeyspaceConfig,
+  SemisyncKeyspaceConfig,
+  Topology,
+} from '../config/topology.js';
 import type { EngineStatus } from '../engines/engine.js';
 import type { LeaderlessLimits } from '../engines/leaderless/events.js';
 import type { OriginBatch } from '../engines/leaderless/types.js';
 import type { RaftOptions } from '../engines/raft/events.js';
 import type { Membership } from '../engines/raft/membership.js';
-import type { EngineMessage } from '../engines/messages.js';
+import { isSpokenBy, protocolOf, type EngineMessage } from '../engines/messages.js';
 import type { Entry } from '../engines/raft/messages.js';
+import type { Discarded } from '../engines/semisync/events.js';
 import type { LogRecord, Storage } from '../storage/storage.js';
 import type { Envelope, Transport } from '../transport/transport.js';
 import { ClusterGate } from './gate.js';
-import type { AnyMember, MemberRecords } from './group-member.js';
+import { isLeaderless, type AnyMember, type MemberRecords } from './group-member.js';
 import { LeaderlessMember } from './leaderless/member.js';
 import { protocolOptions, regionsOf, stateOptions } from './leaderless/options.js';
 import { RaftMember } from './raft/member.js';
 import { raftOptions } from './raft/options.js';
+import { SemisyncMember } from './semisync/member.js';
+import { semisyncOptions } from './semisync/options.js';
 import { Outbox } from './outbox.js';
 import { createReplicaStats } from './stats.js';
 
@@ -44,6 +52,8 @@ export interface ReplicaOptions {
   onChanged(group: GroupId, status: EngineStatus): void;
   /** An entry was applied: for those who check, not for the replica's own work. */
   readonly onApplied?: (group: GroupId, entry: Entry) => void;
+  /** Entries of a leader-follower group are leaving the log, and are in a file of lost writes: as onApplied. */
+  readonly onDiscarded?: (group: GroupId, discarded: Discarded) => void;
   /** As onApplied, of leaderless groups. */
   readonly onDelivered?: (group: GroupId, batch: OriginBatch) => void;
   /** In place of some of LIMITS: small ones make rare paths common. */
@@ -96,10 +106,11 @@ export class Replica {
       storage,
       transport,
       logger,
-      memberships: () => this.raftMembers.flatMap(membershipsOf),
-      committed: () => this.raftMembers.map(({ memberships }) => memberships.committed.membership),
+      memberships: () => this.#voting.flatMap(membershipsOf),
+      committed: () => this.#voting.map(({ memberships }) => memberships.committed.membership),
       onFormed: (membership) => {
         for (const member of this.raftMembers) member.form(membership);
+        for (const member of this.semisyncMembers) member.form(membership);
       },
       onVouched: () => this.#checkPeers(),
     });
@@ -107,10 +118,12 @@ export class Replica {
     const placed = groupsOf(topology).map(({ group, keyspace }) => ({ group, config: configOf(topology, keyspace) }));
     for (const { group, config } of placed) {
       if (config.engine === 'raft') members.set(group, this.#createRaft(group));
+      else if (config.engine === 'semisync') members.set(group, this.#createSemisync(group, config));
     }
     for (const { group, config } of placed) {
-      if (config.engine !== 'raft' && config.engine !== 'semisync')
+      if (config.engine !== 'raft' && config.engine !== 'semisync') {
         members.set(group, this.#createLeaderless(group, config));
+      }
     }
     options.storage.onFailed((error) => this.#fail(new KvorumError('storage_failed', error.message, { cause: error })));
   }
@@ -121,7 +134,21 @@ export class Replica {
   }
 
   get leaderlessMembers(): readonly LeaderlessMember[] {
-    return [...this.members.values()].filter((member) => member.engine !== 'raft');
+    return [...this.members.values()].filter(isLeaderless);
+  }
+
+  /** Those whose members are the ones that the cluster was formed with. */
+  get semisyncMembers(): readonly SemisyncMember[] {
+    return [...this.members.values()].filter((member) => member.engine === 'semisync');
+  }
+
+  /**
+   * Who says who belongs to the cluster. Members of leader-follower groups never change, so where anybody else votes, they have no
+   * say: a replica that was removed is still one of theirs.
+   */
+  get #voting(): readonly (RaftMember | SemisyncMember)[] {
+    const { raftMembers } = this;
+    return raftMembers.length > 0 ? raftMembers : this.semisyncMembers;
   }
 
   #createRaft(group: GroupId): RaftMember {
@@ -148,6 +175,33 @@ export class Replica {
       onChanged: (status) => this.#options.onChanged(group, status),
       ...(onApplied === undefined ? {} : { onApplied: (entry: Entry) => onApplied(group, entry) }),
       onMembership: () => this.#checkPeers(),
+    });
+  }
+
+  #createSemisync(group: GroupId, config: SemisyncKeyspaceConfig): SemisyncMember {
+    const { topology, storage, prng, logger, onApplied, onDiscarded, engineLimits } = this.#options;
+    return new SemisyncMember({
+      group,
+      self: this.self,
+      membership: this.gate.membership,
+      writeQuorum: config.writeQuorum,
+      store: storage.checkpoint(group),
+      log: storage.log,
+      clock: this.#clock,
+      logger,
+      tickMs: topology.timing.tickMs,
+      requestTimeoutMs: topology.timing.requestTimeoutMs,
+      sessionWaitMs: topology.session.waitMs,
+      checkpointBytes: topology.storage.checkpointBytes,
+      retainBytes: topology.storage.retainBytes,
+      logBytesMax: logBytesMax(topology),
+      semisync: semisyncOptions(topology, config, prng.fork(group), engineLimits),
+      wake: () => this.wake(),
+      send: (message) => this.#send(group, message),
+      onFailed: (error) => this.#fail(toKvorumError(error)),
+      onChanged: (status) => this.#options.onChanged(group, status),
+      ...(onApplied === undefined ? {} : { onApplied: (entry: Entry) => onApplied(group, entry) }),
+      ...(onDiscarded === undefined ? {} : { onDiscarded: (discarded: Discarded) => onDiscarded(group, discarded) }),
     });
   }
 
@@ -185,7 +239,7 @@ export class Replica {
    * replicas of the topology while that is not known, and where nobody votes.
    */
   get #clusterMembers(): readonly ReplicaId[] {
-    const membership = this.raftMembers[0]?.memberships.latest.membership;
+    const membership = this.#voting[0]?.memberships.latest.membership;
     const agreed = membership === undefined ? [] : [...membership.voters, ...membership.learners];
     return agreed.length > 0 ? agreed : this.#options.topology.replicas.map(({ id }) => id);
   }
@@ -267,7 +321,8 @@ export class Replica {
       const member = this.members.get(group);
       if (member === undefined) continue; // Of a group that this replica does not hold: the peer's topology is newer.
       this.stats.messagesReceived++;
-      member.onMessage(message);
+      if (isSpokenBy(protocolOf(member.engine), message)) member.onMessage(message);
+      else this.stats.messagesForeign++;
     }
   }
 
@@ -383,7 +438,7 @@ export class Replica {
   /** As `member`, of a group without a leader. */
   leaderlessMember(group: GroupId): LeaderlessMember {
     const member = this.member(group);
-    assert(member.engine !== 'raft', `group ${group} has no leader`);
+    assert(isLeaderless(member), `group ${group} has no leader`);
     return member;
   }
 
@@ -391,6 +446,13 @@ export class Replica {
   raftMember(group: GroupId): RaftMember {
     const member = this.member(group);
     assert(member.engine === 'raft', `group ${group} is replicated by raft`);
+    return member;
+  }
+
+  /** As `member`, of a leader-follower group. */
+  semisyncMember(group: GroupId): SemisyncMember {
+    const member = this.member(group);
+    assert(member.engine === 'semisync', `group ${group} has a write quorum`);
     return member;
   }
 
@@ -427,7 +489,7 @@ export class Replica {
   }
 }
 
-function membershipsOf({ memberships }: RaftMember): readonly Membership[] {
+function membershipsOf({ memberships }: RaftMember | SemisyncMember): readonly Membership[] {
   const { committed, latest } = memberships;
   return committed.index === latest.index ? [latest.membership] : [committed.membership, latest.membership];
 }

@@ -51,6 +51,8 @@ export interface ReplicaStats {
   messagesSent: number;
   messagesDropped: number;
   messagesReceived: number;
+  /** Of these, dropped: no member of a group with such an engine says that. */
+  messagesForeign: number;
 }
 
 export function createReplicaStats(): ReplicaStats {
@@ -60,5 +62,6 @@ export function createReplicaStats(): ReplicaStats {
     messagesSent: 0,
     messagesDropped: 0,
     messagesReceived: 0,
+    messagesForeign: 0,
   };
 }

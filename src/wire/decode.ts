@@ -1,21 +1,26 @@
-import { assert, assertDefined } from '../base/assert.js';
+import { assert } from '../base/assert.js';
 import type { GroupId, LogIndex, Term } from '../base/brand.js';
 import { LIMITS } from '../base/limits.js';
-import type { AppendRequest, Entry, RaftMessage } from '../engines/raft/messages.js';
+import type { EngineMessage } from '../engines/messages.js';
+import type { AppendRequest } from '../engines/raft/messages.js';
+import type { SnapshotChunk } from '../engines/semisync/messages.js';
+import { makeEntries, readWithEntries } from './entries-decode.js';
 import {
-  ENTRY_KINDS,
   LEADERLESS_FIELD_FIRST,
   MESSAGE_FIELD_FIRST,
   MESSAGE_FIELD_LAST,
   MESSAGE_FIELDS,
   REFUSALS,
   SCALAR_FIELDS,
+  SEMISYNC_FIELD_FIRST,
+  type LogMessage,
   type WireEnvelope,
 } from './envelope.js';
 import { readFormation, type WireFormation } from './formation.js';
-import { EMPTY, keep, reader, type Frame, type Route } from './frame-reader.js';
+import { keep, reader, type Frame, type Route } from './frame-reader.js';
 import { readLeaderless } from './leaderless-decode.js';
-import { FRAME_ENTRIES_MAX, GROUP_ID_BYTES_MAX } from './protocol.js';
+import { GROUP_ID_BYTES_MAX } from './protocol.js';
+import { readSemisync } from './semisync-decode.js';
 import { LENGTH_DELIMITED, VARINT } from './varint.js';
 import { WireError } from './wire-error.js';
 
@@ -37,10 +42,6 @@ const NO_ENVELOPES: readonly WireEnvelope[] = [];
 const scalars = new Float64Array(SCALAR_FIELDS);
 let payloadStart = 0;
 let payloadEnd = 0;
-const entryTerms = new Float64Array(LIMITS.appendEntries);
-const entryKinds = new Uint8Array(LIMITS.appendEntries);
-const entryStarts = new Uint32Array(LIMITS.appendEntries);
-const entryEnds = new Uint32Array(LIMITS.appendEntries);
 
 /**
  * Decodes and checks the body of a frame. All or nothing: throws WireError, and nothing else, for every input that the
@@ -115,10 +116,14 @@ function readEnvelope(frame: Frame): WireEnvelope {
   if (messageField === 0) throw new WireError('unknown_message', 'an envelope without a message that is known here');
   reader.at = start;
   reader.end = start + length;
-  const leaderless = messageField >= LEADERLESS_FIELD_FIRST;
-  const message = leaderless ? readLeaderless(frame, messageField) : readMessage(frame, messageField);
+  const message = readAny(frame, messageField);
   reader.at = end;
   return { group: group as GroupId, message };
+}
+
+function readAny(frame: Frame, field: number): EngineMessage {
+  if (field >= SEMISYNC_FIELD_FIRST) return readSemisync(frame, field);
+  return field >= LEADERLESS_FIELD_FIRST ? readLeaderless(frame, field) : readMessage(frame, field);
 }
 
 function notAMessage(field: number): WireError {
@@ -154,7 +159,8 @@ function readScalars(end: number, payloadField: number): void {
   }
 }
 
-function readMessage(frame: Frame, field: number): RaftMessage {
+/** Where two engines use one type, all fields of both are there: raft passes over those that are not its own. */
+function readMessage(frame: Frame, field: number): LogMessage {
   if (field === MESSAGE_FIELDS.appendRequest) return readAppendRequest(frame);
   const { from, to } = frame.route;
   const { end } = reader;
@@ -174,6 +180,7 @@ function readMessage(frame: Frame, field: number): RaftMessage {
         index: number3 as LogIndex,
         hintIndex: number4 as LogIndex,
         hintTerm: number5 as Term,
+        diverged: scalars[6] !== 0,
       };
     case MESSAGE_FIELDS.heartbeat:
       return { type: 'heartbeat', ...base, commit: number2 as LogIndex, readRound: number3 };
@@ -211,21 +218,25 @@ function readMessage(frame: Frame, field: number): RaftMessage {
       return { type: 'forwardProposalResponse', ...base, id: number2, refused, index: number4 as LogIndex, entryTerm };
     }
     case MESSAGE_FIELDS.snapshotChunk:
-      return {
-        type: 'snapshotChunk',
-        ...base,
-        streamId: number2,
-        index: number3 as LogIndex,
-        indexTerm: number4 as Term,
-        sequence: number5,
-        last: scalars[6] !== 0,
-        data: retained(frame),
-      };
+      return { type: 'snapshotChunk', ...base, ...readChunk(frame) };
     case MESSAGE_FIELDS.snapshotChunkResponse:
       return { type: 'snapshotChunkResponse', ...base, streamId: number2, sequence: number3, ok: number4 !== 0 };
     default:
       throw new WireError('unknown_message', `message ${field}`);
   }
+}
+
+function readChunk(frame: Frame): Omit<SnapshotChunk, 'type' | 'from' | 'to' | 'term'> {
+  return {
+    streamId: scalars[2] as number,
+    index: scalars[3] as LogIndex,
+    indexTerm: scalars[4] as Term,
+    sequence: scalars[5] as number,
+    last: scalars[6] !== 0,
+    replaces: scalars[8] !== 0,
+    forcedTerm: scalars[9] as Term,
+    data: retained(frame),
+  };
 }
 
 /** The payload of the message at hand, safe to keep. */
@@ -234,94 +245,12 @@ function retained(frame: Frame): Uint8Array {
 }
 
 function readAppendRequest(frame: Frame): AppendRequest {
-  const { end } = reader;
-  scalars.fill(0);
-  let count = 0;
-  while (reader.at < end) {
-    const tag = reader.tag();
-    const field = tag >>> 3;
-    if ((tag & 7) === VARINT && field < SCALAR_FIELDS) {
-      scalars[field] = reader.varint();
-    } else if (tag === ((5 << 3) | LENGTH_DELIMITED)) {
-      if (count === LIMITS.appendEntries || frame.entries === FRAME_ENTRIES_MAX) {
-        throw new WireError('too_many_elements', `more than ${LIMITS.appendEntries} entries in a message`);
-      }
-      const length = reader.length();
-      readEntry(count, reader.at + length);
-      count++;
-      frame.entries++;
-    } else {
-      reader.skip(tag & 7);
-    }
-  }
+  const count = readWithEntries(frame, scalars, 5);
   const { from, to } = frame.route;
   const term = scalars[1] as Term;
   const prevIndex = scalars[2] as LogIndex;
   const prevTerm = scalars[3] as Term;
   const commit = scalars[4] as LogIndex;
-  checkTerms(term, prevTerm, prevIndex, count);
-  const entries = makeEntries(frame, prevIndex, count);
+  const entries = makeEntries(frame, count, { term, prevIndex, prevTerm });
   return { type: 'appendRequest', from, to, term, prevIndex, prevTerm, commit, entries };
-}
-
-/** Reads the entry [reader.at, end) into row `row` of the entry arrays. */
-function readEntry(row: number, end: number): void {
-  let term = 0;
-  let kind = 0;
-  let start = 0;
-  let stop = 0;
-  while (reader.at < end) {
-    const tag = reader.tag();
-    if (tag === 1 << 3) {
-      term = reader.varint();
-    } else if (tag === 2 << 3) {
-      kind = reader.varint();
-    } else if (tag === ((3 << 3) | LENGTH_DELIMITED)) {
-      const length = reader.length();
-      start = reader.at;
-      stop = reader.at += length;
-    } else {
-      reader.skip(tag & 7);
-    }
-  }
-  if (reader.at !== end) throw new WireError('malformed', 'an entry ends inside a field');
-  if (kind < 1 || kind >= ENTRY_KINDS.length) throw new WireError('unknown_message', `entry kind ${kind}`);
-  entryTerms[row] = term;
-  entryKinds[row] = kind;
-  entryStarts[row] = start;
-  entryEnds[row] = stop;
-}
-
-/** Along a log terms never decrease, and a leader has no entry of a later term (Raft paper §5.3). */
-function checkTerms(term: number, prevTerm: number, prevIndex: number, count: number): void {
-  if (!Number.isSafeInteger(prevIndex + count)) throw new WireError('out_of_range', 'an index above 2^53 - 1');
-  let last = prevTerm;
-  for (let row = 0; row < count; row++) {
-    const next = entryTerms[row] as number;
-    if (next < last || next === 0) throw new WireError('protocol_violation', `entry of term ${next} after ${last}`);
-    last = next;
-  }
-  if (last > term) throw new WireError('protocol_violation', `entry of term ${last} from a leader of term ${term}`);
-}
-
-function makeEntries(frame: Frame, prevIndex: number, count: number): readonly Entry[] {
-  if (count === 0) return [];
-  let first = 0;
-  let end = 0;
-  for (let row = 0; row < count; row++) {
-    if (entryStarts[row] === entryEnds[row]) continue;
-    if (end === 0) first = entryStarts[row] as number;
-    end = entryEnds[row] as number;
-  }
-  // One copy for all: between the payloads lie only a few bytes of each entry's header.
-  const bytes = end === 0 ? EMPTY : keep(frame, first, end);
-  const entries: Entry[] = [];
-  for (let row = 0; row < count; row++) {
-    const start = entryStarts[row] as number;
-    const stop = entryEnds[row] as number;
-    const kind = assertDefined(ENTRY_KINDS[entryKinds[row] as number], 'kinds are checked when they are read');
-    const payload = start === stop ? EMPTY : bytes.subarray(start - first, stop - first);
-    entries.push({ index: (prevIndex + 1 + row) as LogIndex, term: entryTerms[row] as Term, kind, payload });
-  }
-  return entries;
 }

@@ -4,17 +4,19 @@ import { writeFrameHeader } from '../../native-like/frame-scan/index.js';
 import { assert, assertDefined, unreachable } from '../base/assert.js';
 import { LIMITS } from '../base/limits.js';
 import type { EngineMessage } from '../engines/messages.js';
-import type { AppendRequest, RaftMessage } from '../engines/raft/messages.js';
+import { entriesBytes, entriesStandalone, writeEntries } from './entries-encode.js';
 import {
-  ENTRY_KIND_VALUES,
   isLeaderless,
+  isOwnSemisync,
   MESSAGE_FIELDS,
   REFUSAL_VALUES,
   SCALAR_FIELDS,
+  type LogMessage,
   type WireEnvelope,
 } from './envelope.js';
-import { FrameWriter, standalone } from './frame-writer.js';
-import { sizeOf, writeLeaderless, type MessageSize } from './leaderless-encode.js';
+import { FrameWriter, standalone, type MessageSize } from './frame-writer.js';
+import { sizeOf, writeLeaderless } from './leaderless-encode.js';
+import { semisyncSize, writeSemisync } from './semisync-encode.js';
 import {
   FRAME_BODY_BYTES_MAX,
   FRAME_BODY_BYTES_TARGET,
@@ -35,7 +37,6 @@ export interface EncodedFrames {
 
 const ENVELOPE_TAG = (1 << 3) | 2;
 const GROUP_TAG = (1 << 3) | 2;
-const ENTRIES_TAG = (5 << 3) | 2;
 const EMPTY = new Uint8Array(0);
 
 /** The scalar fields of the message at hand, by field number (index 0 is unused), and its one bytes field. */
@@ -44,7 +45,7 @@ let payloadField = 0;
 let payload: Uint8Array = EMPTY;
 
 /** Fills `scalars` with the numbers of `message`; protobuf leaves out zeros. */
-function load(message: RaftMessage): void {
+function load(message: LogMessage): void {
   scalars.fill(0);
   payloadField = 0;
   payload = EMPTY;
@@ -55,6 +56,7 @@ function load(message: RaftMessage): void {
       return;
     case 'appendResponse':
       loadFrom2(message.rejected, message.index, message.hintIndex, message.hintTerm);
+      scalars[6] = Number('diverged' in message && message.diverged);
       return;
     case 'heartbeat':
       loadFrom2(message.commit, message.readRound);
@@ -88,6 +90,10 @@ function load(message: RaftMessage): void {
     }
     case 'snapshotChunk':
       loadFrom2(message.streamId, message.index, message.indexTerm, message.sequence, message.last);
+      if ('replaces' in message) {
+        scalars[8] = Number(message.replaces);
+        scalars[9] = message.forcedTerm;
+      }
       payloadField = 7;
       payload = message.data;
       return;
@@ -121,33 +127,10 @@ function loadedBytes(): number {
   return bytes;
 }
 
-function messageBytes(message: RaftMessage): number {
+function messageBytes(message: LogMessage): number {
   load(message);
   const bytes = loadedBytes();
   return message.type === 'appendRequest' ? bytes + entriesBytes(message) : bytes;
-}
-
-function entriesBytes(message: AppendRequest): number {
-  const { entries } = message;
-  assert(entries.length <= LIMITS.appendEntries, 'an append message holds at most LIMITS.appendEntries entries');
-  let bytes = 0;
-  let index: number = message.prevIndex;
-  for (const entry of entries) {
-    index++;
-    // raft.md A7: a batch with a hole corrupts the follower's log; the wire has no index per entry for that reason.
-    assert(entry.index === index, 'the entries of an append message are contiguous from prevIndex + 1');
-    assert(entry.term <= message.term, 'no entry is from a later term than its leader');
-    const body = entryBytes(entry.term, entry.payload.length);
-    bytes += 1 + varintSize(body) + body;
-  }
-  return bytes;
-}
-
-/** Tag and varint of the term, tag and byte of the kind, payload with tag and length. */
-function entryBytes(term: number, payloadLength: number): number {
-  assert(term > 0 && Number.isSafeInteger(term), 'an entry has a term');
-  const head = 1 + varintSize(term) + 2;
-  return payloadLength === 0 ? head : head + 1 + varintSize(payloadLength) + payloadLength;
 }
 
 function envelopeBodyBytes(groupLength: number, messageTag: number, messageLength: number): number {
@@ -162,6 +145,7 @@ function tagOf(message: EngineMessage): number {
 /** What a message takes: bytes, those of them that stand beside the frame's own buffer, and elements of lists. */
 function measure(message: EngineMessage): MessageSize {
   if (isLeaderless(message)) return sizeOf(message);
+  if (isOwnSemisync(message)) return semisyncSize(message);
   const elements = message.type === 'appendRequest' ? message.entries.length : 0;
   return { bytes: messageBytes(message), standalone: standaloneBytes(message), elements };
 }
@@ -175,6 +159,7 @@ export function envelopeBytes(envelope: WireEnvelope): number {
 
 function writeMessage(writer: FrameWriter, message: EngineMessage): void {
   if (isLeaderless(message)) return writeLeaderless(writer, message);
+  if (isOwnSemisync(message)) return writeSemisync(writer, message);
   load(message);
   for (let field = 1; field < SCALAR_FIELDS; field++) {
     const value = scalars[field] as number;
@@ -183,19 +168,7 @@ function writeMessage(writer: FrameWriter, message: EngineMessage): void {
     writer.varint(value);
   }
   if (payload.length > 0) writer.bytesField((payloadField << 3) | 2, payload);
-  if (message.type === 'appendRequest') writeEntries(writer, message);
-}
-
-function writeEntries(writer: FrameWriter, message: AppendRequest): void {
-  for (const entry of message.entries) {
-    writer.meta[writer.at++] = ENTRIES_TAG;
-    writer.varint(entryBytes(entry.term, entry.payload.length));
-    writer.meta[writer.at++] = 1 << 3;
-    writer.varint(entry.term);
-    writer.meta[writer.at++] = 2 << 3;
-    writer.meta[writer.at++] = ENTRY_KIND_VALUES[entry.kind];
-    if (entry.payload.length > 0) writer.bytesField((3 << 3) | 2, entry.payload);
-  }
+  if (message.type === 'appendRequest') writeEntries(writer, 5, message.entries);
 }
 
 /** One frame's worth of envelopes: [from, to) of the list, with the sizes that the lengths on the wire need. */
@@ -207,13 +180,10 @@ interface FramePlan {
 }
 
 /** Bytes of payloads that will stand beside the frame's own buffer. */
-function standaloneBytes(message: RaftMessage): number {
+function standaloneBytes(message: LogMessage): number {
   if (message.type === 'forwardProposal') return standalone(message.payload);
   if (message.type === 'snapshotChunk') return standalone(message.data);
-  if (message.type !== 'appendRequest') return 0;
-  let bytes = 0;
-  for (const entry of message.entries) bytes += standalone(entry.payload);
-  return bytes;
+  return message.type === 'appendRequest' ? entriesStandalone(message.entries) : 0;
 }
 
 function plan(envelopes: readonly WireEnvelope[], from: number): FramePlan {

@@ -2,8 +2,9 @@ import type { GroupId } from '../base/brand.js';
 import type { MembershipRefusal } from '../engines/raft/membership.js';
 import type { LeaderlessMessage } from '../engines/leaderless/messages.js';
 import type { EngineMessage } from '../engines/messages.js';
-import type { EntryKind, ProposalRefusal } from '../engines/raft/messages.js';
-import { LEADERLESS_VERSION } from './protocol.js';
+import type { Entry, EntryKind, ProposalRefusal, RaftMessageType } from '../engines/raft/messages.js';
+import type { SemisyncMessage } from '../engines/semisync/messages.js';
+import { LEADERLESS_VERSION, SEMISYNC_VERSION } from './protocol.js';
 
 /** The same shape as the transport's Envelope (this layer lies below it). */
 export interface WireEnvelope {
@@ -38,19 +39,44 @@ export const MESSAGE_FIELDS = {
   versionAnswer: 24,
   scrubLeaves: 25,
   scrubItems: 26,
+  epochHeartbeat: 27,
+  epochHeartbeatResponse: 28,
+  promiseRequest: 29,
+  promiseResponse: 30,
+  fetchRequest: 31,
+  fetchResponse: 32,
+  fenced: 33,
 } as const satisfies Record<EngineMessage['type'], number>;
 
 export const MESSAGE_FIELD_FIRST = 2;
 export const LEADERLESS_FIELD_FIRST = 15;
-export const MESSAGE_FIELD_LAST = 26;
+export const SEMISYNC_FIELD_FIRST = 27;
+export const MESSAGE_FIELD_LAST = 33;
+
+/** Messages of semisync that raft does not have. */
+export type OwnSemisyncMessage = Exclude<SemisyncMessage, { readonly type: RaftMessageType }>;
+/** Messages of raft, of which semisync uses some. */
+export type LogMessage = Exclude<EngineMessage, LeaderlessMessage | OwnSemisyncMessage>;
 
 export function isLeaderless(message: EngineMessage): message is LeaderlessMessage {
-  return MESSAGE_FIELDS[message.type] >= LEADERLESS_FIELD_FIRST;
+  const field = MESSAGE_FIELDS[message.type];
+  return field >= LEADERLESS_FIELD_FIRST && field < SEMISYNC_FIELD_FIRST;
+}
+
+export function isOwnSemisync(message: EngineMessage): message is OwnSemisyncMessage {
+  return MESSAGE_FIELDS[message.type] >= SEMISYNC_FIELD_FIRST;
 }
 
 /** True when a peer that speaks `version` understands the message: an unknown one would cost the connection. */
 export function isSpokenIn(version: number, { message }: WireEnvelope): boolean {
-  return version >= LEADERLESS_VERSION || !isLeaderless(message);
+  if (version >= SEMISYNC_VERSION) return true;
+  if (isLeaderless(message)) return version >= LEADERLESS_VERSION;
+  return !isOwnSemisync(message) && !(message.type === 'appendRequest' && message.entries.some(isQuorum));
+}
+
+/** An entry of a kind that versions 1 and 2 do not know. */
+function isQuorum({ kind }: Entry): boolean {
+  return kind === 'quorum';
 }
 
 /** Enum values of peer.proto by position; `null` is the value that is never sent. */
@@ -79,5 +105,5 @@ export const REFUSALS: readonly (ProposalRefusal | MembershipRefusal | null)[] =
   ...(Object.keys(REFUSAL_VALUES) as (keyof typeof REFUSAL_VALUES)[]),
 ];
 
-/** The largest number of a scalar field in any message, and so the length of the arrays that hold them. */
-export const SCALAR_FIELDS = 8;
+/** More than the largest number of a scalar field in these messages, and so the length of the arrays that hold them. */
+export const SCALAR_FIELDS = 10;

@@ -7,6 +7,13 @@ import { FRAME_HEADER_BYTES } from './protocol.js';
  */
 export const INLINE_PAYLOAD_BYTES = 4096;
 
+/** What a message takes: bytes, those of them that stand beside the frame's own buffer, and elements of lists. */
+export interface MessageSize {
+  readonly bytes: number;
+  readonly standalone: number;
+  readonly elements: number;
+}
+
 /** Bytes of a payload that will stand beside the frame's own buffer. */
 export function standalone(bytes: Uint8Array): number {
   return bytes.length > INLINE_PAYLOAD_BYTES ? bytes.length : 0;

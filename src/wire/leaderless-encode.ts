@@ -2,7 +2,7 @@ import { latin1Write, varintSize } from '../../native-like/bytes/index.js';
 import { assert, unreachable } from '../base/assert.js';
 import { LIMITS } from '../base/limits.js';
 import type { LeaderlessMessage } from '../engines/leaderless/messages.js';
-import { standalone, type FrameWriter } from './frame-writer.js';
+import { standalone, type FrameWriter, type MessageSize } from './frame-writer.js';
 
 /**
  * The messages of leaderless groups as fields of peer.proto. Each one is described once, to whoever sums up its bytes and
@@ -219,12 +219,6 @@ class Writing implements Fields {
   private tag(tag: number): void {
     this.writer.meta[this.writer.at++] = tag;
   }
-}
-
-export interface MessageSize {
-  readonly bytes: number;
-  readonly standalone: number;
-  readonly elements: number;
 }
 
 export function sizeOf(message: LeaderlessMessage): MessageSize {

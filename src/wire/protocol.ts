@@ -5,9 +5,11 @@ export interface VersionRange {
   readonly min: number;
   readonly max: number;
 }
-export const PROTOCOL_VERSIONS: VersionRange = { min: 1, max: 2 };
+export const PROTOCOL_VERSIONS: VersionRange = { min: 1, max: 3 };
 /** The first version with messages of leaderless groups: to a peer that speaks an older one none are sent. */
 export const LEADERLESS_VERSION = 2;
+/** The first version with messages of leader-follower groups. */
+export const SEMISYNC_VERSION = 3;
 
 /** The bytes "KVRM", read as a little-endian number. */
 export const HELLO_MAGIC = 0x4d52564b;
@@ -22,6 +24,10 @@ export const HANDSHAKE_BODY_BYTES_MAX = LIMITS.handshakeFrameBytes - FRAME_HEADE
 export const GROUP_ID_BYTES_MAX = 512;
 /** `<replica>~<incarnation>` in UTF-8; ours have at most 81. */
 export const ORIGIN_BYTES_MAX = 128;
+/** Followers that a write waits for: of 64 members, one leads. */
+export const WRITE_QUORUM_MAX = 63;
+/** In one Tail: their write quorums ascend (peer.proto). */
+export const TAIL_QUORUMS_MAX = WRITE_QUORUM_MAX + 1;
 /** A hash over all that a member holds, as text. */
 export const HASH_BYTES_MAX = 128;
 /** The name of a data folder in UTF-8; ours have 32. */

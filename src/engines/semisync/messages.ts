@@ -93,7 +93,7 @@ export interface Tail {
   readonly commit: LogIndex;
   /** In force after `commit`. */
   readonly writeQuorum: number;
-  /** Changes after `commit`, oldest first, committed or not. */
+  /** Changes after `commit`, oldest first, committed or not: those that no later one undercuts. */
   readonly quorums: readonly PlacedQuorum[];
   /** The newest epoch in the log that began by force: histories on both sides of one are not to be mixed. */
   readonly forcedTerm: Term;

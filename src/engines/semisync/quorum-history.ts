@@ -54,6 +54,21 @@ export class QuorumHistory {
     return this.latest.index <= index ? [] : this.#placed.filter((placed) => placed.index > index);
   }
 
+  /**
+   * Of the changes after `index` those that no later one undercuts: the smallest write quorum of any suffix is among them.
+   * Each asks for more followers than the one before, so that there are at most 64, however long the history is.
+   */
+  smallestAfter(index: LogIndex): readonly PlacedQuorum[] {
+    let smallest = Number.POSITIVE_INFINITY;
+    const kept: PlacedQuorum[] = [];
+    for (const placed of this.later(index).toReversed()) {
+      if (placed.writeQuorum >= smallest) continue;
+      smallest = placed.writeQuorum;
+      kept.push(placed);
+    }
+    return kept.reverse();
+  }
+
   /** An entry was appended to the log. */
   append({ index, kind, payload, term }: SemisyncEntry, followers: number): void {
     const { forcedTerm } = this.latest;

@@ -283,7 +283,7 @@ export function tailOf({ commit, log, quorums }: SemisyncState): Tail {
     lastTerm: log.lastTerm,
     commit,
     writeQuorum: quorums.after(commit).writeQuorum,
-    quorums: quorums.later(commit),
+    quorums: quorums.smallestAfter(commit),
     forcedTerm: quorums.latest.forcedTerm,
   };
 }

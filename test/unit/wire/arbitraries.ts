@@ -1,7 +1,9 @@
 import * as fc from 'fast-check';
 import type { GroupId, LogIndex, OriginId, ReplicaId, Term } from '../../../src/base/brand.js';
 import type { LeaderlessMessage } from '../../../src/engines/leaderless/messages.js';
+import type { EngineMessage } from '../../../src/engines/messages.js';
 import type { Entry, RaftMessage } from '../../../src/engines/raft/messages.js';
+import type { SemisyncEntry, SemisyncMessage } from '../../../src/engines/semisync/messages.js';
 import type { Route, WireEnvelope } from '../../../src/wire/codec.js';
 
 export const ROUTE: Route = { from: 'n1' as ReplicaId, to: 'n2' as ReplicaId };
@@ -28,57 +30,57 @@ interface Draft {
   readonly payload: Uint8Array;
 }
 const draft: fc.Arbitrary<Draft> = fc.record({
-  kind: fc.constantFrom('noop', 'commands', 'membership'),
+  kind: fc.constantFrom('noop', 'commands', 'membership', 'quorum'),
   step: fc.nat(3),
   payload: bytes,
 });
 
-/** Terms never decrease from prevTerm to the message's term. */
-const appendRequest: fc.Arbitrary<RaftMessage> = fc
+/** What comes before the entries of a message, and they: terms never decrease from prevTerm to the message's term. */
+const logPart = fc
   .record({
     prevIndex: fc.oneof(fc.nat(300), fc.integer({ min: 2 ** 40, max: 2 ** 52 })),
     prevTerm: fc.oneof(fc.nat(300), fc.integer({ min: 2 ** 40, max: 2 ** 52 })),
     ahead: fc.nat(3),
-    commit: index,
     drafts: fc.array(draft, { maxLength: 6 }),
   })
-  .map(({ prevIndex, prevTerm, ahead, commit, drafts }) => {
+  .map(({ prevIndex, prevTerm, ahead, drafts }) => {
     let last = prevTerm;
     const entries = drafts.map(({ kind, step, payload }, at): Entry => {
       last = Math.max(1, last + step);
       return { index: (prevIndex + 1 + at) as LogIndex, term: last as Term, kind, payload };
     });
-    return {
-      type: 'appendRequest',
-      ...ROUTE,
-      term: (last + ahead) as Term,
-      prevIndex: prevIndex as LogIndex,
-      prevTerm: prevTerm as Term,
-      commit,
-      entries,
-    };
+    const term = (last + ahead) as Term;
+    return { term, prevIndex: prevIndex as LogIndex, prevTerm: prevTerm as Term, entries };
   });
 
-function message<T extends RaftMessage['type']>(
+const appendRequest: fc.Arbitrary<RaftMessage> = fc
+  .record({ part: logPart, commit: index })
+  .map(({ commit, part }) => ({ type: 'appendRequest', ...ROUTE, ...part, commit }));
+
+type WithTerm = RaftMessage | SemisyncMessage;
+/** Of those that two engines use, with the fields of both. */
+type Fields<M> = {
+  [K in M extends M ? Exclude<keyof M, 'type' | 'from' | 'to' | 'term'> : never]: fc.Arbitrary<unknown>;
+};
+
+function message<T extends WithTerm['type']>(
   type: T,
-  fields: {
-    [K in keyof Omit<Extract<RaftMessage, { type: T }>, 'type' | 'from' | 'to' | 'term'>]: fc.Arbitrary<unknown>;
-  },
-): fc.Arbitrary<RaftMessage> {
+  fields: Fields<Extract<WithTerm, { type: T }>>,
+): fc.Arbitrary<EngineMessage> {
   return fc.record({
     type: fc.constant(type),
     from: fc.constant(ROUTE.from),
     to: fc.constant(ROUTE.to),
     term,
     ...fields,
-  }) as unknown as fc.Arbitrary<RaftMessage>;
+  }) as unknown as fc.Arbitrary<EngineMessage>;
 }
 
 const refused = fc.constantFrom(null, 'not_leader', 'no_leader', 'busy', 'transferring');
 
-export const anyMessage: fc.Arbitrary<RaftMessage> = fc.oneof(
+const anyRaft: fc.Arbitrary<EngineMessage> = fc.oneof(
   { arbitrary: appendRequest, weight: 5 },
-  message('appendResponse', { rejected: flag, index, hintIndex: index, hintTerm: term }),
+  message('appendResponse', { rejected: flag, index, hintIndex: index, hintTerm: term, diverged: flag }),
   message('heartbeat', { commit: index, readRound: number }),
   message('heartbeatResponse', { readRound: number }),
   message('voteRequest', { preVote: flag, lastIndex: index, lastTerm: term, transfer: flag }),
@@ -92,8 +94,76 @@ export const anyMessage: fc.Arbitrary<RaftMessage> = fc.oneof(
     payload: bytes,
   }),
   message('forwardProposalResponse', { id: number, refused, index, entryTerm: term }),
-  message('snapshotChunk', { streamId: number, index, indexTerm: term, sequence: number, last: flag, data: bytes }),
+  message('snapshotChunk', {
+    streamId: number,
+    index,
+    indexTerm: term,
+    replaces: flag,
+    forcedTerm: term,
+    sequence: number,
+    last: flag,
+    data: bytes,
+  }),
   message('snapshotChunkResponse', { streamId: number, sequence: number, ok: flag }),
+);
+
+const writeQuorum = fc.nat(63);
+/** commit <= index of each change <= lastIndex, forcedTerm <= lastTerm <= term. */
+const promiseResponse: fc.Arbitrary<SemisyncMessage> = fc
+  .record({
+    term: number,
+    lastTerm: number,
+    forcedTerm: number,
+    ask: flag,
+    granted: flag,
+    commit: fc.oneof(fc.nat(300), fc.integer({ min: 2 ** 40, max: 2 ** 52 })),
+    after: fc.nat(3),
+    writeQuorum,
+    changes: fc.array(fc.record({ step: fc.nat(200), writeQuorum, forcedTerm: number }), { maxLength: 64 }),
+  })
+  .map(({ after, ask, changes, commit, granted, writeQuorum, ...terms }) => {
+    const lastTerm = Math.min(terms.lastTerm, terms.term);
+    const forcedTerm = Math.min(terms.forcedTerm, lastTerm);
+    let last = commit;
+    const quorums = changes.map((change) => {
+      last += 1 + change.step;
+      const forced = Math.min(change.forcedTerm, forcedTerm) as Term;
+      return { index: last as LogIndex, writeQuorum: change.writeQuorum, forcedTerm: forced };
+    });
+    const tail = {
+      lastIndex: (last + after) as LogIndex,
+      lastTerm: lastTerm as Term,
+      commit: commit as LogIndex,
+      writeQuorum,
+      quorums,
+      forcedTerm: forcedTerm as Term,
+    };
+    return { type: 'promiseResponse', ...ROUTE, term: terms.term as Term, ask, granted, tail };
+  });
+
+const fetchResponse: fc.Arbitrary<SemisyncMessage> = fc
+  .record({ part: logPart, rejected: flag, hintIndex: index, hintTerm: term })
+  .map(({ part, rejected, ...hint }) => {
+    const own = part.entries.map((entry): SemisyncEntry => {
+      return { ...entry, kind: entry.kind === 'membership' ? 'quorum' : entry.kind };
+    });
+    return { type: 'fetchResponse', ...ROUTE, ...part, rejected, ...hint, entries: rejected ? [] : own };
+  });
+
+const anySemisync: fc.Arbitrary<EngineMessage> = fc.oneof(
+  message('epochHeartbeat', {
+    round: number,
+    commit: index,
+    acked: index,
+    vouchedCommit: index,
+    vouchedClock: number,
+  }),
+  message('epochHeartbeatResponse', { round: number, clock: number }),
+  message('promiseRequest', { ask: flag, wanted: flag, lastTerm: term }),
+  { arbitrary: promiseResponse, weight: 3 },
+  message('fetchRequest', { prevIndex: index, prevTerm: term }),
+  { arbitrary: fetchResponse, weight: 3 },
+  message('fenced', {}),
 );
 
 const origin = fc.constantFrom(
@@ -176,7 +246,7 @@ const anyLeaderless: fc.Arbitrary<LeaderlessMessage> = fc.oneof(
 
 export const anyEnvelope: fc.Arbitrary<WireEnvelope> = fc.record({
   group,
-  message: fc.oneof(anyMessage, anyLeaderless),
+  message: fc.oneof(anyRaft, anySemisync, anyLeaderless),
 });
 export const anyEnvelopes: fc.Arbitrary<WireEnvelope[]> = fc.array(anyEnvelope, { minLength: 1, maxLength: 8 });
 

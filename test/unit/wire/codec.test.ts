@@ -56,7 +56,7 @@ const REFUSALS = {
 function generated({ group, message }: WireEnvelope): kvorum.peer.Envelope.$Properties {
   const { type, from: _from, to: _to, ...fields } = message;
   let body: object = fields;
-  if (message.type === 'appendRequest') {
+  if (message.type === 'appendRequest' || message.type === 'fetchResponse') {
     const entries = message.entries.map(({ term, kind, payload }) => ({ term, kind: KINDS[kind], payload }));
     body = { ...fields, entries };
   } else if (message.type === 'forwardProposal') {

@@ -143,7 +143,7 @@ t.test('numbers, kinds and terms are checked', async (t) => {
     'no kind',
   );
   t.equal(
-    reasonOf(append({ entries: [{ ...entry, kind: 4 as unknown as kvorum.peer.EntryKind }] })),
+    reasonOf(append({ entries: [{ ...entry, kind: 5 as unknown as kvorum.peer.EntryKind }] })),
     'unknown_message',
   );
   t.equal(reasonOf(append({ entries: [{ ...entry, term: 2 }] })), 'protocol_violation', 'older than prevTerm');
