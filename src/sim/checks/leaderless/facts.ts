@@ -4,7 +4,7 @@ import type { EngineMessage } from '../../../engines/messages.js';
 import type { OriginBatch } from '../../../engines/leaderless/types.js';
 import type { CheckpointMark, RecoveredGroup } from '../../../storage/storage.js';
 import type { StoredRecord } from '../../../storage/wal/unit-encoder.js';
-import type { Observer, SimProcess } from '../../world/types.js';
+import { Violation, type Observer, type SimProcess } from '../../world/types.js';
 import { LeaderlessImage } from './image.js';
 import { Rollbacks } from './rollbacks.js';
 import { Truth, type KnownBatch } from './truth.js';
@@ -193,12 +193,24 @@ export class LeaderlessFacts implements Observer {
     const known = this.of(process.id);
     const { applied, before } = known;
     known.applied = appliedBy(process);
+    if (this.stats.lost > 0) this.#restore(process.id, known.applied);
     if (before === null) return;
     known.before = null;
     for (const origin of new Set([...before.origins, ...applied.keys()])) {
       const had = Math.max(before.seqOf(origin), applied.get(origin) ?? 0);
       const left = Math.max(...[...this.#known.values()].map((each) => heldBy(each, origin)));
       for (let seq = left + 1; seq <= had; seq++) this.#lose({ origin, seq }, process.id);
+    }
+  }
+
+  /** A full sync that had come was merged after its sender's disk was gone: nothing of it is lost. */
+  #restore(id: ReplicaId, applied: Vector): void {
+    for (const [origin, last] of applied) {
+      let seq = last;
+      while (this.truth.restore({ origin, seq })) seq--;
+      if (seq === last || !this.truth.isLost({ origin, seq })) continue;
+      this.excuse(origin);
+      throw new Violation('dot-names-one-batch', `${id} has merged ${origin}:${last}; ${seq} was taken again before`);
     }
   }
 

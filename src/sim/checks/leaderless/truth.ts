@@ -49,8 +49,8 @@ export class Truth {
   readonly #byKey = new Map<string, KnownWrite[]>();
   /** Bytes that were compared: members relay the same ones again and again. */
   readonly #seen = new WeakSet<Uint8Array>();
-  /** Positions that nobody has any more: disks were destroyed (`lose`). */
-  readonly #lost = new Set<string>();
+  /** Positions that nobody has any more: disks were destroyed (`lose`). With what had stood there. */
+  readonly #lost = new Map<string, KnownBatch | undefined>();
 
   get keys(): Iterable<string> {
     return this.#byKey.keys();
@@ -114,7 +114,7 @@ export class Truth {
   lose(dot: Dot): KnownBatch | undefined {
     const log = this.#batches.get(dot.origin);
     const batch = log?.get(dot.seq);
-    this.#lost.add(nameOf(dot));
+    this.#lost.set(nameOf(dot), batch);
     if (batch === undefined) return undefined;
     log?.delete(dot.seq);
     for (const { key } of batch.writes) {
@@ -124,6 +124,17 @@ export class Truth {
       this.#byKey.set(key, left);
     }
     return batch;
+  }
+
+  /** Somebody had it in memory after all. False: it was not lost, or another write has its name by now. */
+  restore(dot: Dot): boolean {
+    const batch = this.#lost.get(nameOf(dot));
+    const log = this.#batches.get(dot.origin);
+    if (batch === undefined || log === undefined || log.has(dot.seq)) return false;
+    this.#lost.delete(nameOf(dot));
+    log.set(dot.seq, batch);
+    for (const write of batch.writes) this.#insert(write);
+    return true;
   }
 
   /** The last batch of each origin that has a counter up to this: who has it has all of them. */

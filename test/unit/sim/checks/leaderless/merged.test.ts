@@ -44,3 +44,38 @@ t.test('it is lost with the memory that had it, once that process is back withou
   t.same(lost(half), [2]);
   t.end();
 });
+
+t.test('what is merged after the disk of its sender was gone is back', (t) => {
+  const late = new Stage()
+    .has('n1', ...all)
+    .wipe('n1')
+    .start('n1')
+    .turn('n1');
+  t.same(lost(late), [1, 2]);
+  t.same(lost(late.turn('n2')), [1, 2], 'nobody has it');
+  late.turn('n2', { vector: merged }).read('n2', {}, [[dot(A, 2), 'n1~a:2']]);
+  t.same(lost(late), []);
+  t.end();
+});
+
+t.test('where positions were taken again meanwhile, they stand for two writes (ap.md §1.0.2)', (t) => {
+  const again = (gone: (stage: Stage) => Stage): string | null => {
+    const stage = gone(new Stage().has('n1', ...all))
+      .start('n1')
+      .turn('n1')
+      .has('n1', batch(A, 1, { boot: 2 }))
+      .turn('n1');
+    t.same(lost(stage), [1, 2]);
+    return Stage.broken(() => stage.turn('n2', { vector: merged }));
+  };
+  t.equal(
+    again((stage) => stage.wipe('n1')),
+    'dot-names-one-batch',
+  );
+  t.equal(
+    again((stage) => stage.rollBack('n1')),
+    'excused',
+    'nobody could tell it',
+  );
+  t.end();
+});
