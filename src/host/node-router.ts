@@ -1,10 +1,16 @@
 import { createHash } from 'node:crypto';
 import type { GroupId, ReplicaId } from '../base/brand.js';
-import { assert, assertDefined } from '../base/assert.js';
+import { assertDefined } from '../base/assert.js';
 import { KvorumError } from '../base/errors/error.js';
 import { systemScheduler, type Scheduler } from '../base/scheduler.js';
 import { groupsOf } from '../cluster/placement.js';
-import type { HostPort, LeaderlessKeyspaceConfig, OrderedKeyspaceConfig, Topology } from '../config/topology.js';
+import type {
+  HostPort,
+  LeaderlessKeyspaceConfig,
+  OrderedKeyspaceConfig,
+  SemisyncKeyspaceConfig,
+  Topology,
+} from '../config/topology.js';
 import type { Metrics } from '../observe/metrics.js';
 import { LeaderlessKeyspace } from '../replica/leaderless/keyspace.js';
 import type { LeaderlessMember } from '../replica/leaderless/member.js';
@@ -13,6 +19,7 @@ import type { RaftMember } from '../replica/raft/member.js';
 import { knownReplicas } from '../replica/raft/membership-replicas.js';
 import type { Replica } from '../replica/replica.js';
 import type { HealthCheck, Keyspace, ReplicaInfo, Router } from '../replica/router.js';
+import { SemisyncKeyspace } from '../replica/semisync/keyspace.js';
 import { createSessionTokens } from '../replica/session/token.js';
 import type { SessionTokens } from '../replica/session/types.js';
 import type { Storage } from '../storage/storage.js';
@@ -81,7 +88,7 @@ export class NodeRouter implements Router {
         `keyspace ${config.name} has a group`,
       ).group;
       if (config.engine === 'raft') return this.#createRaft(config, group);
-      assert(config.engine !== 'semisync', 'no replica runs this engine yet');
+      if (config.engine === 'semisync') return this.#createSemisync(config, group);
       return this.#createLeaderless(config, group);
     });
   }
@@ -98,6 +105,21 @@ export class NodeRouter implements Router {
       scheduler: scheduler ?? systemScheduler,
       transferTimeoutMs: 2 * topology.timing.electionTimeoutMs[1],
       joining: () => this.#joining,
+      unformed: () => replica.gate.unformed,
+      draining: () => this.draining,
+      failure: () => replica.failure,
+    });
+  }
+
+  #createSemisync(config: SemisyncKeyspaceConfig, group: GroupId): Keyspace {
+    const { topology, replica } = this.#options;
+    return new SemisyncKeyspace({
+      name: config.name,
+      self: replica.self,
+      member: replica.semisyncMember(group),
+      limits: topology.limits,
+      consistency: config.reads,
+      replicas: this.#topologyReplicas,
       unformed: () => replica.gate.unformed,
       draining: () => this.draining,
       failure: () => replica.failure,

@@ -78,7 +78,7 @@ async function start(options: NodeOptions, closers: (() => Promise<void>)[]): Pr
     logger,
     onFailed: (error) => options.onFailed?.(error),
     onChanged: (group, status) => {
-      if (status.engine !== 'raft') return;
+      if (status.engine !== 'raft' && status.engine !== 'semisync') return;
       const { role, term, leader } = status;
       logger.info('role_changed', { group, role, term, leader });
       options.onRole?.({ group, role, term, leader });

@@ -277,7 +277,7 @@ export class ClusterGate {
 
 /** True when a keyspace decides by votes, which a replica must never forget or give twice. */
 function votes({ keyspaces }: Pick<Topology, 'keyspaces'>): boolean {
-  return keyspaces.some(({ engine }) => engine === 'raft');
+  return keyspaces.some(({ engine }) => engine === 'raft' || engine === 'semisync');
 }
 
 function firstOf({ replicas }: Pick<Topology, 'replicas'>): readonly ReplicaId[] {

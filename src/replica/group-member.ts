@@ -5,6 +5,7 @@ import type { KvReader } from '../kv/types.js';
 import type { LogRecord } from '../storage/storage.js';
 import type { LeaderlessMember } from './leaderless/member.js';
 import type { RaftMember } from './raft/member.js';
+import type { SemisyncMember } from './semisync/member.js';
 
 /** What one drain of a member asks of the replica's shared log and links. */
 export interface MemberOutput {
@@ -53,4 +54,8 @@ export interface GroupMember {
 }
 
 /** Told apart by `engine`. */
-export type AnyMember = RaftMember | LeaderlessMember;
+export type AnyMember = RaftMember | SemisyncMember | LeaderlessMember;
+
+export function isLeaderless(member: AnyMember): member is LeaderlessMember {
+  return member.engine === 'lww' || member.engine === 'causal';
+}

@@ -6,12 +6,7 @@ import type { Logger } from '../base/logger.js';
 import type { Prng } from '../base/prng.js';
 import { systemScheduler, type Scheduler } from '../base/scheduler.js';
 import { groupsOf } from '../cluster/placement.js';
-import type {
-  KeyspaceConfig,
-  LeaderlessKeyspaceConfig,
-  SemisyncKeyspaceConfig,
-  Topology,
-} from '../config/topology.js';
+import type { KeyspaceConfig, LeaderlessKeyspaceConfig, SemisyncKeyspaceConfig, Topology } from '../config/topology.js';
 import type { EngineStatus } from '../engines/engine.js';
 import type { LeaderlessLimits } from '../engines/leaderless/events.js';
 import type { OriginBatch } from '../engines/leaderless/types.js';

@@ -3,7 +3,7 @@ import type { ReplicaId } from '../../base/brand.js';
 import { toKvorumError, type KvorumError } from '../../base/errors/error.js';
 import type { Prng } from '../../base/prng.js';
 import type { Topology } from '../../config/topology.js';
-import type { AnyMember } from '../../replica/group-member.js';
+import { isLeaderless, type AnyMember } from '../../replica/group-member.js';
 import type { LeaderlessMember } from '../../replica/leaderless/member.js';
 import type { RaftMember } from '../../replica/raft/member.js';
 import type { Keyspace } from '../../replica/router.js';
@@ -89,7 +89,7 @@ export class Process implements SimProcess {
 
   get leaderless(): LeaderlessMember | null {
     const member = this.#starting ?? this.#life?.member;
-    return member === undefined || member.engine === 'raft' ? null : member;
+    return member !== undefined && isLeaderless(member) ? member : null;
   }
 
   get keyspace(): Keyspace | null {
@@ -299,6 +299,7 @@ export class Process implements SimProcess {
     const member = this.#life?.member;
     if (member === undefined) return;
     const { time } = this.#options;
+    if (member.engine === 'semisync') return; // Nothing runs it here yet.
     if (member.engine !== 'raft') return foldVector(member, time);
     const { raft } = member;
     time.fold(ROLES[raft.role]);

@@ -4,6 +4,7 @@ import type { Prng } from '../../../base/prng.js';
 import { encodeBatch } from '../../../engines/leaderless/batch-codec.js';
 import type { LeaderlessMessage } from '../../../engines/leaderless/messages.js';
 import { BatchBuilder } from '../../../kv/index.js';
+import { isLeaderless } from '../../../replica/group-member.js';
 import { pick } from '../../plan/dice.js';
 import { REPLACE_AFTER_MS } from '../../plan/nemesis/machine.js';
 import {
@@ -140,7 +141,7 @@ export class LeaderlessStage extends FaultStage implements Stage {
     if (others.length === 0) return;
     const message = forgeryOf(process, pick(prng, others), what, counter);
     process.request((_keyspace, member) => {
-      if (member.engine !== 'raft' && message !== null) member.onMessage(message);
+      if (isLeaderless(member) && message !== null) member.onMessage(message);
     });
   }
 
