@@ -1,21 +1,11 @@
 import { report, type CheckContext } from './check-context.js';
+import { checkMemory, checkSemisync, semisyncOnly } from './check-semisync.js';
+import { refuseOptions, saidOf, wrongReads } from './keyspace-words.js';
 import type { ResolvedValue } from './layers.js';
 import { names } from './resolve.js';
 import { ENGINES_AVAILABLE, ORDERED_READS, READ_LEVELS, type EngineName } from './topology.js';
 import { show } from './validate.js';
 
-/** What a read of the other kind of engine is called here, as nearly as there is anything like it. */
-const NEAREST_READS: Readonly<Record<string, string>> = {
-  linearizable: 'quorum',
-  lease: 'quorum',
-  stale: 'one',
-  session: 'stale',
-  one: 'stale',
-  quorum: 'linearizable',
-  local_quorum: 'linearizable',
-  each_quorum: 'linearizable',
-  all: 'linearizable',
-};
 /** Options of leaderless engines, and why raft has no use for them. */
 const LEADERLESS_ONLY = {
   writes: 'a write is always on the disks of a majority',
@@ -24,20 +14,27 @@ const LEADERLESS_ONLY = {
   forwardTo: 'the leader serves all requests',
 } as const;
 
+const ONLY_ORDERED = '; only engines with a leader, raft and semisync, have an order of all writes to read from';
+
 export function checkKeyspaces(context: CheckContext): void {
   const all = names(context.values, 'keyspaces');
   for (const name of all) {
     const engine = engineOf(context, name);
     if (engine === 'raft') checkOrdered(context, name);
+    else if (engine === 'semisync') checkSemisync(context, name);
     else if (engine !== null) checkLeaderless(context, name, engine);
   }
+  checkMemory(
+    context,
+    all.filter((name) => engineOf(context, name) === 'semisync'),
+  );
   if (all.length < 2 || all.includes('default')) return;
   const { at, excerpt } = context.source.locate(['keyspaces'], 'key');
   const message = `none of the ${all.length} keyspaces is named "default": /kv and Redis database 0 need one; rename one of ${all.join(', ')}`;
   context.reporter.report('error', at, message, excerpt);
 }
 
-/** True when replicas vote about anything. */
+/** True when a majority decides about anything; a write quorum of followers is no majority. */
 export function votes(context: CheckContext): boolean {
   return names(context.values, 'keyspaces').some((name) => engineOf(context, name) === 'raft');
 }
@@ -50,33 +47,22 @@ function engineOf(context: CheckContext, name: string): EngineName | null {
   return ENGINES_AVAILABLE.find((engine) => engine === value) ?? null;
 }
 
-/** What somebody has said about an option of the keyspace. */
-function saidOf(context: CheckContext, name: string, option: string): ResolvedValue | null {
-  const said = context.values.get(`keyspaces.${name}.${option}`);
-  return said === undefined || said.value === null ? null : said;
-}
-
 function checkOrdered(context: CheckContext, name: string): void {
   const reads = saidOf(context, name, 'reads');
   if (reads !== null && !ORDERED_READS.some((word) => word === reads.value)) {
-    report(context, 'error', reads, wrongReads(reads, 'raft', ORDERED_READS));
+    report(context, 'error', reads, wrongReads(reads, 'raft'));
   } else if (reads?.value === 'lease' && context.values.get('raft.leaseReads')?.value === false) {
     const message = `${reads.path} is "lease", but raft.leaseReads is false: set it to true to trust clocks`;
     report(context, 'error', reads, message);
   }
-  for (const [option, why] of Object.entries(LEADERLESS_ONLY)) {
-    const said = saidOf(context, name, option);
-    if (said === null) continue;
-    const message = `${said.path} is ${show(said.value)}, but with the engine raft ${why}: leave it out`;
-    report(context, 'error', said, message);
-  }
+  refuseOptions(context, name, 'raft', { ...LEADERLESS_ONLY, ...semisyncOnly('raft') });
 }
 
-function checkLeaderless(context: CheckContext, name: string, engine: EngineName): void {
+function checkLeaderless(context: CheckContext, name: string, engine: 'lww' | 'causal'): void {
   const reads = saidOf(context, name, 'reads');
   if (reads !== null && !READ_LEVELS.some((word) => word === reads.value)) {
-    const order = reads.value === 'stale' ? '' : '; only the engine raft has an order of all writes to read from';
-    report(context, 'error', reads, wrongReads(reads, engine, READ_LEVELS) + order);
+    const order = reads.value === 'stale' || reads.value === 'follower' ? '' : ONLY_ORDERED;
+    report(context, 'error', reads, wrongReads(reads, engine) + order);
   }
   const conflicts = saidOf(context, name, 'conflicts');
   if (conflicts?.value === 'siblings' && engine === 'lww') {
@@ -86,11 +72,7 @@ function checkLeaderless(context: CheckContext, name: string, engine: EngineName
   }
   for (const option of ['reads', 'writes']) checkRegions(context, saidOf(context, name, option));
   checkForward(context, name, engine);
-}
-
-function wrongReads({ path, value }: ResolvedValue, engine: EngineName, allowed: readonly string[]): string {
-  const nearest = NEAREST_READS[typeof value === 'string' ? value : ''] ?? allowed[0];
-  return `${path} is ${show(value)}: with the engine ${engine} allowed is one of ${allowed.join(', ')}; write ${nearest}`;
+  refuseOptions(context, name, engine, semisyncOnly(engine));
 }
 
 /** Levels that speak of regions, where there are none. */

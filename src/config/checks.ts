@@ -17,6 +17,7 @@ export function crossCheck(context: CheckContext): void {
   checkExposure(context);
   checkKeyspaces(context);
   checkTiming(context);
+  checkDelays(context);
   checkSession(context);
   checkSupervisor(context);
 }
@@ -189,6 +190,33 @@ function checkElection(context: CheckContext): void {
       report(context, 'error', said, `${read}: ${why}; write [${first}, ${first * 2}]`);
     }
   });
+}
+
+/** Nobody should meet a slow network that somebody else has asked for without being told. */
+function checkDelays(context: CheckContext): void {
+  const delayed = names(context.values, 'replicas').flatMap((id) => {
+    const path = `replicas.${id}.delayMs`;
+    const said = context.values.get(path);
+    if (context.bad.has(path) || !Array.isArray(said?.value)) return [];
+    const { first, last } = numbers(context, path);
+    if (first > last) {
+      const message = `${path} is [${first}, ${last}]: the minimum is above the maximum; write [${last}, ${first}]`;
+      report(context, 'error', said, message);
+    }
+    return [{ said, id, max: last }];
+  });
+  const [first] = delayed;
+  if (first === undefined) return;
+  const who = delayed.map(({ id }) => id).join(', ');
+  const message = `what peers send to ${who} is delayed on purpose (delayMs): for tests and demonstrations only`;
+  report(context, 'warning', first.said, message);
+  if (context.bad.has('timing.electionTimeoutMs') || context.bad.has('timing.heartbeatMs')) return;
+  const [election, heartbeat] = [numbers(context, 'timing.electionTimeoutMs'), numbers(context, 'timing.heartbeatMs')];
+  const slowest = delayed.reduce((worst, each) => (each.max > worst.max ? each : worst));
+  if (slowest.max + heartbeat.first * 2 < election.first) return;
+  const words = `${slowest.said.path} is ${showSaid(slowest.said)} and timing.electionTimeoutMs is ${showSaid(election.said)}`;
+  const why = 'heartbeats that are so late look like a leader that is gone';
+  report(context, 'warning', later(slowest.said, election.said), `${words}: ${why}`);
 }
 
 function checkSession(context: CheckContext): void {

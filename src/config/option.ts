@@ -48,8 +48,7 @@ export type OptionSpec = OptionBase &
     /** Two integers, the first not above the second. */
     | ({ readonly type: 'range' } & Bounds)
     | { readonly type: 'boolean' }
-    /** `choices` are what this version takes; `refused` are known words that are answered with a message of their own. */
-    | { readonly type: 'choice'; readonly choices: readonly string[]; readonly refused?: readonly string[] }
+    | { readonly type: 'choice'; readonly choices: readonly string[] }
     | { readonly type: 'text'; readonly pattern: string; readonly patternDoc: string }
     /** Ids, each at most once. */
     | { readonly type: 'list'; readonly pattern: string; readonly patternDoc: string }

@@ -4,21 +4,20 @@ import { replicaId } from '../base/brand.js';
 import { parseAddress } from './address.js';
 import type { ResolvedValues } from './layers.js';
 import type { Json } from './option.js';
-import type {
-  Address,
-  EngineName,
-  HostPort,
-  KeyspaceConfig,
-  LeaderlessKeyspaceConfig,
-  OrderedKeyspaceConfig,
-  ReplicaConfig,
-  SemisyncKeyspaceConfig,
-  Topology,
+import {
+  MAX_LAG_MS_DEFAULT,
+  type Address,
+  type EngineName,
+  type HostPort,
+  type KeyspaceConfig,
+  type LeaderlessKeyspaceConfig,
+  type OrderedKeyspaceConfig,
+  type ReplicaConfig,
+  type SemisyncKeyspaceConfig,
+  type Topology,
 } from './topology.js';
 import { isRecord } from './validate.js';
 
-/** The default of `maxLagMs`. */
-const MAX_LAG_MS = 1000;
 /** The default of `conflictLog`. */
 const CONFLICT_LOG = 1000;
 
@@ -101,7 +100,7 @@ function buildSemisync(
     writeQuorum: (said('writeQuorum') ?? 1) as number,
     allowAsync: (said('allowAsync') ?? false) as boolean,
     promotion: (said('promotion') ?? 'auto') as SemisyncKeyspaceConfig['promotion'],
-    maxLagMs: (said('maxLagMs') ?? MAX_LAG_MS) as number,
+    maxLagMs: (said('maxLagMs') ?? MAX_LAG_MS_DEFAULT) as number,
   };
 }
 

@@ -74,6 +74,7 @@ export const ORDERED_READS = ['linearizable', 'lease', 'stale'] as const;
 export const SEMISYNC_READS = ['leader', 'strong', 'follower'] as const;
 /** Who replaces a leader that is gone. */
 export const PROMOTIONS = ['auto', 'manual'] as const;
+export const MAX_LAG_MS_DEFAULT = 1000;
 /** How many members a leaderless keyspace asks: see Level in replica/router.ts. */
 export const WRITE_LEVELS = ['one', 'quorum', 'local_quorum', 'each_quorum', 'all'] as const;
 export const READ_LEVELS = ['session', ...WRITE_LEVELS] as const;

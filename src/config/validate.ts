@@ -145,10 +145,6 @@ function isAddress(path: SourcePath): boolean {
 
 /** What was read, what is allowed, and a suggestion where the mistake is a known one. */
 function valueMessage(spec: OptionSpec, name: string, value: unknown): string {
-  if (spec.type === 'choice' && spec.refused?.some((word) => word === value) === true) {
-    const option = spec.path.split('.').at(-1);
-    return `${option} ${String(value)} is not available in this version; available: ${spec.choices.join(', ')}`;
-  }
   if (spec.secret === true) return `${name} is not shown here: allowed is ${describeAllowed(spec)}`;
   const hint = valueHint(spec, value);
   return `${name} is ${show(value)}: allowed is ${describeAllowed(spec)}${hint === null ? '' : `; ${hint}`}`;

@@ -123,7 +123,7 @@ export const ERRORS = {
     'ERR',
     2,
     'never',
-    'raft offers linearizable, lease and stale.',
+    'raft offers linearizable, lease and stale; semisync leader, strong, follower and bounded:<ms>.',
   ),
   unsupported_operation: spec(
     'The engine cannot do this honestly',

@@ -12,7 +12,7 @@ import { addTopologyFlags, topologyFlags } from './config.js';
 const EXAMPLES = `
 Examples:
   $ kvorum start configs/local.yaml                          # every replica of the file, a thread each
-  $ kvorum start configs/local.yaml --memory                 # keep nothing
+  $ kvorum start configs/raft.yaml --memory                  # keep nothing
   $ kvorum start configs/local.yaml --log-level info         # say more on stderr
   $ kvorum start configs/raft.yaml --replica node1           # one replica here, the others in other processes
   $ kvorum start configs/hosts/n1.yaml                       # one replica of a cluster of hosts

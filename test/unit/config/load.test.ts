@@ -39,6 +39,7 @@ t.test('a small file is completed by defaults', (t) => {
     peer: { listen: { host: '127.0.0.1', port: 7102 }, advertise: { host: '127.0.0.1', port: 7102 } },
     http: { listen: { host: '127.0.0.1', port: 8102 }, advertise: { host: '127.0.0.1', port: 8102 } },
     redis: null,
+    delayMs: null,
   });
   t.same(topology.timing.electionTimeoutMs, [150, 300]);
   t.equal(topology.storage.fsync, true);
@@ -153,7 +154,9 @@ replicas:
 
 t.test('aliases are followed and positions point at what they stand for', (t) => {
   t.equal(load('timing: &t { heartbeatMs: 20 }\n').topology.timing.heartbeatMs, 20);
-  const allowed = 'allowed is one of linearizable, lease, stale, session, one, quorum, local_quorum, each_quorum, all';
+  const words =
+    'linearizable, lease, stale, leader, strong, follower, session, one, quorum, local_quorum, each_quorum, all';
+  const allowed = `allowed is one of ${words}`;
   t.same(messages('keyspaces: { default: &k { engine: raft, reads: x }, b: *k }\n'), [
     `a.yaml:6:49: error: keyspaces.default.reads is "x": ${allowed}`,
     `a.yaml:6:49: error: keyspaces.b.reads is "x": ${allowed}`,
@@ -201,9 +204,72 @@ t.test('options of leaderless keyspaces have defaults of their own', (t) => {
   t.end();
 });
 
+t.test(
+  'ap.md §1.3: a keyspace with a write quorum counts followers among the replicas that are there from the start',
+  (t) => {
+    const { topology, warnings } = load('keyspaces: { default: { engine: semisync } }\n');
+    t.same(warnings, []);
+    t.same(topology.keyspaces, [
+      {
+        name: 'default',
+        engine: 'semisync',
+        partitions: 1,
+        reads: 'leader',
+        leader: 'n1',
+        writeQuorum: 1,
+        allowAsync: false,
+        promotion: 'auto',
+        maxLagMs: 1000,
+      },
+    ]);
+    const asked = 'leader: n2, writeQuorum: 2, promotion: manual, reads: follower, maxLagMs: 200';
+    const all = load(`keyspaces: { default: { engine: semisync, ${asked} } }\n`);
+    t.match(all.topology.keyspaces[0], {
+      leader: 'n2',
+      writeQuorum: 2,
+      promotion: 'manual',
+      reads: 'follower',
+      maxLagMs: 200,
+    });
+    t.match(formatDiagnostics(all.warnings), /writeQuorum is 2, all 2 followers: while any one of them is away/);
+    t.match(messages('keyspaces: { default: { engine: semisync, leader: n1, writeQuorum: 3 } }\n'), [
+      /writeQuorum is 3, and there are 2 followers: the leader is not counted; write 2 or less/,
+    ]);
+    const join = { env: { KVORUM_REPLICAS_N1_JOINING: 'true' } };
+    t.match(messages('keyspaces: { default: { engine: semisync, writeQuorum: 2 } }\n', join), [
+      /writeQuorum is 2, and there is 1 follower:/,
+    ]);
+    t.equal(load('keyspaces: { default: { engine: semisync } }\n', join).topology.keyspaces[0]?.engine, 'semisync');
+    const async = load('keyspaces: { default: { engine: semisync, writeQuorum: 0, allowAsync: true } }\n');
+    t.match(async.topology.keyspaces[0], { writeQuorum: 0, allowAsync: true });
+    t.match(messages('keyspaces: { default: { engine: semisync } }\n', { flags: { memory: true } }), [
+      /^flag --memory: error: memory is true, but the engine of keyspaces.default is semisync, and a promotion counts/,
+    ]);
+    t.end();
+  },
+);
+
+t.test('delays are warned about at every start, more so when heartbeats come too late', (t) => {
+  const delayed = (range: string): string =>
+    formatDiagnostics(load('', { env: { KVORUM_REPLICAS_N2_DELAY_MS: range } }).warnings);
+  t.match(
+    delayed('5,50'),
+    /^environment KVORUM_REPLICAS_N2_DELAY_MS: warning: what peers send to n2 is delayed on purpose/,
+  );
+  t.notMatch(delayed('5,49'), /a leader that is gone/);
+  t.match(
+    delayed('5,50'),
+    /delayMs is \[5, 50\].*timing.electionTimeoutMs is \[150, 300\].*: heartbeats that are so late/s,
+  );
+  t.match(delayed('7,7'), /delayed on purpose/, 'always the same is a delay like others');
+  t.equal(load('').topology.network.delaySeed, 1);
+  t.end();
+});
+
 t.test('an even number of replicas is as good as any where nobody votes', (t) => {
   const two = 'cluster: demo\nreplicas: [{ id: n1, peer: 127.0.0.1:7101 }, { id: n2, peer: 127.0.0.1:7102 }]\n';
   t.equal(loadTopology({ text: `${two}keyspaces: { default: { engine: lww } }` }).warnings.length, 0);
+  t.equal(loadTopology({ text: `${two}keyspaces: { default: { engine: semisync } }` }).warnings.length, 0);
   t.equal(loadTopology({ text: `${two}keyspaces: { default: { engine: lww }, b: {} }` }).warnings.length, 1);
   t.end();
 });

@@ -7,7 +7,7 @@ import { findOption, OPTIONS, SCOPES } from '../../../src/config/options.js';
 import { generateConfigurationSchema } from '../../../src/config/schema.js';
 import { isRecord } from '../../../src/config/validate.js';
 
-const SHIPPED = ['local', 'raft', 'lww', 'causal', 'hosts/n1', 'hosts/n2', 'hosts/n3'].map(
+const SHIPPED = ['local', 'raft', 'lww', 'causal', 'semisync', 'hosts/n1', 'hosts/n2', 'hosts/n3'].map(
   (name) => `configs/${name}.yaml`,
 );
 
@@ -50,7 +50,7 @@ t.test('the resolved topology holds exactly the sections and options of the tabl
     t.same(Object.keys(section), keys, name);
   }
   const sections = Object.keys(topology).filter((name) => name in SCOPES);
-  t.same(sections, ['timing', 'limits', 'storage', 'raft', 'session', 'api', 'supervisor', 'log']);
+  t.same(sections, ['timing', 'limits', 'storage', 'raft', 'session', 'network', 'api', 'supervisor', 'log']);
   t.end();
 });
 
@@ -64,9 +64,10 @@ t.test('concrete paths find their option', (t) => {
 for (const file of SHIPPED) {
   t.test(`${file} is valid`, (t) => {
     const { topology, warnings } = loadTopology({ file });
-    t.equal(topology.replicas.length, 3);
+    t.equal(topology.replicas.length, file.includes('semisync') ? 6 : 3);
     t.equal(topology.defaultKeyspace, 'default');
-    t.equal(warnings.length, file.includes('hosts') ? 1 : 0, 'only the exposure of a real network is warned about');
+    const expected = file.includes('hosts') || file.includes('semisync') ? 1 : 0;
+    t.equal(warnings.length, expected, 'only the exposure of a real network, and a slow one, are warned about');
     t.match(readFileSync(file, 'utf8'), /^# yaml-language-server: \$schema=(\.\.?\/)+schema\.json\n/);
     t.end();
   });
@@ -74,8 +75,8 @@ for (const file of SHIPPED) {
 
 t.test('shipped topologies have the promised ports and do not collide', (t) => {
   const seen = SHIPPED.map((file) => loadTopology({ file }).topology);
-  t.equal(new Set(seen.slice(0, 5).map(({ cluster }) => cluster)).size, 5, 'clusters have names of their own');
-  t.equal(new Set(seen.slice(0, 5).map(({ dataDir }) => dataDir)).size, 5, 'and folders of their own');
+  t.equal(new Set(seen.slice(0, 6).map(({ cluster }) => cluster)).size, 6, 'clusters have names of their own');
+  t.equal(new Set(seen.slice(0, 6).map(({ dataDir }) => dataDir)).size, 6, 'and folders of their own');
   const ports = (at: number) =>
     seen[at]?.replicas.map(({ http, redis, peer }) => [http?.listen.port, redis?.listen.port, peer.listen.port]);
   t.same(
@@ -96,10 +97,14 @@ t.test('shipped topologies have the promised ports and do not collide', (t) => {
   );
   t.same(
     ports(4),
+    [0, 1, 2, 3, 4, 5].map((n) => [8200 + n, 6200 + n, 7200 + n]),
+  );
+  t.same(
+    ports(5),
     Array.from({ length: 3 }, () => [8101, 6101, 7101]),
   );
   t.same(
-    seen.slice(4).map(({ local }) => local),
+    seen.slice(5).map(({ local }) => local),
     [['n1'], ['n2'], ['n3']],
   );
   t.end();
