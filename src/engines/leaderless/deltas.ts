@@ -58,8 +58,11 @@ export function answer(state: LeaderlessState, peer: Peer, asked: Asked): void {
   for (const { origin, seq } of asked.positions) {
     const log = state.origins.get(origin)?.log;
     if (log === undefined || log.durable <= seq) continue;
-    // What streams to it anyway is not sent twice; should it be lost, it is asked for again.
-    if (origin === state.origin && peer.follows && positionOf(peer.sent, origin) > seq) continue;
+    // What streams to it anyway is not sent twice, unless it fell out of a buffer that was full.
+    if (origin === state.origin && peer.follows && positionOf(peer.sent, origin) > seq) {
+      if (!peer.hasMissed({ origin, seq: seq + 1 })) continue;
+      peer.grounded();
+    }
     if (seq < log.base) cut.push(origin);
     else cursors.push({ log, next: seq + 1 });
   }
@@ -76,7 +79,7 @@ function answerFrom(state: LeaderlessState, peer: Peer, cursors: readonly Cursor
     // It will have all of ours with this: from here on it is sent what comes.
     const own = load.batches.filter(({ origin }) => origin === state.origin);
     const bytes = own.reduce((sum, { encoded }) => sum + encoded.length, 0);
-    if (own.length > 0) peer.launch({ origin: log.origin, seq: log.durable }, bytes, state.tick);
+    if (own.length > 0) peer.launch({ origin: log.origin, seq: log.durable }, bytes, state.tick, state.round);
     peer.follows = true;
   }
 }
@@ -107,7 +110,7 @@ export function stream(state: LeaderlessState, peer: Peer, log: OriginLog, last:
     const cursor = { log, next };
     const load = fill(state, [cursor], deltaBytes);
     send(state, peer, load, false);
-    peer.launch({ origin: log.origin, seq: cursor.next - 1 }, load.bytes, state.tick);
+    peer.launch({ origin: log.origin, seq: cursor.next - 1 }, load.bytes, state.tick, state.round);
   }
 }
 

@@ -42,7 +42,7 @@ export function buildDigest(
     clock: state.clock.value,
     pull,
     round: ++state.round,
-    answers: peer.digest?.answers ?? 0,
+    answers: peer.known ? peer.round : 0,
     pending,
     root: standsAtVector(state) ? state.options.root() : null,
   };
@@ -61,7 +61,7 @@ export function onDigest(state: LeaderlessState, peer: Peer, digest: GossipDiges
   const { round } = digest;
   const age = compareLives(peer, digest);
   if (age < 0 || (age === 0 && round > 0 && round <= peer.round)) {
-    if (age < 0 && digest.respond) peer.wantDigest(false, round); // It must learn that it is not who it was.
+    if (age < 0 && digest.respond) peer.wantDigest(false); // It must learn that it is not who it was.
     return;
   }
   if (age > 0) newLife(state, peer, digest);
@@ -76,7 +76,7 @@ export function onDigest(state: LeaderlessState, peer: Peer, digest: GossipDiges
   compareRoots(state, peer, digest);
   const positions = digest.pull.filter(({ origin }) => isOrigin(origin));
   if (positions.length > 0) peer.asked = { positions, creditBytes: digest.creditBytes };
-  if (digest.respond) peer.wantDigest(false, round);
+  if (digest.respond) peer.wantDigest(false);
   onWord(state, digest.syncing);
   lowerGoal(state);
   state.pullsDirty = true;

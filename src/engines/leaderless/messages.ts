@@ -58,7 +58,7 @@ export interface GossipDigest extends Base {
    * Empty: nothing.
    */
   readonly pull: readonly Dot[];
-  /** Numbers the sender's digests, larger each time; `answers` is that of the digest that this one responds to, or 0. */
+  /** Numbers the sender's digests, larger each time; `answers` is that of the receiver's last one that was read before, or 0. */
   readonly round: number;
   readonly answers: number;
   /** Origins of which the sender holds more in memory than it vouches for in `vector`. */

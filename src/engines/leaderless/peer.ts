@@ -11,6 +11,8 @@ interface Flight {
   readonly seq: number;
   readonly bytes: number;
   readonly tick: number;
+  /** Of the last of our digests before it. */
+  readonly round: number;
 }
 
 /** An answered request for batches: what it asked for, and what it lets us send. */
@@ -45,7 +47,7 @@ export class Peer {
   pending: ReadonlySet<OriginId> = new Set();
   /** Of the last of its digests that was not a copy. */
   round = 0;
-  /** The round of ours that it has answered last. */
+  /** The last round of ours that it has read. */
   answered = 0;
 
   /** Highest position on its way there, per origin; only above `has`. */
@@ -56,7 +58,7 @@ export class Peer {
   /** With the next tick it is told what we have. Not at once: what did not take one message may not take that one either. */
   remind = false;
   /** A digest is wanted. */
-  digest: { respond: boolean; answers: number } | null = null;
+  digest: { respond: boolean } | null = null;
   /** Origins whose progress it waits to hear of, and what it was told last. */
   readonly acks = new Set<OriginId>();
   readonly acked: MutableVector = new Map();
@@ -95,11 +97,11 @@ export class Peer {
     return positionOf(this.has, origin) > after && (this.first.get(origin) ?? 1) <= after + 1;
   }
 
-  launch({ origin, seq }: Dot, bytes: number, tick: number): void {
+  launch({ origin, seq }: Dot, bytes: number, tick: number, round: number): void {
     raise(this.sent, origin, seq);
     const flights = this.#flights.get(origin) ?? [];
     if (flights.length === 0) this.#flights.set(origin, flights);
-    flights.push({ seq, bytes, tick });
+    flights.push({ seq, bytes, tick, round });
     this.#flightBytes += bytes;
   }
 
@@ -117,6 +119,12 @@ export class Peer {
     if (landed === flights.length) this.#flights.delete(origin);
     else flights.splice(0, landed);
     return true;
+  }
+
+  /** It has read a digest that left after the batch at `seq`, which it asks for: what was sent does not arrive any more. */
+  hasMissed({ origin, seq }: Dot): boolean {
+    const flight = this.#flights.get(origin)?.find((flight) => flight.seq >= seq);
+    return flight !== undefined && flight.round < this.answered;
   }
 
   /** True when something has been on its way since before `tick`. */
@@ -146,10 +154,7 @@ export class Peer {
     this.barren.clear();
   }
 
-  wantDigest(respond: boolean, answers = 0): void {
-    this.digest = {
-      respond: respond || (this.digest?.respond ?? false),
-      answers: Math.max(answers, this.digest?.answers ?? 0),
-    };
+  wantDigest(respond: boolean): void {
+    this.digest = { respond: respond || (this.digest?.respond ?? false) };
   }
 }

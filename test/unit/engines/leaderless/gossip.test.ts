@@ -125,6 +125,19 @@ t.test('what is on its way to a member is bounded, and what is lost comes again'
   t.end();
 });
 
+t.test('ap.md §1.2.3: what fell out of a full buffer is sent again as soon as it is asked for', (t) => {
+  const net = new Network(['a', 'b'], 11, { engine: 'causal', limits: { bufferedBatches: 1 } });
+  net.run(5);
+  for (let at = 0; at < 60; at++) {
+    net.write(at % 10 < 7 ? 'a' : 'b', `k${at}=1`);
+    net.settle(); // Each depends on the one before.
+  }
+  net.crash('a');
+  net.wipe('a');
+  t.ok(net.converge(400) <= 40, 'and not each time after two gossip intervals of ten ticks');
+  t.end();
+});
+
 t.test('all members come to one vector within a bounded number of rounds after a partition', (t) => {
   for (let seed = 1; seed <= 20; seed++) {
     const net = new Network(['a', 'b', 'c', 'd', 'e'], seed, { engine: 'causal' });
