@@ -19,8 +19,11 @@ export class ConvergenceChecks implements Observer {
 
   constructor(facts: LeaderlessFacts) {
     this.#facts = facts;
-    // Positions that nobody has any more may be taken again.
-    facts.whenLost(() => this.#roots.clear());
+    // Positions that nobody has any more may be taken again. Who stands where is looked at once more.
+    facts.whenLost(() => {
+      this.#roots.clear();
+      this.#last.clear();
+    });
   }
 
   onTurn({ id, leaderless }: SimProcess): void {

@@ -208,7 +208,7 @@ export class LeaderlessFacts implements Observer {
     for (const [origin, last] of applied) {
       let seq = last;
       while (this.truth.restore({ origin, seq })) seq--;
-      if (seq === last || !this.truth.isLost({ origin, seq })) continue;
+      if (seq === last || !this.truth.wasLost({ origin, seq })) continue;
       this.excuse(origin);
       throw new Violation('dot-names-one-batch', `${id} has merged ${origin}:${last}; ${seq} was taken again before`);
     }

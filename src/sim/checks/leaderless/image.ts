@@ -37,10 +37,6 @@ export class LeaderlessImage {
     return this.seqOf(origin) >= seq;
   }
 
-  get isEmpty(): boolean {
-    return this.#logs.size === 0 && this.checkpoint.size === 0;
-  }
-
   get origins(): Iterable<OriginId> {
     return new Set([...this.#logs.keys(), ...this.checkpoint.keys()]);
   }

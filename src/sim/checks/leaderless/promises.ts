@@ -1,4 +1,4 @@
-import type { OriginId, ReplicaId } from '../../../base/brand.js';
+import { replicaOf, type OriginId, type ReplicaId } from '../../../base/brand.js';
 import { compareTimestamps, covers, type Dot, type Timestamp, type Vector } from '../../../base/dot.js';
 import type { KvorumError } from '../../../base/errors/error.js';
 import type { Seen } from '../../../replica/router.js';
@@ -84,7 +84,7 @@ export class PromiseChecks {
 
   onWritten(process: SimProcess, asked: Asked & { readonly value: string | null }, dot: Dot | null): void {
     this.#checkSession(process, asked);
-    if (dot === null) return;
+    if (dot === null) return this.#checkAbsent(process, asked);
     const { id } = process;
     this.#facts.stats.acknowledged++;
     const name = nameOf(dot);
@@ -95,21 +95,20 @@ export class PromiseChecks {
     this.#checkLevel(id, asked, dot);
     const told = this.#acknowledged.get(dot.origin) ?? new Set<number>();
     this.#acknowledged.set(dot.origin, told.add(dot.seq));
-    const write = this.#facts.truth
-      .batch(dot)
-      ?.writes.findLast(({ key, value }) => key === asked.key && value === asked.value);
-    if (write === undefined) {
+    const batch = this.#facts.truth.batch(dot);
+    const write = batch?.writes.findLast(({ key, value }) => key === asked.key && value === asked.value);
+    if (batch === undefined || write === undefined) {
       if (this.#facts.truth.isLost(dot)) return;
       throw new Violation('acknowledged-durable', `${id} tells ${name} of ${asked.key}, where another write stands`);
     }
-    if (write.kind === 'delete' && asked.seen !== null) this.#checkAfter(this.#batchOf(dot), write, asked.seen);
+    if (write.kind === 'delete' && asked.seen !== null) this.#checkAfter(batch, write, asked.seen);
     if (asked.level !== 'one') this.#raise(asked.key, write);
   }
 
-  #batchOf(dot: Dot): KnownBatch {
-    const batch = this.#facts.truth.batch(dot);
-    if (batch === undefined) throw new Violation('acknowledged-durable', `${nameOf(dot)} was told and is nowhere`);
-    return batch;
+  /** Nothing was written: it was a delete, and there was nothing to be deleted. */
+  #checkAbsent(process: SimProcess, { key, value }: Asked & { readonly value: string | null }): void {
+    if (value !== null) throw new Violation('acknowledged-durable', `${process.id} does not tell where ${key} stands`);
+    this.#checkShown(process, key, { values: [] }, appliedBy(process));
   }
 
   #needed(level: Asked['level']): number {
@@ -153,7 +152,9 @@ export class PromiseChecks {
         this.#raise(asked.key, newest);
       return;
     }
-    if (newest === null || compareTimestamps(newest, floor.write) < 0) {
+    // Of siblings a newer one does not make up for it: what replaces it depends on it.
+    const isMissing = this.#options.conflicts === 'siblings' && !covers(vector, floor.write.dot);
+    if (newest === null || compareTimestamps(newest, floor.write) < 0 || isMissing) {
       throw new Violation(
         'quorum-read-freshness',
         `${process.id} reads ${asked.key} at level ${asked.level} and shows ${newest === null ? 'nothing' : nameOf(newest.dot)}; ` +
@@ -175,7 +176,7 @@ export class PromiseChecks {
   }
 
   /** What a state shows follows from what was applied, and from nothing else: no lost update, no resurrection. */
-  #checkShown(process: SimProcess, key: string, shown: Shown, vector: Vector): void {
+  #checkShown(process: SimProcess, key: string, shown: Pick<Shown, 'values'>, vector: Vector): void {
     const nowMs = process.leaderless?.reader.nowMs ?? 0;
     const { truth, wallMaxMs } = this.#facts;
     const siblings = this.#options.conflicts === 'siblings';
@@ -215,8 +216,10 @@ export class PromiseChecks {
       );
     }
     if (code === 'dependencies_not_satisfied') return;
-    const lost = missing.some((dot) => this.#isGone(dot));
-    if (lost || this.#facts.isUnaware(process.id)) return;
+    // Who was set back and has not heard of it cannot know how far it has written before.
+    const isForgotten = ({ origin }: Dot): boolean =>
+      replicaOf(origin) === process.id && this.#facts.isUnaware(process.id);
+    if (missing.some((dot) => this.#isGone(dot) || isForgotten(dot))) return;
     throw new Violation(
       'refused-with-reason',
       `${process.id} says that ${missing.map(nameOf).join(', ')} is lost; it is on the disks of ` +

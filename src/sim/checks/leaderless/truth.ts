@@ -148,7 +148,13 @@ export class Truth {
     }
   }
 
+  /** Nobody has it, and nothing else has its name. */
   isLost(dot: Dot): boolean {
+    return this.wasLost(dot) && this.batch(dot) === undefined;
+  }
+
+  /** Something that had this name is lost; another write may have it by now. */
+  wasLost(dot: Dot): boolean {
     return this.#lost.has(nameOf(dot));
   }
 

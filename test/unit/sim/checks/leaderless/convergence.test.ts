@@ -58,3 +58,13 @@ t.test('reliability.md §3.3: positions that nobody has any more may stand for s
   );
   t.end();
 });
+
+t.test('reliability.md §3.3: states that members stand at while something is lost are compared all the same', (t) => {
+  const stage = new Stage().has('n1', batch(A, 1)).has('n2', batch(B, 1)).turn('n2', { hash: 'one' });
+  stage.wipe('n1').start('n1').turn('n1').turn('n2');
+  t.equal(
+    Stage.broken(() => stage.has('n3', batch(B, 1)).turn('n3', { hash: 'another' })),
+    'strong-convergence',
+  );
+  t.end();
+});

@@ -59,7 +59,12 @@ t.test('§1.2.1: a life applies its log anew, and applies nothing before it is a
     'delivered-in-order',
   );
   t.equal(
-    Stage.broken(() => restarted().delivered('n1', batch(A, 2))),
+    Stage.broken(() =>
+      new Stage()
+        .durable('n1', ...all.map(stored))
+        .crash('n1')
+        .delivered('n1', batch(A, 1)),
+    ),
     'delivered-in-order',
     'while it is down',
   );

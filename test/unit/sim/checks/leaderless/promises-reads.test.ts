@@ -83,6 +83,19 @@ t.test('§1.1: reads at a majority never go back: what one has shown the next on
   t.end();
 });
 
+t.test('R + W > N: of siblings a newer one does not make up for one that a majority has', (t) => {
+  const read = (stage: Stage): string | null => Stage.broken(() => stage.read('n3', { level: 'quorum' }, [b1]));
+  const told = (header: Parameters<typeof batch>[2]): Stage => {
+    const stage = new Stage({ conflicts: 'siblings', engine: 'lww' }).has('n1 n2', A1);
+    stage.written('n1', { level: 'quorum', value: 'n1~a:1' }, dot(A, 1));
+    return stage.has('n3', batch(B, 1, { counter: 2, ...header }));
+  };
+  t.equal(read(told({})), 'quorum-read-freshness');
+  const replaced = told({ commands: [put('k', 'n2~b:1', { context: [dot(A, 1)] })], dependencies: [dot(A, 1)] });
+  t.equal(read(replaced.has('n3', A1)), null, 'unless it replaces it');
+  t.end();
+});
+
 t.test('R + W > N: a disk that is gone may be what two majorities had in common', (t) => {
   t.equal(
     Stage.broken(() => told().wipe('n2').start('n2').read('n3', { level: 'quorum' }, [])),

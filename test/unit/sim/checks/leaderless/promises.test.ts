@@ -32,6 +32,11 @@ t.test('§1.2.4: a write has a later time than all that its client had seen', (t
     );
   t.equal(second(5), null, 'its own command of the batch counts');
   t.equal(second(4), 'above-what-was-seen');
+  t.equal(
+    Stage.broken(() => new Stage().submitted({ value: 'n1~a:1' }).has('n1', A1)),
+    null,
+    'who has no session has seen nothing',
+  );
   t.end();
 });
 
@@ -74,11 +79,18 @@ t.test('a client is told where its own write stands', (t) => {
   const lost = new Stage().has('n1', A1).wipe('n1').start('n1').turn('n1');
   lost.member('n1').vector.set(A, 1);
   t.equal(told('k', 'another', lost), null, 'of what is lost nobody knows what it was');
-  t.equal(
-    Stage.broken(() => new Stage().written('n1', { value: null }, null)),
-    null,
-    'nothing was there to be deleted',
-  );
+  t.end();
+});
+
+t.test('a delete that writes nothing has found nothing', (t) => {
+  const told = (value: string | null, stage = new Stage({ conflicts: 'siblings' })): string | null =>
+    Stage.broken(() => stage.written('n1', { value }, null));
+  t.equal(told(null), null);
+  t.equal(told(null, new Stage().has('n2', A1)), null, 'where it was asked for');
+  t.equal(told(null, new Stage().has('n1', A1)), 'read-shows-winner');
+  t.equal(told(null, new Stage({ conflicts: 'siblings' }).has('n1', A1)), 'siblings-kept');
+  t.equal(told(null, new Stage().has('n1', A1, batch(A, 2, { commands: [del('k')] }))), null, 'it was deleted before');
+  t.equal(told('v'), 'acknowledged-durable', 'a put writes something');
   t.end();
 });
 
@@ -183,6 +195,12 @@ t.test('§1.0.1 rule 2: who was set back cannot know what of its own it has forg
   const lost = (stage: Stage): string | null =>
     Stage.broken(() => stage.start('n1', A1).turn('n1').refused('n1', { seen }, 'causal_history_lost'));
   t.equal(lost(new Stage().has('n1 n2', ...all).rollBack('n1')), null);
-  t.equal(lost(new Stage().has('n1 n2', ...all).wipe('n1')), 'refused-with-reason');
+  t.equal(lost(new Stage().has('n1 n2', ...all).wipe('n1')), 'refused-with-reason', 'an empty folder is noticed');
+  const other = new Stage().has('n1 n2', A1, B1).rollBack('n1').start('n1', A1).turn('n1');
+  t.equal(
+    Stage.broken(() => other.refused('n1', { seen: { dots: [dot(B, 1)] } }, 'causal_history_lost')),
+    'refused-with-reason',
+    'what another one wrote that one knows',
+  );
   t.end();
 });

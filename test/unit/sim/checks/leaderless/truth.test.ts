@@ -116,6 +116,15 @@ t.test('what is lost wins nowhere, and its position may be taken again', (t) => 
   t.end();
 });
 
+t.test('what takes the position of something that is lost is not lost', (t) => {
+  const truth = seen(batch(A, 1), batch(A, 2));
+  for (const seq of [1, 2]) truth.lose(dot(A, seq));
+  truth.see(batch(A, 1, { wallMs: 9 }).encoded, 'n1');
+  t.equal(truth.isLost(dot(A, 1)), false);
+  t.equal(truth.isLost(dot(A, 2)), true);
+  t.end();
+});
+
 t.test('the last batch of each origin up to a counter stands for those before it', (t) => {
   const truth = seen(batch(A, 1), batch(A, 2), batch(A, 3), batch(B, 1, { counter: 3 }));
   t.same(
