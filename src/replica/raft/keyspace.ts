@@ -20,7 +20,7 @@ import type {
   WriteOptions,
   WriteWaiter,
 } from '../router.js';
-import { notSeen } from './revision-waits.js';
+import { notSeen } from '../ordered/revision-waits.js';
 
 export interface KeyspaceOptions {
   readonly name: string;
@@ -111,8 +111,8 @@ export class RaftKeyspace implements Keyspace {
     token: number,
     then: () => void,
   ): void {
-    const { revision, sessions } = this.#member;
-    sessions.whenApplied(options, revision, then, (error) => waiter.onError(token, error));
+    const { sessions } = this.#member;
+    sessions.whenApplied(options, this.#member, then, (error) => waiter.onError(token, error));
   }
 
   /** A cluster that is not formed yet holds nothing: that must not look like an absent key. */

@@ -13,22 +13,23 @@ import { KvStateMachine, validateBatch } from '../../kv/index.js';
 import type { KvReader } from '../../kv/types.js';
 import type { CheckpointMark, CheckpointStore, Log, LogRecord } from '../../storage/storage.js';
 import type { GroupMember, MemberOutput, MemberRecords } from '../group-member.js';
-import { Checkpointer } from './checkpointer.js';
+import { ApplyQueue } from '../ordered/apply-queue.js';
+import { Checkpointer } from '../ordered/checkpointer.js';
+import { RevisionWaits } from '../ordered/revision-waits.js';
+import { SnapshotReceiver } from '../ordered/snapshot-receiver.js';
+import { SnapshotSender } from '../ordered/snapshot-sender.js';
 import { MembershipDriver } from './membership-driver.js';
 import type { Refusal, Standing } from './membership-effect.js';
 import { ReadPath } from './read-path.js';
 import { reconcile } from './recover.js';
-import { RevisionWaits } from './revision-waits.js';
 import type { MembershipRequest, MembershipResult } from '../router.js';
-import { SnapshotReceiver } from './snapshot-receiver.js';
-import { SnapshotSender } from './snapshot-sender.js';
 import { createMemberStats } from '../stats.js';
 import { WritePath } from './write-path.js';
 
+/** What raft adds to a piece of a snapshot. */
+const NOTHING = {};
 /** What an entry costs beside its payload: record and batch headers on disk, objects in memory. */
 const ENTRY_OVERHEAD_BYTES = 128;
-/** Payload bytes applied in one turn, so that heartbeats and acknowledgements keep flowing (raft.md §3.8). */
-const APPLY_BYTES_PER_TURN = 4 * 1024 * 1024;
 
 export interface MemberOptions {
   readonly group: GroupId;
@@ -81,7 +82,7 @@ export class RaftMember implements GroupMember {
   #kv: KvStateMachine;
   #appliedIndex: LogIndex;
   #appliedTerm: Term;
-  #toApply: Entry[] = [];
+  readonly #toApply = new ApplyQueue();
   /** From a snapshot's install until the engine knows of it. */
   #installing = false;
   #closed = false;
@@ -131,7 +132,7 @@ export class RaftMember implements GroupMember {
       stats: this.stats,
       logger: options.logger,
       send: (message) => options.send(message),
-      step: (event) => this.step(event),
+      onSent: (peer, index, ok) => this.step({ type: 'snapshotSent', peer, index, ok }),
       nowMs: () => options.clock.monotonicMs(),
     });
     this.#receiver = new SnapshotReceiver({
@@ -144,7 +145,7 @@ export class RaftMember implements GroupMember {
       tryLock: () => this.#checkpointer.tryLock(),
       unlock: () => this.#checkpointer.unlock(),
       appliedIndex: () => this.#appliedIndex,
-      onInstalled: (mark, from) => this.#onInstalled(mark, from),
+      onInstalled: (mark, { from }) => this.#onInstalled(mark, from),
       onAborted: () => this.step({ type: 'snapshotAborted' }),
       onFailed: (error) => options.onFailed(error),
     });
@@ -164,7 +165,7 @@ export class RaftMember implements GroupMember {
       ...(options.logBytesMax === undefined ? {} : { logBytesMax: options.logBytesMax }),
       state: () => ({ kv: this.#kv, appliedIndex: this.#appliedIndex, appliedTerm: this.#appliedTerm }),
       termOf: (index) => assertDefined(this.#raft.termOf(index), 'the log holds what is about to be cut'),
-      membershipAt: (index) => this.#raft.membershipAt(index),
+      inForceAt: (index) => ({ membership: this.#raft.membershipAt(index) }),
       neededFrom: () => this.#sender.neededFrom,
       onCheckpointed: (index, cutIndex) => this.step({ type: 'checkpointed', index, cutIndex }),
       onFailed: (error) => options.onFailed(error),
@@ -345,8 +346,8 @@ export class RaftMember implements GroupMember {
     if (!this.#raft.hasEffects) return null;
     const effects = this.#raft.drain();
     for (const chunk of effects.snapshotChunks) this.#receiver.onChunk(chunk);
-    for (const { to, term } of effects.sendSnapshots) this.#sender.start(to, term);
-    for (const entry of effects.committed) this.#toApply.push(entry); // After a restart: the whole tail of the log.
+    for (const { to, term } of effects.sendSnapshots) this.#sender.start(to, term, NOTHING);
+    this.#toApply.add(effects.committed);
     this.#takeAnswers(effects);
     const { messages, afterPersist, persist } = effects;
     return { messages, afterPersist, persist: persist === null ? null : this.#recordsOf(persist) };
@@ -388,31 +389,25 @@ export class RaftMember implements GroupMember {
     this.step({ type: 'persisted', batch });
   }
 
+  /** One function for all entries, made once. */
+  readonly #applyEntry = (entry: Entry): void => {
+    this.writes.applyEntry(entry, this.#kv);
+    this.#appliedIndex = entry.index;
+    this.#appliedTerm = entry.term;
+    this.#options.onApplied?.(entry);
+    this.#checkpointer.onApplied(entry.index, entry.payload.length + ENTRY_OVERHEAD_BYTES);
+  };
+
   /** Applies committed entries and answers those who wait. Leaves the rest for the next turn when there are many. */
   apply(): void {
-    if (this.#toApply.length === 0 || this.#receiver.finishing) return;
+    if (this.#toApply.isEmpty || this.#receiver.finishing) return;
     const revisionBefore = this.revision;
-    let bytes = 0;
-    let count = 0;
-    for (const entry of this.#toApply) {
-      if (bytes >= APPLY_BYTES_PER_TURN) break;
-      count++;
-      if (entry.index <= this.#appliedIndex) continue; // An installed snapshot holds it already.
-      assert(entry.index === this.#appliedIndex + 1, 'entries are applied in order, without a gap');
-      this.writes.applyEntry(entry, this.#kv);
-      this.#appliedIndex = entry.index;
-      this.#appliedTerm = entry.term;
-      this.#options.onApplied?.(entry);
-      this.#checkpointer.onApplied(entry.index, entry.payload.length + ENTRY_OVERHEAD_BYTES);
-      bytes += entry.payload.length;
-    }
-    this.stats.entriesApplied += count;
+    this.stats.entriesApplied += this.#toApply.run(this.#appliedIndex, this.#applyEntry);
     this.stats.commandsApplied += this.revision - revisionBefore;
-    this.#toApply = count === this.#toApply.length ? [] : this.#toApply.slice(count);
     if (!this.#installing) this.#raft.step({ type: 'applied', index: this.#appliedIndex });
     this.reads.onApplied(this.#appliedIndex, this.#kv.reader);
     this.sessions.onApplied(this.revision);
-    if (this.#toApply.length > 0 || this.#raft.hasEffects) this.#options.wake();
+    if (!this.#toApply.isEmpty || this.#raft.hasEffects) this.#options.wake();
     if (this.#checkpointer.due) this.#checkpointer.start();
   }
 
@@ -432,7 +427,7 @@ export class RaftMember implements GroupMember {
     this.#kv = KvStateMachine.open(this.#options.store, mark.meta);
     this.#appliedIndex = mark.index;
     this.#appliedTerm = mark.term;
-    this.#toApply = this.#toApply.filter(({ index }) => index > mark.index);
+    this.#toApply.dropUpTo(mark.index);
     this.#checkpointer.onSnapshotInstalled();
     this.writes.onSnapshotInstalled(mark.index, mark.term);
     this.reads.onApplied(mark.index, this.#kv.reader);

@@ -4,7 +4,7 @@ import { KvorumError } from '../../base/errors/error.js';
 import { LIMITS } from '../../base/limits.js';
 import type { RaftEvent, ReadOutcome } from '../../engines/raft/events.js';
 import type { KvReader } from '../../kv/types.js';
-import { failReads, type ReadBatch } from './pending.js';
+import { failReads, type ReadBatch as SharedRound } from '../ordered/pending.js';
 import type { ReadWaiter } from '../router.js';
 import type { MemberStats } from '../stats.js';
 
@@ -19,6 +19,11 @@ export interface ReadPathOptions {
   wake(): void;
   /** raft.md L6: is the leader lease still good right now? */
   leaseValid(): boolean;
+}
+
+interface ReadBatch extends SharedRound {
+  /** The leader's lease is good enough (raft.md L4). */
+  readonly lease: boolean;
 }
 
 interface WaitingRead {

@@ -1,49 +1,20 @@
-import { logIndex, term, type GroupId, type LogIndex, type Term } from '../../base/brand.js';
-import { KvorumError } from '../../base/errors/error.js';
+import { logIndex, type GroupId } from '../../base/brand.js';
 import type { HardState, RaftOptions } from '../../engines/raft/events.js';
-import type { Entry } from '../../engines/raft/messages.js';
 import type { CheckpointMark, RecoveredGroup } from '../../storage/storage.js';
+import { recoverLog } from '../ordered/recover.js';
 
 type Recovered = RaftOptions['recovered'];
 
-const ZERO_INDEX = logIndex(0);
-const ZERO_TERM = term(0);
-
-/**
- * Puts the checkpoint and the log of one group together. The checkpoint may be ahead of the log (a crash between the
- * install of a snapshot and its record in the log); the log may never begin after the checkpoint.
- */
+/** What the checkpoint and the log of one group say together (ordered/recover.ts). */
 export function reconcile(group: GroupId, log: RecoveredGroup | undefined, mark: CheckpointMark | null): Recovered {
-  const baseIndex = log?.baseIndex ?? ZERO_INDEX;
-  const markIndex = mark?.index ?? ZERO_INDEX;
-  if (markIndex < baseIndex) {
-    throw new KvorumError(
-      'checkpoint_corrupt',
-      `Group ${group}: the log begins after index ${baseIndex}, but the checkpoint holds only ${markIndex}. ` +
-        'Files of the checkpoint are missing: restore the folder, or remove the replica and add a new one',
-    );
-  }
-  const hardState = raiseTerm(log?.hardState ?? null, mark);
-  if (mark !== null && termAt(log, markIndex) !== mark.term) {
-    const { membership } = mark;
-    return { hardState, baseIndex: markIndex, baseTerm: mark.term, entries: [], appliedIndex: markIndex, membership };
-  }
+  const { restarted, ...recovered } = recoverLog(group, log, mark);
   return {
-    hardState,
-    baseIndex,
-    baseTerm: log?.baseTerm ?? ZERO_TERM,
-    entries: log?.entries ?? [],
-    appliedIndex: markIndex,
+    ...recovered,
+    hardState: raiseTerm(log?.hardState ?? null, mark),
     ...(mark === null ? {} : { membership: mark.membership }),
-    ...(log?.memberships ? { memberships: log.memberships } : {}),
+    // Where the log restarts, what it says of memberships is of entries that are gone.
+    ...(log?.memberships && !restarted ? { memberships: log.memberships } : {}),
   };
-}
-
-function termAt(log: RecoveredGroup | undefined, index: LogIndex): Term | null {
-  if (log === undefined) return null;
-  if (index === log.baseIndex) return log.baseTerm;
-  const entry: Entry | undefined = log.entries[index - log.baseIndex - 1];
-  return entry?.term ?? null;
 }
 
 /**

@@ -2,19 +2,17 @@ import type { LogIndex, ReplicaId, Term } from '../../base/brand.js';
 import { assert } from '../../base/assert.js';
 import type { Clock } from '../../base/clock.js';
 import { KvorumError } from '../../base/errors/error.js';
-import { LIMITS } from '../../base/limits.js';
 import type { ProposalOutcome, RaftEvent } from '../../engines/raft/events.js';
 import type { Entry, ProposalRefusal } from '../../engines/raft/messages.js';
-import { BatchBuilder, type KvStateMachine } from '../../kv/index.js';
-import type { Command, CommandResult, ResultSink, ValueRef } from '../../kv/types.js';
-import { ProposalTable, failWrites, type WriteBatch } from './pending.js';
+import type { KvStateMachine } from '../../kv/index.js';
+import type { Command, ValueRef } from '../../kv/types.js';
+import { BatchAnswers } from '../ordered/batch-answers.js';
+import { OpenBatch } from '../ordered/open-batch.js';
+import { ParkedWrites } from '../ordered/parked.js';
+import { ProposalTable, failWrites, type WriteBatch } from '../ordered/pending.js';
 import type { WriteWaiter } from '../router.js';
 import type { MemberStats } from '../stats.js';
 
-/** How long a write waits for a leader before it is answered `no_leader`: a few elections at default timings. */
-const PARKED_MS_MAX = 2000;
-/** Bytes of writes that may wait for a leader; beyond it new ones are answered `busy`. */
-const PARKED_BYTES_MAX = 16 * 1024 * 1024;
 /** How long an answer of a leader that is gone or deposed may still be on its way. */
 const LATE_ANSWER_MS_MAX = 100;
 
@@ -34,17 +32,12 @@ export interface WritePathOptions {
  * Client writes of one member, from the request to its answer. All requests of a turn are packed into one batch, which
  * becomes one log entry. A batch that finds no leader is parked and proposed again in order, for a while.
  */
-export class WritePath implements ResultSink {
+export class WritePath {
   readonly #options: WritePathOptions;
-  readonly #builder = new BatchBuilder();
+  readonly #open = new OpenBatch();
   readonly #table = new ProposalTable();
-  #waiters: WriteWaiter[] = [];
-  #tokens: number[] = [];
-  #parked: WriteBatch[] = [];
-  #parkedBytes = 0;
-  #nextId = 1;
-  /** The batch whose entry is being applied: where onPut and onResult lead. */
-  #applying: WriteBatch | null = null;
+  readonly #parked = new ParkedWrites();
+  readonly #answers = new BatchAnswers();
   #appliedTerm = 0 as Term;
   /** Set when the member has stopped: what every later request is told. */
   #stopped: KvorumError | null = null;
@@ -55,25 +48,23 @@ export class WritePath implements ResultSink {
 
   /** Requests that have no answer yet, in batches. */
   get pendingBatches(): number {
-    return this.#table.size + this.#parked.length + (this.#builder.count > 0 ? 1 : 0);
+    return this.#table.size + this.#parked.count + (this.#open.isEmpty ? 0 : 1);
   }
 
   put(key: ValueRef, value: ValueRef, waiter: WriteWaiter, token: number): void {
     if (this.#stopped !== null) return waiter.onError(token, this.#stopped);
-    this.#builder.addPut(key, value);
-    this.#enqueued(waiter, token);
+    this.#open.put(key, value, waiter, token);
+    this.#enqueued();
   }
 
   submit(command: Command, waiter: WriteWaiter, token: number): void {
     if (this.#stopped !== null) return waiter.onError(token, this.#stopped);
-    this.#builder.addCommand(command);
-    this.#enqueued(waiter, token);
+    this.#open.add(command, waiter, token);
+    this.#enqueued();
   }
 
-  #enqueued(waiter: WriteWaiter, token: number): void {
-    this.#waiters.push(waiter);
-    this.#tokens.push(token);
-    if (this.#builder.bytes >= LIMITS.entryPayloadBytes) this.seal();
+  #enqueued(): void {
+    if (this.#open.isFull) this.seal();
     this.#options.wake();
   }
 
@@ -81,24 +72,14 @@ export class WritePath implements ResultSink {
   seal(): void {
     const batch = this.#takeOpen();
     if (batch === null) return;
-    if (this.#parked.length > 0) this.#park(batch);
+    if (this.#parked.count > 0) this.#park(batch);
     else this.#propose(batch);
   }
 
   #takeOpen(): WriteBatch | null {
-    if (this.#builder.count === 0) return null;
-    const nowMs = this.#options.clock.monotonicMs();
-    const batch: WriteBatch = {
-      id: this.#nextId++,
-      payload: this.#builder.take(),
-      waiters: this.#waiters,
-      tokens: this.#tokens,
-      deadlineMs: nowMs + this.#options.requestTimeoutMs,
-      proposedMs: nowMs,
-    };
-    this.#waiters = [];
-    this.#tokens = [];
-    return batch;
+    if (this.#open.isEmpty) return null;
+    const { clock, requestTimeoutMs } = this.#options;
+    return this.#open.take(clock.monotonicMs(), requestTimeoutMs);
   }
 
   #propose(batch: WriteBatch): void {
@@ -108,12 +89,8 @@ export class WritePath implements ResultSink {
   }
 
   #park(batch: WriteBatch): void {
-    if (this.#parkedBytes + batch.payload.length > PARKED_BYTES_MAX) {
-      this.#refuse(batch, new KvorumError('busy', 'Too many writes wait for a leader'));
-      return;
-    }
-    this.#parked.push(batch);
-    this.#parkedBytes += batch.payload.length;
+    if (this.#parked.park(batch)) return;
+    this.#refuse(batch, new KvorumError('busy', 'Too many writes wait for a leader'));
   }
 
   #refuse(batch: WriteBatch, error: KvorumError): void {
@@ -123,19 +100,13 @@ export class WritePath implements ResultSink {
 
   /** Proposes again what waited for a leader, in order. */
   retryParked(): void {
-    if (this.#parked.length === 0) return;
-    const parked = this.#parked;
-    this.#parked = [];
-    this.#parkedBytes = 0;
-    for (const batch of parked) this.#propose(batch);
+    if (this.#parked.count === 0) return;
+    for (const batch of this.#parked.takeAll()) this.#propose(batch);
   }
 
   /** There will be no leader for what waits for one. */
   refuseParked(error: KvorumError): void {
-    const parked = this.#parked;
-    this.#parked = [];
-    this.#parkedBytes = 0;
-    for (const batch of parked) this.#refuse(batch, error);
+    for (const batch of this.#parked.takeAll()) this.#refuse(batch, error);
   }
 
   /** What became of proposals, all that one drain told. Refused ones leave the table first, so that order can be kept. */
@@ -192,24 +163,8 @@ export class WritePath implements ResultSink {
   }
 
   #applyCommands(payload: Uint8Array, kv: KvStateMachine, mine: WriteBatch | null): void {
-    if (mine === null) {
-      kv.applyBatch(payload, null);
-      return;
-    }
-    this.#applying = mine;
-    kv.applyBatch(payload, this);
-    this.#applying = null;
-    this.#options.stats.proposalsCommitted++;
-  }
-
-  onPut(position: number, created: boolean, revision: Parameters<ResultSink['onPut']>[2]): void {
-    const batch = this.#applying;
-    batch?.waiters[position]?.onPut(batch.tokens[position] ?? 0, created, revision);
-  }
-
-  onResult(position: number, result: CommandResult): void {
-    const batch = this.#applying;
-    batch?.waiters[position]?.onResult(batch.tokens[position] ?? 0, result);
+    this.#answers.apply(payload, kv, mine);
+    if (mine !== null) this.#options.stats.proposalsCommitted++;
   }
 
   /** The link to `peer` is lost, and with it the answer to what was forwarded to it. */
@@ -231,19 +186,7 @@ export class WritePath implements ResultSink {
   /** Answers what has waited too long. */
   expire(nowMs: number): void {
     for (const batch of this.#table.takeExpired(nowMs)) this.#unknown(batch, 'No majority confirmed it in time');
-    const first = this.#parked[0];
-    if (first === undefined || this.#parkedUntilMs(first) > nowMs) return;
-    const keep: WriteBatch[] = [];
-    for (const batch of this.#parked) {
-      if (this.#parkedUntilMs(batch) > nowMs) keep.push(batch);
-      else this.#refuse(batch, new KvorumError('no_leader'));
-    }
-    this.#parked = keep;
-    this.#parkedBytes = keep.reduce((sum, batch) => sum + batch.payload.length, 0);
-  }
-
-  #parkedUntilMs(batch: WriteBatch): number {
-    return Math.min(batch.proposedMs + PARKED_MS_MAX, batch.deadlineMs);
+    for (const batch of this.#parked.takeExpired(nowMs)) this.#refuse(batch, new KvorumError('no_leader'));
   }
 
   #unknown(batch: WriteBatch, detail: string): void {
@@ -258,9 +201,7 @@ export class WritePath implements ResultSink {
   failAll(unknown: KvorumError, certain: KvorumError): void {
     this.#stopped = certain;
     const open = this.#takeOpen();
-    const untaken = open === null ? this.#parked : [...this.#parked, open];
-    this.#parked = [];
-    this.#parkedBytes = 0;
+    const untaken = [...this.#parked.takeAll(), ...(open === null ? [] : [open])];
     for (const batch of this.#table.takeAll()) failWrites(batch, unknown);
     for (const batch of untaken) failWrites(batch, certain);
   }

@@ -113,7 +113,7 @@ export const DURABILITY_MUTANTS: readonly Mutant[] = [
     rule: 'raft.md S7',
     edits: [
       {
-        file: 'src/replica/raft/checkpointer.js',
+        file: 'src/replica/ordered/checkpointer.js',
         find: 'await this.#task.write(kv, markOf, () => this.#task.append([]));',
         replace: 'await this.#task.write(kv, markOf);',
       },

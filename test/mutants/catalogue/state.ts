@@ -26,9 +26,9 @@ export const STATE_MUTANTS: readonly Mutant[] = [
         replace: '    if (message.index < 0) {',
       },
       {
-        file: 'src/replica/raft/snapshot-receiver.js',
-        find: '        if (chunk.index <= this.#options.appliedIndex() || !this.#options.tryLock())',
-        replace: '        if (!this.#options.tryLock())',
+        file: 'src/replica/ordered/snapshot-receiver.js',
+        find: '        const behind = index <= this.#options.appliedIndex() && !replaces;',
+        replace: '        const behind = false;',
       },
       {
         file: 'src/replica/raft/member.js',
@@ -86,7 +86,7 @@ export const STATE_MUTANTS: readonly Mutant[] = [
     plan: 'test/mutants/plans/conflicting-log-kept.json',
     edits: [
       {
-        file: 'src/replica/raft/recover.js',
+        file: 'src/replica/ordered/recover.js',
         find: '    if (mark !== null && termAt(log, markIndex) !== mark.term) {',
         replace: '    if (mark !== null && termAt(log, markIndex) === null) {',
       },

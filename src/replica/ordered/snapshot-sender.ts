@@ -1,8 +1,7 @@
 import { indexAfter, type LogIndex, type ReplicaId, type Term } from '../../base/brand.js';
 import type { Logger } from '../../base/logger.js';
 import { LIMITS } from '../../base/limits.js';
-import type { RaftEvent } from '../../engines/raft/events.js';
-import type { RaftMessage, SnapshotChunkResponse } from '../../engines/raft/messages.js';
+import type { SnapshotChunk, SnapshotChunkResponse } from '../../engines/raft/messages.js';
 import type { CheckpointStore, SnapshotSource } from '../../storage/storage.js';
 import type { MemberStats } from '../stats.js';
 
@@ -11,11 +10,12 @@ const WINDOW_PIECES = 4;
 /** A stream that makes no progress for this long is given up (raft.md S10: progress per piece, not in total). */
 const STALL_MS_MAX = 10_000;
 
-interface Stream {
+interface Stream<Extra> {
   readonly to: ReplicaId;
   readonly term: Term;
   readonly streamId: number;
   readonly source: SnapshotSource;
+  readonly extra: Extra;
   nextSequence: number;
   ackedSequence: number;
   lastSequence: number | null;
@@ -24,23 +24,27 @@ interface Stream {
   progressMs: number;
 }
 
-export interface SnapshotSenderOptions {
+export interface SnapshotSenderOptions<Extra> {
   readonly self: ReplicaId;
   readonly store: CheckpointStore;
   readonly stats: MemberStats;
   readonly logger: Logger;
-  send(message: RaftMessage): void;
-  step(event: RaftEvent): void;
+  send(piece: SnapshotChunk & Extra): void;
+  /** The stream is over. `index`: of the checkpoint that was streamed. */
+  onSent(peer: ReplicaId, index: LogIndex, ok: boolean): void;
   nowMs(): number;
 }
 
-/** Streams the last checkpoint to followers whose next entry was cut from the log: at most one stream per follower. */
-export class SnapshotSender {
-  readonly #options: SnapshotSenderOptions;
-  readonly #streams = new Map<ReplicaId, Stream>();
+/**
+ * Streams the last checkpoint to members whose next entry was cut from the log: at most one stream per member. `Extra` is what
+ * an engine adds to each piece.
+ */
+export class SnapshotSender<Extra extends object = object> {
+  readonly #options: SnapshotSenderOptions<Extra>;
+  readonly #streams = new Map<ReplicaId, Stream<Extra>>();
   #nextStreamId = 1;
 
-  constructor(options: SnapshotSenderOptions) {
+  constructor(options: SnapshotSenderOptions<Extra>) {
     this.#options = options;
   }
 
@@ -54,14 +58,15 @@ export class SnapshotSender {
     return neededFrom;
   }
 
-  start(to: ReplicaId, term: Term): void {
+  start(to: ReplicaId, term: Term, extra: Extra): void {
     this.#close(to);
     const source = this.#options.store.openSnapshot();
-    const stream: Stream = {
+    const stream: Stream<Extra> = {
       to,
       term,
       streamId: this.#nextStreamId++,
       source,
+      extra,
       nextSequence: 0,
       ackedSequence: -1,
       lastSequence: null,
@@ -73,7 +78,7 @@ export class SnapshotSender {
     this.#pump(stream);
   }
 
-  #pump(stream: Stream): void {
+  #pump(stream: Stream<Extra>): void {
     while (stream.lastSequence === null && stream.nextSequence - stream.ackedSequence <= WINDOW_PIECES) {
       const data = stream.ahead ?? new Uint8Array(0);
       stream.ahead = stream.ahead === null ? null : stream.source.next(LIMITS.snapshotChunkBytes);
@@ -91,6 +96,7 @@ export class SnapshotSender {
         sequence,
         last,
         data,
+        ...stream.extra,
       });
     }
   }
@@ -108,12 +114,12 @@ export class SnapshotSender {
     else this.#pump(stream);
   }
 
-  #finish(stream: Stream, ok: boolean): void {
+  #finish(stream: Stream<Extra>, ok: boolean): void {
     this.#close(stream.to);
     if (ok) this.#options.stats.snapshotsSent++;
     else this.#options.stats.snapshotsFailed++;
     this.#options.logger.info('snapshot_send_ended', { to: stream.to, ok });
-    this.#options.step({ type: 'snapshotSent', peer: stream.to, index: stream.source.mark.index, ok });
+    this.#options.onSent(stream.to, stream.source.mark.index, ok);
   }
 
   #close(to: ReplicaId): void {
@@ -121,10 +127,10 @@ export class SnapshotSender {
     this.#streams.delete(to);
   }
 
-  /** Gives up streams that stand still, and those of a term that we do not lead (`leadingTerm`: null when we do not). */
-  check(leadingTerm: Term | null, nowMs: number): void {
+  /** Gives up streams that stand still, and those of another term than `term` (null: of any). */
+  check(term: Term | null, nowMs: number): void {
     for (const stream of this.#streams.values()) {
-      if (stream.term === leadingTerm && nowMs - stream.progressMs < STALL_MS_MAX) continue;
+      if (stream.term === term && nowMs - stream.progressMs < STALL_MS_MAX) continue;
       this.#finish(stream, false);
     }
   }

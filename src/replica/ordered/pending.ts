@@ -17,8 +17,6 @@ export interface WriteBatch {
 /** The client requests behind one read index round. */
 export interface ReadBatch {
   readonly id: number;
-  /** The leader's lease is good enough (raft.md L4). */
-  readonly lease: boolean;
   readonly waiters: readonly ReadWaiter[];
   readonly tokens: readonly number[];
   readonly deadlineMs: number;

@@ -1,6 +1,6 @@
 import t from 'tap';
 import { logIndex, replicaId, term } from '../../../../src/base/brand.js';
-import { ProposalTable, type WriteBatch } from '../../../../src/replica/raft/pending.js';
+import { ProposalTable, type WriteBatch } from '../../../../src/replica/ordered/pending.js';
 
 const N1 = replicaId('n1');
 const N2 = replicaId('n2');

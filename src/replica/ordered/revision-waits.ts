@@ -1,4 +1,4 @@
-import type { Revision } from '../../base/brand.js';
+import type { Revision, Term } from '../../base/brand.js';
 import type { Clock } from '../../base/clock.js';
 import { KvorumError } from '../../base/errors/error.js';
 import type { RequestOptions } from '../router.js';
@@ -6,8 +6,17 @@ import type { RequestOptions } from '../router.js';
 /** Requests that wait for what their session has seen; beyond it they are answered `busy`. */
 const WAITING_MAX = 1024;
 
+const NO_EPOCH = 0 as Term;
+
+/** How far a state machine is. */
+export interface Applied {
+  readonly revision: Revision;
+  readonly epoch?: Term;
+}
+
 interface Waiting {
   readonly revision: Revision;
+  readonly epoch: Term;
   readonly deadlineMs: number;
   readonly serve: () => void;
   readonly fail: (error: KvorumError) => void;
@@ -33,26 +42,31 @@ export class RevisionWaits {
     return this.#waiting.length;
   }
 
-  /** Calls `serve` at once when `applied` will do, else as soon as it does; or `fail`. */
+  /**
+   * Calls `serve` at once when `applied` will do, else as soon as it does; or `fail`. `epoch`: of the last entry that is applied,
+   * where sessions know one. A state of an older epoch is another history, whatever its revision.
+   */
   whenApplied(
     request: RequestOptions | undefined,
-    applied: Revision,
+    { revision: applied, epoch: reached = NO_EPOCH }: Applied,
     serve: () => void,
     fail: (error: KvorumError) => void,
   ): void {
     const revision = request?.seen?.revision;
-    if (revision === undefined || revision <= applied) return serve();
+    const epoch = request?.seen?.epoch ?? NO_EPOCH;
+    if (revision === undefined || (revision <= applied && epoch <= reached)) return serve();
     if (this.#stopped !== null) return fail(this.#stopped);
     if (this.#waiting.length >= WAITING_MAX) return fail(new KvorumError('busy', 'Too many sessions wait here'));
     const deadlineMs = this.#clock.monotonicMs() + Math.min(request?.waitMs ?? this.#waitMs, this.#waitMs);
-    this.#waiting.push({ revision, deadlineMs, serve, fail });
+    this.#waiting.push({ revision, epoch, deadlineMs, serve, fail });
   }
 
-  onApplied(applied: Revision): void {
+  onApplied(applied: Revision, reached: Term = NO_EPOCH): void {
     if (this.#waiting.length === 0) return;
-    const served = this.#waiting.filter(({ revision }) => revision <= applied);
+    const isSeen = ({ revision, epoch }: Waiting): boolean => revision <= applied && epoch <= reached;
+    const served = this.#waiting.filter(isSeen);
     if (served.length === 0) return;
-    this.#waiting = this.#waiting.filter(({ revision }) => revision > applied);
+    this.#waiting = this.#waiting.filter((waiting) => !isSeen(waiting));
     for (const { serve } of served) serve();
   }
 

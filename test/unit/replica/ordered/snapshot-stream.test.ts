@@ -4,9 +4,9 @@ import { silentLogger } from '../../../../src/base/logger.js';
 import type { RaftEvent } from '../../../../src/engines/raft/events.js';
 import type { RaftMessage, SnapshotChunk } from '../../../../src/engines/raft/messages.js';
 import { KvStateMachine } from '../../../../src/kv/index.js';
-import { Checkpointer } from '../../../../src/replica/raft/checkpointer.js';
-import { SnapshotReceiver } from '../../../../src/replica/raft/snapshot-receiver.js';
-import { SnapshotSender } from '../../../../src/replica/raft/snapshot-sender.js';
+import { Checkpointer } from '../../../../src/replica/ordered/checkpointer.js';
+import { SnapshotReceiver } from '../../../../src/replica/ordered/snapshot-receiver.js';
+import { SnapshotSender } from '../../../../src/replica/ordered/snapshot-sender.js';
 import { createMemberStats } from '../../../../src/replica/stats.js';
 import { MemoryCheckpoint } from '../../../../src/storage/memory/memory-checkpoint.js';
 import { MemoryLog } from '../../../../src/storage/memory/memory-log.js';
@@ -43,8 +43,8 @@ class Bench {
       store: from,
       stats: createMemberStats(),
       logger: silentLogger,
-      send: (message) => this.chunks.push(message as SnapshotChunk),
-      step: (event) => this.steps.push(event),
+      send: (piece) => this.chunks.push(piece),
+      onSent: (peer, index, ok) => this.steps.push({ type: 'snapshotSent', peer, index, ok }),
       nowMs: () => this.nowMs,
     });
     this.receiver = new SnapshotReceiver({
@@ -79,7 +79,7 @@ class Bench {
 
 t.test('a stream: a window of pieces, then one for each answer, then the end', async (t) => {
   const bench = new Bench(await filled(9, 3000));
-  bench.sender.start(N2, term(1));
+  bench.sender.start(N2, term(1), {});
   t.equal(bench.chunks.length, 4, 'not all at once');
   t.equal(bench.sender.neededFrom, 10, 'the log after it must stay');
   await bench.deliver();
@@ -92,20 +92,20 @@ t.test('a stream: a window of pieces, then one for each answer, then the end', a
 
 t.test('a lost piece ends the stream on both sides', async (t) => {
   const bench = new Bench(await filled(9, 3000));
-  bench.sender.start(N2, term(1));
+  bench.sender.start(N2, term(1), {});
   bench.chunks.splice(1, 1);
   await bench.deliver();
   t.same(bench.steps, [{ type: 'snapshotSent', peer: N2, index: 9, ok: false }]);
   t.ok(bench.aborted > 0);
   t.equal(bench.locked, false);
-  bench.sender.start(N2, term(1));
+  bench.sender.start(N2, term(1), {});
   await bench.deliver();
   t.equal(bench.installed, 1, 'and the next one works');
 });
 
 t.test('a stream that stops midway does not hold the lock for ever', async (t) => {
   const bench = new Bench(await filled(9, 3000));
-  bench.sender.start(N2, term(1));
+  bench.sender.start(N2, term(1), {});
   for (const chunk of bench.chunks.splice(0)) bench.receiver.onChunk(chunk);
   t.equal(bench.locked, true);
   bench.nowMs = 9999;
@@ -120,7 +120,7 @@ t.test('a stream that stops midway does not hold the lock for ever', async (t) =
 
 t.test('entries that overtake a stream end it', async (t) => {
   const bench = new Bench(await filled(9, 3000));
-  bench.sender.start(N2, term(1));
+  bench.sender.start(N2, term(1), {});
   for (const chunk of bench.chunks.splice(0)) bench.receiver.onChunk(chunk);
   bench.applied = logIndex(9);
   bench.receiver.check(bench.nowMs);
@@ -131,7 +131,7 @@ t.test('entries that overtake a stream end it', async (t) => {
 t.test('a last piece that cannot be taken now tells the engine that nothing will come', async (t) => {
   const bench = new Bench(await filled(9, 10));
   bench.locked = true; // A checkpoint is being written.
-  bench.sender.start(N2, term(1));
+  bench.sender.start(N2, term(1), {});
   t.equal(bench.chunks.at(-1)?.last, true, 'all of it fits the window');
   await bench.deliver();
   t.equal(bench.aborted, 1);
@@ -140,7 +140,7 @@ t.test('a last piece that cannot be taken now tells the engine that nothing will
 
 t.test('a leader of another term streams no more', async (t) => {
   const bench = new Bench(await filled(9, 3000));
-  bench.sender.start(N2, term(1));
+  bench.sender.start(N2, term(1), {});
   bench.sender.check(term(1), 0);
   t.equal(bench.steps.length, 0);
   bench.sender.check(term(3), 0);
@@ -161,7 +161,7 @@ t.test('the log is cut behind the checkpoint by the bytes to retain, and not und
     clock: { monotonicMs: () => 0, wallMs: () => 0 },
     logger: silentLogger,
     stats: createMemberStats(),
-    membershipAt: () => membership,
+    inForceAt: () => ({ membership }),
     checkpointBytes: 1024 * 1024,
     retainBytes: 1024 * 1024,
     state: () => ({ kv, appliedIndex: applied, appliedTerm: term(1) }),

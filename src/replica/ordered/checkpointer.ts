@@ -1,7 +1,7 @@
 import { indexAfter, logIndex, type GroupId, type LogIndex, type Term } from '../../base/brand.js';
 import type { Logger } from '../../base/logger.js';
-import type { PlacedMembership } from '../../engines/raft/membership.js';
 import type { KvStateMachine } from '../../kv/index.js';
+import type { CheckpointMark } from '../../storage/storage.js';
 import { CheckpointTask, type CheckpointTaskOptions } from '../checkpoint-task.js';
 
 /** Granularity in which the position of retained bytes is remembered. */
@@ -14,7 +14,8 @@ export interface CheckpointerOptions extends CheckpointTaskOptions {
   readonly retainBytes: number;
   state(): { readonly kv: KvStateMachine; readonly appliedIndex: LogIndex; readonly appliedTerm: Term };
   termOf(index: LogIndex): Term;
-  membershipAt(index: LogIndex): PlacedMembership;
+  /** What a checkpoint at `index` tells besides the state. */
+  inForceAt(index: LogIndex): Pick<CheckpointMark, 'membership' | 'quorum'>;
   /** The first index that a snapshot stream in progress still needs; null when none runs (raft.md S2). */
   neededFrom(): LogIndex | null;
   onCheckpointed(index: LogIndex, cutIndex: LogIndex): void;
@@ -78,17 +79,25 @@ export class Checkpointer {
     this.#task.start(() => this.#run());
   }
 
-  async #run(): Promise<void> {
+  /** Resolves when there is a checkpoint, be it of an empty state; unless the store fails. */
+  async ensure(): Promise<void> {
+    await this.#task.idle();
+    if (this.#options.store.mark !== null) return;
+    this.#task.start(() => this.#run(true));
+    await this.#task.idle();
+  }
+
+  async #run(evenEmpty = false): Promise<void> {
     const { kv, appliedIndex, appliedTerm } = this.#options.state();
-    if (appliedIndex <= (this.#options.store.mark?.index ?? 0)) {
+    if (appliedIndex <= (this.#options.store.mark?.index ?? (evenEmpty ? -1 : 0))) {
       if (appliedIndex > 0 && this.#holdsBack) await this.#recordAndCut(appliedIndex, appliedTerm);
       return;
     }
-    const membership = this.#options.membershipAt(appliedIndex);
+    const inForce = this.#options.inForceAt(appliedIndex);
     // Entries may be applied before this replica's own disk has them: the checkpoint must not be ahead of the log.
-    const markOf = (meta: Uint8Array) => ({ index: appliedIndex, term: appliedTerm, membership, meta });
+    const markOf = (meta: Uint8Array) => ({ index: appliedIndex, term: appliedTerm, ...inForce, meta });
     await this.#task.write(kv, markOf, () => this.#task.append([]));
-    await this.#recordAndCut(appliedIndex, appliedTerm);
+    if (appliedIndex > 0) await this.#recordAndCut(appliedIndex, appliedTerm);
   }
 
   async #recordAndCut(index: LogIndex, indexTerm: Term): Promise<void> {

@@ -2,17 +2,21 @@ import type { LogIndex, ReplicaId } from '../../base/brand.js';
 import type { Clock } from '../../base/clock.js';
 import { isKvorumError } from '../../base/errors/error.js';
 import type { Logger } from '../../base/logger.js';
-import type { RaftMessage, SnapshotChunk } from '../../engines/raft/messages.js';
+import type { SnapshotChunk, SnapshotChunkResponse } from '../../engines/raft/messages.js';
 import type { CheckpointMark, CheckpointStore, SnapshotSink } from '../../storage/storage.js';
 import type { MemberStats } from '../stats.js';
 
 /** A stream that brings nothing for this long is given up: it holds the maintenance lock (raft.md S8, S10). */
 const STALL_MS_MAX = 10_000;
 
+/** A piece of a snapshot. `replaces`: it takes the place of another history, and may go back behind what is applied. */
+export type SnapshotPiece = SnapshotChunk & { readonly replaces?: boolean };
+
 interface Incoming {
   readonly from: ReplicaId;
   readonly streamId: number;
   readonly index: LogIndex;
+  readonly replaces: boolean;
   readonly sink: SnapshotSink;
   nextSequence: number;
   progressMs: number;
@@ -26,13 +30,15 @@ export interface SnapshotReceiverOptions {
   readonly clock: Clock;
   readonly stats: MemberStats;
   readonly logger: Logger;
-  send(message: RaftMessage): void;
+  send(message: SnapshotChunkResponse): void;
   /** The one maintenance lock of the member (raft.md S8): false while a checkpoint is being written. */
   tryLock(): boolean;
   unlock(): void;
   appliedIndex(): LogIndex;
+  /** The snapshot is complete. It is installed when this resolves, and not when it rejects. Absent: at once. */
+  readyToInstall?(piece: SnapshotPiece): Promise<void>;
   /** The snapshot is durable and is the group's checkpoint now. */
-  onInstalled(mark: CheckpointMark, from: ReplicaId): void;
+  onInstalled(mark: CheckpointMark, piece: SnapshotPiece): void;
   /** The snapshot whose pieces came will not be installed. */
   onAborted(): void;
   /** The store failed while the snapshot was replacing its checkpoint: nobody knows what it holds. */
@@ -54,7 +60,7 @@ export class SnapshotReceiver {
     return this.#incoming?.finishing === true;
   }
 
-  onChunk(chunk: SnapshotChunk): void {
+  onChunk(chunk: SnapshotPiece): void {
     if (this.finishing) return;
     if (chunk.sequence === 0 && !this.#begin(chunk)) {
       this.#refuse(chunk);
@@ -74,23 +80,24 @@ export class SnapshotReceiver {
   }
 
   /** The engine waits for the installation once it has handed over a last piece: it must hear that none will come. */
-  #refuse(chunk: SnapshotChunk): void {
+  #refuse(chunk: SnapshotPiece): void {
     this.#respond(chunk, false);
     if (chunk.last) this.#options.onAborted();
   }
 
-  #begin(chunk: SnapshotChunk): boolean {
+  #begin(chunk: SnapshotPiece): boolean {
     if (this.#incoming !== null) this.#abort('a newer stream began');
-    if (chunk.index <= this.#options.appliedIndex() || !this.#options.tryLock()) return false;
+    const { from, streamId, index, replaces = false } = chunk;
+    const behind = index <= this.#options.appliedIndex() && !replaces;
+    if (behind || !this.#options.tryLock()) return false;
     const sink = this.#options.store.openInstall();
-    const { from, streamId, index } = chunk;
     const progressMs = this.#options.clock.monotonicMs();
-    this.#incoming = { from, streamId, index, sink, nextSequence: 0, progressMs, finishing: false };
+    this.#incoming = { from, streamId, index, replaces, sink, nextSequence: 0, progressMs, finishing: false };
     this.#options.logger.info('snapshot_receive_started', { from: chunk.from, index: chunk.index });
     return true;
   }
 
-  #store(incoming: Incoming, chunk: SnapshotChunk): void {
+  #store(incoming: Incoming, chunk: SnapshotPiece): void {
     try {
       if (chunk.data.length > 0) incoming.sink.write(chunk.data);
     } catch (error) {
@@ -108,9 +115,10 @@ export class SnapshotReceiver {
     this.#installing = this.#finish(incoming, chunk);
   }
 
-  async #finish(incoming: Incoming, chunk: SnapshotChunk): Promise<void> {
+  async #finish(incoming: Incoming, chunk: SnapshotPiece): Promise<void> {
     let mark: CheckpointMark;
     try {
+      if (this.#options.readyToInstall !== undefined) await this.#options.readyToInstall(chunk);
       mark = await incoming.sink.finish();
     } catch (error) {
       incoming.finishing = false;
@@ -123,11 +131,11 @@ export class SnapshotReceiver {
     this.#options.unlock();
     this.#options.stats.snapshotsReceived++;
     this.#options.logger.info('snapshot_installed', { from: chunk.from, index: mark.index });
-    this.#options.onInstalled(mark, chunk.from);
+    this.#options.onInstalled(mark, chunk);
     this.#respond(chunk, true);
   }
 
-  #respond(chunk: SnapshotChunk, ok: boolean): void {
+  #respond(chunk: SnapshotPiece, ok: boolean): void {
     this.#options.send({
       type: 'snapshotChunkResponse',
       from: this.#options.self,
@@ -153,7 +161,8 @@ export class SnapshotReceiver {
   check(nowMs: number): void {
     const incoming = this.#incoming;
     if (incoming === null || incoming.finishing) return;
-    if (incoming.index <= this.#options.appliedIndex()) this.#abort('entries were faster');
+    const overtaken = !incoming.replaces && incoming.index <= this.#options.appliedIndex();
+    if (overtaken) this.#abort('entries were faster');
     else if (nowMs - incoming.progressMs >= STALL_MS_MAX) this.#abort('no piece has come for too long');
   }
 
