@@ -118,6 +118,34 @@ t.test('dump: lists records, of one group, up to a limit', async (t) => {
   t.match(limited.stderr, /stopped after 2/);
 });
 
+t.test('dump: write quorums, epochs by force, and who is being rebuilt (ap.md §1.3.4, §1.3.5)', async (t) => {
+  const dir = join(t.testdir(), 'n1');
+  const identity = { cluster: 'demo', replica: replicaId('n1') };
+  const storage = await openStorage({ dir, identity, segmentBytes: 1_000_000, fsync: false });
+  const group = groupId('feed', 0);
+  const state = (vote: string | null): LogRecord => {
+    const hardState = { term: term(66), vote: vote === null ? null : replicaId(vote), commit: logIndex(0) };
+    return { kind: 'hardState', group, hardState, memberships: null };
+  };
+  const entry = (index: number, kind: 'noop' | 'quorum', ...payload: number[]): LogRecord => {
+    return {
+      kind: 'entry',
+      group,
+      entry: { index: logIndex(index), term: term(66), kind, payload: Buffer.from(payload) },
+    };
+  };
+  await append(storage.log, [state('n2'), entry(1, 'noop'), entry(2, 'quorum', 3), entry(3, 'noop', 1)]);
+  await append(storage.log, [state(null)]);
+  await storage.close();
+  const { stdout } = run('wal', 'dump', dir);
+  t.match(stdout, /hardState +feed\/0 +66 +vote n2 commit 0$/m);
+  t.match(stdout, /entry +feed\/0 +1 +66 +0 +noop$/m);
+  t.match(stdout, /entry +feed\/0 +2 +66 +1 +quorum 3$/m);
+  t.match(stdout, /entry +feed\/0 +3 +66 +1 +noop by force$/m);
+  t.match(stdout, /hardState +feed\/0 +66 +vote - commit 0 rebuilding$/m);
+  t.match(run('wal', 'verify', dir).stdout, /^feed\/0 +66 +- +0 +3 +3$/m);
+});
+
 t.test('a folder that is in use, or none, is refused', async (t) => {
   const { dir } = await folder(t);
   const identity = { cluster: 'demo', replica: replicaId('n1') };

@@ -1,53 +1,25 @@
 import type { Test } from 'tap';
 import { groupId, logIndex, originId, originLog, parseOriginLog, term, type OriginId } from '../../src/base/brand.js';
-import type {
-  CheckpointChange,
-  CheckpointMark,
-  CheckpointStore,
-  LogRecord,
-  Storage,
-} from '../../src/storage/storage.js';
+import type { CheckpointChange, CheckpointStore, LogRecord } from '../../src/storage/storage.js';
 import { formedBy } from '../fixtures/membership.js';
-
-const GROUP = groupId('default', 0);
-
-export interface StorageUnderTest {
-  readonly storage: Storage;
-  /** Closes and opens again; null where nothing is kept. */
-  readonly reopen: (() => Promise<Storage>) | null;
-}
-
-function markAt(index: number, meta = 'meta'): CheckpointMark {
-  return {
-    index: logIndex(index),
-    term: term(2),
-    membership: formedBy('n1', 'n2'),
-    meta: Buffer.from(meta),
-  };
-}
-
-function pairs(store: CheckpointStore, start = '', end: string | null = null): [string, string][] {
-  return [...store.range(start, end)].map(([key, value]) => [key, Buffer.from(value).toString('latin1')]);
-}
-
-function put(key: string, value: string): CheckpointChange {
-  return [key, Buffer.from(value, 'latin1')];
-}
-
-function entryRecord(index: number): LogRecord {
-  const entry = { index: logIndex(index), term: term(1), kind: 'commands', payload: Buffer.from(`p${index}`) } as const;
-  return { kind: 'entry', group: GROUP, entry };
-}
-
-function thousandPairs(size: number): CheckpointChange[] {
-  return Array.from({ length: 1000 }, (_, at) => put(`k${String(at).padStart(4, '0')}`, 'v'.repeat(size + (at % 7))));
-}
+import {
+  entryRecord,
+  GROUP,
+  markAt,
+  pairs,
+  pieces,
+  put,
+  thousandPairs,
+  type StorageUnderTest,
+} from './storage-fixture.js';
+import { quorumContract } from './storage-quorum.js';
 
 /** What every storage does. `open` gives a fresh, empty one. */
 export function storageContract(t: Test, open: (t: Test) => Promise<StorageUnderTest>): void {
   logContract(t, open);
   checkpointContract(t, open);
   snapshotContract(t, open);
+  quorumContract(t, open);
   writingContract(t, open);
 }
 
@@ -236,14 +208,6 @@ function checkpointContract(t: Test, open: (t: Test) => Promise<StorageUnderTest
     ]);
     await storage.close();
   });
-}
-
-function pieces(store: CheckpointStore, maxBytes: number): Uint8Array[] {
-  const source = store.openSnapshot();
-  const all: Uint8Array[] = [];
-  for (let piece = source.next(maxBytes); piece !== null; piece = source.next(maxBytes)) all.push(piece);
-  source.close();
-  return all;
 }
 
 function snapshotContract(t: Test, open: (t: Test) => Promise<StorageUnderTest>): void {

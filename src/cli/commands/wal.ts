@@ -8,6 +8,8 @@ import { readIdentity, type IdentityFile } from '../../storage/identity.js';
 import { nodeFileSystem as fs } from '../../storage/node-file-system.js';
 import { withoutTrailingZeros } from '../../storage/wal/recovery.js';
 import { replayLog, type Replay, type ReplayVisitor } from '../../storage/wal/replay.js';
+import type { Entry } from '../../engines/entry.js';
+import type { HardState } from '../../engines/raft/events.js';
 import type { Membership, MembershipPair } from '../../engines/raft/membership.js';
 import type { ReadRecord } from '../../storage/wal/segment-reader.js';
 import type { StoredRecord } from '../../storage/wal/unit-encoder.js';
@@ -182,16 +184,28 @@ function lines({ durableSeq, offset, seq, unit }: ReadRecord): Line[] {
     if (kind === 'entry') {
       const { entry } = record;
       const { index, term } = entry;
-      return { seq, offset, kind, group, index, term, bytes: entry.payload.length, detail: entry.kind };
+      return { seq, offset, kind, group, index, term, bytes: entry.payload.length, detail: describeEntry(entry) };
     }
     if (kind === 'hardState') {
-      const { commit, term, vote } = record.hardState;
-      const detail =
-        `vote ${vote ?? '-'} commit ${commit} ${record.memberships === null ? '' : describe(record.memberships)}`.trimEnd();
+      const { hardState, memberships } = record;
+      const { commit, term, vote } = hardState;
+      const members = memberships === null ? describeFixed(hardState) : describe(memberships);
+      const detail = `vote ${vote ?? '-'} commit ${commit} ${members}`.trimEnd();
       return { ...BLANK, seq, offset, kind, group, term, detail };
     }
     return { ...BLANK, seq, offset, kind, group, index: record.index, term: record.term };
   });
+}
+
+/** Of leader-follower groups: which write quorum, and whether an epoch began by force (ap.md §1.3.4). */
+function describeEntry({ kind, payload }: Entry): string {
+  if (kind === 'quorum') return `quorum ${payload.join(' ')}`;
+  return kind === 'noop' && payload.length > 0 ? 'noop by force' : kind;
+}
+
+/** A leader-follower group has no memberships to show; without a vote its log is being replaced. */
+function describeFixed({ term, vote }: HardState): string {
+  return vote === null && term > 0 ? 'rebuilding' : '';
 }
 
 /** `voters n1 n2 n3`, and while a change is under way what is not committed yet. */

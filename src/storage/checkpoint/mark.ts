@@ -1,5 +1,6 @@
 import { logIndex, term } from '../../base/brand.js';
 import { KvorumError } from '../../base/errors/error.js';
+import type { PlacedQuorum } from '../../engines/semisync/messages.js';
 import { placedFromWire, placedToWire } from '../../wire/membership-codec.js';
 import { kvorum } from '../../wire/protobuf.js';
 import type { CheckpointMark } from '../storage.js';
@@ -10,6 +11,7 @@ export function encodeMark(mark: CheckpointMark): Uint8Array {
     term: mark.term,
     membership: placedToWire(mark.membership),
     meta: mark.meta,
+    ...(mark.quorum === undefined ? {} : { quorum: mark.quorum }),
   }).finish();
 }
 
@@ -22,8 +24,13 @@ export function decodeMark(bytes: Uint8Array): CheckpointMark {
       term: term(mark.term),
       membership: placedFromWire(mark.membership),
       meta: Uint8Array.from(mark.meta),
+      ...(mark.quorum ? { quorum: placedQuorum(mark.quorum) } : {}),
     };
   } catch (error) {
     throw new KvorumError('checkpoint_corrupt', 'The mark of a checkpoint cannot be decoded', { cause: error });
   }
+}
+
+function placedQuorum({ forcedTerm, index, writeQuorum }: kvorum.log.PlacedQuorum.$Properties): PlacedQuorum {
+  return { index: logIndex(index ?? 0), writeQuorum: writeQuorum ?? 0, forcedTerm: term(forcedTerm ?? 0) };
 }

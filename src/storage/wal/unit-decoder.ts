@@ -113,7 +113,7 @@ function decodeRecord(record: kvorum.log.Record.$Properties): StoredRecord {
   }
   if (record.hardState) {
     const { hardState, memberships } = decodeHardState(record.hardState);
-    if (hardState !== null && memberships !== null) return { kind: 'hardState', group, hardState, memberships };
+    if (hardState !== null) return { kind: 'hardState', group, hardState, memberships };
   }
   if (record.checkpoint) return { kind: 'checkpoint', group, ...decodePosition(record.checkpoint) };
   if (record.cut) return { kind: 'cut', group, ...decodePosition(record.cut) };

@@ -41,6 +41,11 @@ export function hardState(atTerm: number, vote: string | null = 'n2', group: Gro
   };
 }
 
+/** Of a leader-follower group: its members are fixed. */
+export function fixedHardState(atTerm: number, vote: string | null, group: GroupId = GROUP): LogRecord {
+  return { ...hardState(atTerm, vote, group), memberships: null } as LogRecord;
+}
+
 /** Resolves when the append is done; never when the log failed. */
 export function append(log: Log, records: readonly LogRecord[], sync = true): Promise<void> {
   return new Promise((resolve) => log.append(records, sync, resolve));

@@ -2,12 +2,14 @@ import t from 'tap';
 import { logIndex, replicaId, term } from '../../../../src/base/brand.js';
 import { isKvorumError } from '../../../../src/base/errors/error.js';
 import { SimulatedFileSystem } from '../../../../src/storage/memory/simulated-file-system.js';
+import type { Log, LogRecord } from '../../../../src/storage/storage.js';
 import {
   append,
   DIR,
   entry,
   entryRecord,
   filler,
+  fixedHardState,
   GROUP,
   hardState,
   IDENTITY,
@@ -48,6 +50,47 @@ t.test('an entry at or below the last index replaces it and all after it', async
       [2, 2],
     ],
   );
+});
+
+t.test('what leader-follower groups write: write quorums, epochs by force, hard states without members', async (t) => {
+  const fs = new SimulatedFileSystem();
+  const log = openOn(fs);
+  const special = (index: number, kind: 'noop' | 'quorum', byte: number): LogRecord => {
+    return { kind: 'entry', group: GROUP, entry: { ...entry(index, Buffer.from([byte]), 130), kind } };
+  };
+  await append(log, [fixedHardState(130, 'n2'), special(1, 'noop', 1), special(2, 'quorum', 3)]);
+  await append(log, [fixedHardState(66, null, OTHER)]);
+  const found = (log: Log): unknown => {
+    const recovered = log.recovered.get(GROUP);
+    t.same(recovered?.hardState, { term: 130, vote: 'n2', commit: 0 });
+    t.equal(recovered?.memberships, null);
+    t.same(log.recovered.get(OTHER)?.hardState, { term: 66, vote: null, commit: 0 }, 'rebuilding is remembered');
+    return recovered?.entries.map(({ index, kind, payload, term }) => [index, term, kind, ...payload]);
+  };
+  const entries = [
+    [1, 130, 'noop', 1],
+    [2, 130, 'quorum', 3],
+  ];
+  t.same(found(openOn(fs.crash({ survives: () => false }))), entries);
+  // Enough for other segments, of which the first may go: heads repeat what was only in it.
+  for (let index = 1; index <= 6; index++) await append(log, [entryRecord(index, filler(4000, index), OTHER)]);
+  log.cut(OTHER, logIndex(5), term(1));
+  log.cut(GROUP, logIndex(1), term(130));
+  await append(log, [special(3, 'noop', 1)]);
+  const [first] = segments(fs);
+  t.ok(segments(fs).length > 1);
+  await log.close();
+  t.same(found(openOn(fs)), [
+    [2, 130, 'quorum', 3],
+    [3, 130, 'noop', 1],
+  ]);
+  const cut = openOn(fs);
+  cut.cut(GROUP, logIndex(3), term(130));
+  await append(cut, [entryRecord(7, filler(9000, 7), OTHER)]);
+  await append(cut, [entryRecord(8, '', OTHER)]);
+  t.notOk(segments(fs).includes(first ?? ''), 'the segment of the hard states is gone');
+  await cut.close();
+  t.same(found(openOn(fs)), []);
 });
 
 t.test('a gap is refused before it reaches the disk', async (t) => {

@@ -28,7 +28,7 @@ const record: fc.Arbitrary<StoredRecord> = fc.oneof(
       group,
       index: number.map(logIndex),
       term: number.map(term),
-      kind: fc.constantFrom('noop' as const, 'commands' as const, 'membership' as const),
+      kind: fc.constantFrom('noop' as const, 'commands' as const, 'membership' as const, 'quorum' as const),
       payload,
     })
     .map(({ group, ...entry }): StoredRecord => ({ kind: 'entry', group, entry })),
@@ -38,9 +38,10 @@ const record: fc.Arbitrary<StoredRecord> = fc.oneof(
       term: number.map(term),
       vote: fc.constantFrom(null, replicaId('n2')),
       commit: number.map(logIndex),
+      memberships: fc.constantFrom(null, pairOf('n1', 'é')),
     })
-    .map(({ group, ...hardState }): StoredRecord => {
-      return { kind: 'hardState', group, hardState, memberships: pairOf('n1', 'é') };
+    .map(({ group, memberships, ...hardState }): StoredRecord => {
+      return { kind: 'hardState', group, hardState, memberships };
     }),
   position.map((at): StoredRecord => ({ kind: 'checkpoint', ...at })),
   position.map((at): StoredRecord => ({ kind: 'cut', ...at })),

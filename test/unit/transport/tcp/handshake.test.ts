@@ -1,5 +1,5 @@
 import t from 'tap';
-import type { ReplicaId } from '../../../../src/base/brand.js';
+import type { LogIndex, ReplicaId, Term } from '../../../../src/base/brand.js';
 import { encodeFrames } from '../../../../src/wire/codec.js';
 import type { HelloAnswer } from '../../../../src/wire/handshake.js';
 import type { Envelope } from '../../../../src/transport/transport.js';
@@ -8,7 +8,7 @@ import { ACCEPTED, at, eventually, FAST, heartbeat, N1, N2, node, rawListener, R
 t.test('who is refused, and how both sides know', async (t) => {
   const cases: [string, object, object][] = [
     ['wrong_cluster', { cluster: 'other' }, {}],
-    ['wrong_version', { versions: { min: 3, max: 4 } }, {}],
+    ['wrong_version', { versions: { min: 4, max: 5 } }, {}],
     ['unknown_replica', {}, { self: 'n7' as ReplicaId }],
     ['wrong_recipient', {}, { peers: [{ id: 'n8' as ReplicaId, port: 0 }] }],
   ];
@@ -65,7 +65,7 @@ t.test('an answer from somebody else is not believed', async (t) => {
   const answers: [string, HelloAnswer][] = [
     ['wrong_cluster', { ...ACCEPTED, cluster: 'other' }],
     ['wrong_recipient', { ...ACCEPTED, from: 'n5' }],
-    ['wrong_version', { ...ACCEPTED, version: 3 }],
+    ['wrong_version', { ...ACCEPTED, version: 4 }],
     ['foreign_folder', { ...ACCEPTED, folder: 'another' }],
   ];
   for (const [reason, answer] of answers) {
@@ -101,6 +101,26 @@ t.test('a peer of an older version hears what it understands, and keeps its conn
   const newer = { ...ack, message: { ...ack.message, to: 'n3' as ReplicaId } };
   t.equal(a.transport.send('n3' as ReplicaId, [newer]), true);
   await b.recorder.until(() => b.recorder.frames.length === 1);
+});
+
+t.test('a peer of version 2 hears nothing of leader-follower groups, and keeps its connection', async (t) => {
+  const old = await node(t, N1, { peers: [at(1, N2)], versions: { min: 1, max: 2 } });
+  const a = await node(t, N2, { peers: [at(old.port, N1)] });
+  await a.recorder.until(() => a.transport.isUp(N1));
+  const group = 'feed/0' as Envelope['group'];
+  const base = { from: N2, to: N1, term: 64 as Term };
+  const fenced: Envelope = { group, message: { type: 'fenced', ...base } };
+  const [commit, prevIndex, prevTerm, index] = [0, 0, 0, 1] as [LogIndex, LogIndex, Term, LogIndex];
+  const entries = [{ index, term: base.term, kind: 'quorum', payload: new Uint8Array([1]) }] as const;
+  const append: Envelope = { group, message: { type: 'appendRequest', ...base, commit, prevIndex, prevTerm, entries } };
+  t.equal(a.transport.send(N1, [fenced, append]), false, 'also no entry of a kind that it does not know');
+  t.equal(a.transport.send(N1, [fenced, heartbeat(N2, N1, 1), append]), true);
+  await old.recorder.until(() => old.recorder.frames.length === 1);
+  t.same(
+    old.recorder.frames.map(({ envelopes }) => envelopes.map(({ message }) => message.type)),
+    [['heartbeat']],
+  );
+  t.match(a.transport.status()[0], { closedBy: { too_new: 2 }, connected: true });
 });
 
 t.test('nobody answers the Hello', async (t) => {
