@@ -30,10 +30,14 @@ export class FakeMember {
   collectedTo = 0;
   hash = 'hash';
   nowMs = 0;
+  tombstones = 0;
+  origin = A;
+  ready = true;
   invariant: () => void = () => undefined;
 
   get kv(): object {
-    return { vector: this.vector, collectedTo: this.collectedTo, root: () => ({ hash: this.hash }) };
+    const { collectedTo, hash, tombstones, vector } = this;
+    return { vector, collectedTo, root: () => ({ hash }), tombstones: { count: tombstones } };
   }
 
   get reader(): object {
@@ -41,7 +45,11 @@ export class FakeMember {
   }
 
   get core(): object {
-    return { checkInvariants: () => this.invariant() };
+    return { origin: this.origin, ready: this.ready, checkInvariants: () => this.invariant() };
+  }
+
+  status(): object {
+    return { state: 'as the test says', stable: 0, stableBlockedBy: [] };
   }
 }
 
