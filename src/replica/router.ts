@@ -161,8 +161,10 @@ export interface LeaderlessControl {
 export interface SemisyncControl {
   /** F. */
   readonly followers: number;
-  /** Of the last entry that is applied here: part of session tokens. */
+  /** Of the last entry that is applied here, now: part of session tokens. */
   readonly epoch: Term;
+  /** How long a tick is: what is counted in ticks in the status of its engine. */
+  readonly tickMs: number;
   /**
    * On the leader only. Resolves when the change is committed; rejects with not_leader, bad_request (not 1 to F; 0 only with
    * allowAsync), not_enough_replicas, busy, or outcome_unknown.

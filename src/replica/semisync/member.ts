@@ -123,6 +123,7 @@ export class SemisyncMember implements GroupMember {
     return {
       followers: this.#membership.voters.length - 1,
       epoch: this.appliedTerm,
+      tickMs: this.#options.tickMs,
       setWriteQuorum: () => Promise.reject(NOT_YET),
       promote: () => Promise.reject(NOT_YET),
       failovers: () => Promise.resolve([]),
