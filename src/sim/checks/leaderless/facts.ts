@@ -1,4 +1,4 @@
-import type { GroupId, OriginId, ReplicaId } from '../../../base/brand.js';
+import { replicaOf, type GroupId, type OriginId, type ReplicaId } from '../../../base/brand.js';
 import type { Dot, Vector } from '../../../base/dot.js';
 import type { EngineMessage } from '../../../engines/messages.js';
 import type { OriginBatch } from '../../../engines/leaderless/types.js';
@@ -122,10 +122,22 @@ export class LeaderlessFacts implements Observer {
     image.counter = before.counter;
     image.recover(recovered);
     known.image = image;
+    if (this.#hasForgotten(process.id, before)) this.#rollbacks.onRolledBack(process.id);
     for (const { entries } of recovered.values()) {
       for (const { payload } of entries) this.truth.see(payload, `the disk of ${process.id}`);
     }
     this.#raise(known);
+  }
+
+  /** Rot took the end of its log, which nothing vouched for yet (raft.md W1), and others have what it wrote there. */
+  #hasForgotten(id: ReplicaId, before: LeaderlessImage): boolean {
+    const { image } = this.of(id);
+    for (const origin of before.origins) {
+      const [had, has] = [before.seqOf(origin), image.seqOf(origin)];
+      if (replicaOf(origin) !== id || has >= had) continue;
+      for (const [other, known] of this.#known) if (other !== id && known.image.seqOf(origin) > has) return true;
+    }
+    return false;
   }
 
   onWiped(process: SimProcess): void {

@@ -55,6 +55,25 @@ t.test('§1.0.1 rule 2: nobody is told by whoever knows no more', (t) => {
   t.end();
 });
 
+t.test('raft.md W1: who has lost the end of its log to rot is as if set back, where others have it', (t) => {
+  const all = [batch(A, 1), batch(A, 2)] as const;
+  const rotten = (): Stage =>
+    new Stage()
+      .has('n1 n2', ...all)
+      .crash('n1')
+      .start('n1', batch(A, 1))
+      .turn('n1');
+  t.equal(reuse(rotten()), 'excused');
+  t.equal(reuse(answered(told(rotten()), 'n2', 7)), 'dot-names-one-batch', 'until it has met them');
+  const others = new Stage().has('n1', batch(A, 1), batch(B, 1)).has('n2 n3', batch(A, 1), batch(B, 1), batch(A, 2));
+  t.equal(
+    reuse(others.crash('n1').start('n1', batch(A, 1)).turn('n1')),
+    'dot-names-one-batch',
+    'it had no more itself',
+  );
+  t.end();
+});
+
 t.test('§1.0.1 rule 2: nobody else is excused', (t) => {
   const all = [batch(A, 1), batch(A, 2)] as const;
   const stage = (): Stage => new Stage().has('n1 n2', ...all);
