@@ -66,8 +66,9 @@ export class Sessions {
     ensures.start(dots, [{ members: [self], count: 1 }], deadlineMs, (end) => {
       this.#waiting--;
       stats.dependencyWaitMs += clock.monotonicMs() - startMs;
-      // Merged by a full sync that is not durable yet: what comes now is served as well.
-      if (end.result === 'covered' || (end.result === 'timeout' && this.#isHere(dots))) onCovered();
+      // Merged by a full sync that is not durable yet: what comes now is served as well, and nothing of it is lost.
+      const mayBeHere = end.result === 'timeout' || end.result === 'lost';
+      if (end.result === 'covered' || (mayBeHere && this.#isHere(dots))) onCovered();
       else onError(this.#refusal(end, dots));
     });
   }

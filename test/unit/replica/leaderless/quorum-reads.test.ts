@@ -14,7 +14,7 @@ const A = originId('n1~a');
 const B = originId('n2~b');
 
 /** One member with everything around it faked. */
-function stage(own: Readonly<Record<string, readonly Dot[]>> = {}) {
+function stage(own: Record<string, readonly Dot[]> = {}) {
   const sent: LeaderlessMessage[] = [];
   const events: LeaderlessEvent[] = [];
   const told: string[] = [];
@@ -101,6 +101,62 @@ t.test('a version that only this member has is brought to those asked (monotonic
   reads.seal();
   answer(N2, [[]]);
   t.match(events, [{ type: 'ensure', dots: [AT_3], need: [{ members: [N2, N1], count: 2 }] }]);
+});
+
+t.test(
+  'what comes here while others are brought up to date is brought to them as well (§1.1: no going back)',
+  async (t) => {
+    const own = { k: [AT_3] };
+    const { answer, ensures, events, reads, stats, told, waiter } = stage(own);
+    reads.read('quorum', ['k'], waiter, 1);
+    reads.seal();
+    answer(N2, [[]]);
+    own.k = [AT_5];
+    ensures.onOutcome({ id: 1, result: 'covered', missing: [] });
+    t.same(told, [], 'n2 was made to have 3: a read there would show less than 5 to whoever comes next');
+    t.match(events.slice(1), [{ type: 'ensure', id: 2, dots: [AT_5], need: [{ members: [N2, N1], count: 2 }] }]);
+    ensures.onOutcome({ id: 2, result: 'covered', missing: [] });
+    t.same(told, ['read 1']);
+    t.equal(events.length, 2, 'what all of them have is not asked for again');
+    t.equal(stats.readRepairs, 2);
+  },
+);
+
+t.test('nor is what comes from another origin left out, or what nobody can confirm shown (§1.1)', async (t) => {
+  const own: { k: Dot[] } = { k: [AT_3] };
+  const { answer, ensures, events, reads, told, waiter } = stage(own);
+  reads.read('quorum', ['k'], waiter, 1);
+  reads.seal();
+  answer(N2, [[AT_5]]);
+  own.k = [AT_5, OF_B];
+  ensures.onOutcome({ id: 1, result: 'covered', missing: [] });
+  t.match(events.slice(1), [{ type: 'ensure', id: 2, dots: [OF_B] }], 'only what they were not made to have');
+  ensures.expire(1000);
+  t.match(told, [/^read_timeout 1: /]);
+  t.equal(reads.pending, 0);
+});
+
+t.test('two reads one after the other, at two members: the second shows no less (§1.1)', async (t) => {
+  // What each member holds; a write of n1 comes to n1 while its read is repaired.
+  const held = new Map([N1, N2, N3].map((id) => [id, { k: [AT_3] as readonly Dot[] }]));
+  const at = (id: ReplicaId): { k: readonly Dot[] } => held.get(id) ?? { k: [] };
+  at(N2).k = [];
+  const first = stage(at(N1));
+  first.reads.read('quorum', ['k'], first.waiter, 1);
+  first.reads.seal();
+  first.answer(N2, [at(N2).k]);
+  at(N1).k = [AT_5];
+  for (let id = 1; first.told.length === 0; id++) {
+    const ensure = first.events[id - 1];
+    if (ensure?.type === 'ensure') at(N2).k = ensure.dots;
+    first.ensures.onOutcome({ id, result: 'covered', missing: [] });
+  }
+  const shown = at(N1).k;
+  const second = stage(at(N3));
+  second.reads.read('quorum', ['k'], second.waiter, 1);
+  second.reads.seal();
+  second.answer(N2, [at(N2).k]);
+  t.match(second.events, [{ type: 'ensure', dots: shown }], 'it has to have what the first one has shown');
 });
 
 t.test('members that do not answer are asked again, and given up in time', async (t) => {
