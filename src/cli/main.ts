@@ -33,6 +33,7 @@ const COMMANDS: Readonly<Record<string, CommandEntry>> = {
   check: { group: 'Running:', load: async () => (await import('./commands/check.js')).checkCommand() },
   sim: { group: 'Running:', load: async () => (await import('./commands/sim.js')).simCommand() },
   bench: { group: 'Running:', load: async () => (await import('./commands/bench.js')).benchCommand() },
+  report: { group: 'Running:', load: async () => (await import('./commands/report.js')).reportCommand() },
   put: { group: 'Data:', load: async () => (await import('./commands/write.js')).putCommand() },
   get: { group: 'Data:', load: async () => (await import('./commands/read.js')).getCommand() },
   del: { group: 'Data:', load: async () => (await import('./commands/write.js')).deleteCommand() },

@@ -1,0 +1,167 @@
+import type { Machine } from '../workload/machine.js';
+import { drawBarPanels, type Category, type Panel } from './plot/bar-panels.js';
+import { drawLineChart, type Band, type Series } from './plot/line-chart.js';
+import { COLOURS } from './plot/svg.js';
+import type { Figures } from './figures.js';
+import type { EngineRow, EnginesReport, QuorumReport, QuorumRow } from './summary.js';
+
+/** Of both pictures; what fits on any screen at its own size. */
+export const PICTURE = { width: 1100, height: 760 } as const;
+
+const ENGINE_COLOURS: Readonly<Record<string, string>> = {
+  raft: COLOURS.blue,
+  semisync: COLOURS.orange,
+  causal: COLOURS.green,
+  lww: COLOURS.pink,
+};
+
+/** reports/quorum_vs_latency.png as SVG. */
+export function quorumPicture(report: QuorumReport): string {
+  const { cluster, quorums, settings } = report;
+  const { concurrentWrites, rounds, sequentialWrites, spacingMs, valueBytes } = settings;
+  const burst = `${concurrentWrites} writes at once`;
+  return drawLineChart({
+    ...PICTURE,
+    title: 'Write latency against write quorum',
+    subtitle: `One leader, ${cluster.followers} followers; a write is answered when W followers have it on their disks`,
+    xLabel: `write quorum W (followers, of ${cluster.followers})`,
+    yLabel: 'latency of a write (ms)',
+    xTicks: quorums.map(({ writeQuorum }) => writeQuorum),
+    series: [
+      ...curves(quorums, 'concurrent', burst, COLOURS.orange, 'square'),
+      ...curves(quorums, 'sequential', 'one write at a time', COLOURS.blue, 'circle'),
+      ...expectedSeries(quorums),
+    ],
+    bands: [
+      band(quorums, 'concurrent', `${burst}: p50 to p99`, COLOURS.orange),
+      band(quorums, 'sequential', 'one write at a time: p50 to p99', COLOURS.blue),
+    ],
+    caption: [
+      `At once: ${rounds} times ${concurrentWrites} writes. One at a time: ${sequentialWrites} writes, one every ${spacingMs} ms; only this curve must follow the expected line. ${deviationText(quorums)}`,
+      `Delays of followers: ${delaysText(report)}. Values of ${valueBytes} bytes over HTTP, fsync before every acknowledgement, keyspace ${cluster.keyspace}. ${parityText(quorums)}`,
+      machineText(report.machine),
+    ],
+  });
+}
+
+type Mode = 'concurrent' | 'sequential';
+
+function curves(
+  quorums: readonly QuorumRow[],
+  mode: Mode,
+  name: string,
+  colour: string,
+  marker: 'circle' | 'square',
+): Series[] {
+  const points = (of: (figures: Figures) => number | null): { x: number; y: number }[] =>
+    quorums.flatMap(({ [mode]: figures, writeQuorum }) => {
+      const y = of(figures);
+      return y === null ? [] : [{ x: writeQuorum, y }];
+    });
+  return [{ name: `${name}: mean`, colour, style: 'solid', marker, points: points(({ meanMs }) => meanMs) }];
+}
+
+function band(quorums: readonly QuorumRow[], mode: Mode, name: string, colour: string): Band {
+  const points = quorums.flatMap(({ [mode]: { p50Ms, p99Ms }, writeQuorum }) =>
+    p50Ms === null || p99Ms === null ? [] : [{ x: writeQuorum, low: p50Ms, high: p99Ms }],
+  );
+  return { name, colour, points };
+}
+
+function expectedSeries(quorums: readonly QuorumRow[]): Series[] {
+  const points = quorums.flatMap(({ expectedMs, writeQuorum }) =>
+    expectedMs === null ? [] : [{ x: writeQuorum, y: expectedMs }],
+  );
+  if (points.length === 0) return [];
+  return [{ name: 'expected of one write at a time, without overhead', colour: COLOURS.ink, style: 'dashed', points }];
+}
+
+function deviationText(quorums: readonly QuorumRow[]): string {
+  const found = quorums.flatMap(({ deviation }) => (deviation === null ? [] : [deviation]));
+  if (found.length === 0) return '';
+  const signed = (value: number): string => `${value > 0 ? '+' : ''}${value.toFixed(1)}`;
+  const overheads = found.flatMap(({ overheadMs }) => (overheadMs === null ? [] : [overheadMs]));
+  const less = overheads.length === 0 ? '' : `, less the overhead of ${spread(overheads)} ms measured without delays,`;
+  const percents = found.map(({ percent }) => signed(percent)).join(', ');
+  const chance = Math.max(...found.map(({ standardErrorPercent }) => standardErrorPercent));
+  return `Its deviation${less} is ${percents} % from W = ${quorums[0]?.writeQuorum} on (standard error up to ${chance.toFixed(1)} %).`;
+}
+
+function spread(values: readonly number[]): string {
+  const [low, high] = [Math.min(...values).toFixed(1), Math.max(...values).toFixed(1)];
+  return low === high ? low : `${low} to ${high}`;
+}
+
+function delaysText({ cluster: { delaysMs } }: QuorumReport): string {
+  if (delaysMs === null) return 'not known';
+  const ranges = [
+    ...new Set(delaysMs.map(([min, max]) => (min === max ? `${min} ms` : `uniform from ${min} to ${max} ms`))),
+  ];
+  return ranges.join(', ');
+}
+
+function parityText(quorums: readonly QuorumRow[]): string {
+  const broken = quorums.filter(({ parity }) => !parity.inSync).map(({ writeQuorum }) => writeQuorum);
+  const failed = quorums.reduce((sum, { concurrent, sequential }) => sum + lost(concurrent) + lost(sequential), 0);
+  const errors = failed === 0 ? 'No write failed' : `${failed} writes failed or have an unknown outcome`;
+  const parity =
+    broken.length === 0
+      ? 'every follower had what the leader had'
+      : `followers DIFFERED after W = ${broken.join(', ')}`;
+  return `${errors}; ${parity}.`;
+}
+
+function lost({ failed, unknown }: Figures): number {
+  return failed + unknown;
+}
+
+export function machineText({ commit, cores, cpu, date, memoryGiB, node, system, version }: Machine): string {
+  const made = commit === null ? `Kvorum ${version}` : `Kvorum ${version} at ${commit}`;
+  return `${made}, ${date.slice(0, 10)}. ${cpu}, ${cores} cores shared with the load, ${memoryGiB} GiB, ${system}, Node ${node.replace(/^v/, '')}.`;
+}
+
+/** reports/engines.png as SVG. */
+export function enginesPicture(report: EnginesReport): string {
+  const { replicas, rows, settings } = report;
+  const shapes = [...new Set(rows.map(({ shape }) => shape))];
+  const of = (shape: string): EngineRow[] => rows.filter((row) => row.shape === shape);
+  const { repeat, seconds, valueBytes, warmUpSeconds } = settings;
+  const failed = rows.reduce((sum, { figures }) => sum + lost(figures), 0);
+  return drawBarPanels({
+    ...PICTURE,
+    title: 'Writes: the engines beside each other',
+    subtitle: `${replicas} replicas on one machine, the same load on one keyspace after the other, no delays`,
+    pair: ['p50', 'p99'],
+    rows: [shapes.map((shape) => throughputPanel(shape, of(shape))), shapes.map((shape) => latencyPanel(of(shape)))],
+    caption: [
+      `An answered write is on a majority of disks (raft), on the leader's and one follower's (semisync, W = 1), on that of the replica that took it (causal, lww). All replicas store it in the end; every one syncs before it answers.`,
+      `Median of ${repeat} runs of ${seconds} s after ${warmUpSeconds} s of warm-up, in turns; uniform over ${settings.keys} keys, values of ${valueBytes} bytes, over the Redis protocol, clients at one replica (the leader). ${failed === 0 ? 'No write failed.' : `${failed} writes failed.`}`,
+      machineText(report.machine),
+    ],
+  });
+}
+
+function throughputPanel(shape: string, rows: readonly EngineRow[]): Panel {
+  return {
+    title: shape,
+    yLabel: 'writes per second',
+    categories: rows.map((row) => category(row, [row.figures.operationsPerSecond])),
+  };
+}
+
+function latencyPanel(rows: readonly EngineRow[]): Panel {
+  return {
+    title: 'Latency',
+    yLabel: 'latency (ms)',
+    categories: rows.map((row) => category(row, [row.figures.p50Ms ?? 0, row.figures.p99Ms ?? 0])),
+  };
+}
+
+function category({ engine, figures }: EngineRow, values: readonly number[]): Category {
+  const colour = ENGINE_COLOURS[engine] ?? COLOURS.faint;
+  return {
+    name: engine,
+    remark: figures.invalid.length === 0 ? '' : 'not valid',
+    bars: values.map((value, at) => ({ value, colour, faint: at > 0 })),
+  };
+}

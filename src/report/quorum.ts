@@ -1,0 +1,274 @@
+import { assertDefined } from '../base/assert.js';
+import { KvorumError } from '../base/errors/error.js';
+import { systemClock } from '../base/clock.js';
+import { systemScheduler } from '../base/scheduler.js';
+import { describeMachine } from '../workload/machine.js';
+import type { WorkloadResult } from '../workload/merge.js';
+import { LoadGenerator } from '../workload/run.js';
+import { mixOfReads, type Endpoint, type WorkloadSettings } from '../workload/settings.js';
+import { resolveTarget, type Target } from '../workload/targets.js';
+import { QuorumAdmin } from './admin.js';
+import { orderStatistic, type DelayRange } from './expected.js';
+import { figuresOf, rounded, type Figures } from './figures.js';
+import { parityOf } from './parity.js';
+import type { Deviation, Parity, QuorumReport, QuorumRow, QuorumSettings } from './summary.js';
+
+export interface QuorumRequest {
+  /** HTTP addresses of replicas, one at least. */
+  readonly nodes: readonly string[];
+  /** Null: the first one with a write quorum. */
+  readonly keyspace: string | null;
+  /** Null: not known. */
+  readonly delaysMs: readonly DelayRange[] | null;
+  /** Empty: 1 to F. */
+  readonly writeQuorums: readonly number[];
+  readonly settings: QuorumSettings;
+  readonly signal: AbortSignal;
+  readonly say: (line: string) => void;
+}
+
+/** A write is small, so that its delay and not its bytes are measured. */
+export const VALUE_BYTES = 64;
+/** Between two sequential writes where nothing is delayed. */
+const SPACING_MS_MIN = 20;
+/** Followers that are slow, not wrong, get so long to catch up. */
+const PARITY_WAIT_MS = 15_000;
+const PARITY_POLL_MS = 100;
+
+/**
+ * A write disturbs the next one as long as it is on its way: to the slowest follower, and with what tells that follower
+ * that it is committed. Links keep their order, so what is late holds up what comes behind it (ap.md §1.3.8).
+ */
+export function spacingFor(delaysMs: readonly DelayRange[]): number {
+  const slowest = Math.max(0, ...delaysMs.map(([, max]) => max));
+  return Math.ceil(SPACING_MS_MIN + 2 * slowest * 1.2);
+}
+
+/** The sweep of the leader-follower document: write quorum against latency. The write quorum is put back at the end. */
+export class QuorumSweep {
+  readonly #request: QuorumRequest;
+  readonly #target: Target;
+  readonly #keyspace: string;
+  readonly #generator: LoadGenerator;
+  readonly #admin: QuorumAdmin;
+
+  private constructor(request: QuorumRequest, target: Target, keyspace: string, leader: string) {
+    this.#request = request;
+    this.#target = target;
+    this.#keyspace = keyspace;
+    this.#generator = new LoadGenerator(1);
+    this.#admin = new QuorumAdmin(leader, keyspace);
+  }
+
+  static async open(request: QuorumRequest): Promise<QuorumSweep> {
+    const common = { topology: null, protocol: 'http', leaderOnly: false } as const;
+    const any = await resolveTarget({ ...common, nodes: request.nodes, keyspace: request.keyspace });
+    const keyspace = request.keyspace ?? any.keyspaces.find(({ engine }) => engine === 'semisync')?.name;
+    if (keyspace === undefined) {
+      const engines = any.keyspaces.map(({ engine, name }) => `${name} (${engine})`).join(', ');
+      throw new KvorumError('usage', `No keyspace of the target has a write quorum: it has ${engines}`);
+    }
+    const target = await resolveTarget({ ...common, nodes: any.nodes, keyspace, leaderOnly: true });
+    const { host, port } = assertDefined(target.endpoints[0], 'a leader was found');
+    const address = host.includes(':') ? `[${host}]` : host;
+    return new QuorumSweep(request, target, keyspace, `http://${address}:${port}`);
+  }
+
+  async close(): Promise<void> {
+    this.#admin[Symbol.dispose]();
+    await this.#generator.close();
+  }
+
+  /** `undelayed`: what sequential writes take where nothing is delayed, by write quorum; empty: not measured. */
+  async run(
+    cluster: { readonly spawned: boolean; readonly topology: string | null },
+    undelayed: ReadonlyMap<number, Figures>,
+  ): Promise<QuorumReport> {
+    const { delaysMs, settings } = this.#request;
+    const { followers, leader } = await this.#admin.replicaStatus();
+    const found = leader.write_quorum;
+    const rows: QuorumRow[] = [];
+    let restored = false;
+    try {
+      for (const writeQuorum of this.#quorums(Object.keys(followers).length)) {
+        rows.push(await this.#row(writeQuorum, undelayed.get(writeQuorum) ?? null));
+      }
+    } finally {
+      restored = await this.#restore(found);
+    }
+    return {
+      machine: describeMachine(),
+      cluster: {
+        ...cluster,
+        leader: leader.id,
+        followers: Object.keys(followers).length,
+        keyspace: this.#keyspace,
+        delaysMs,
+      },
+      settings,
+      quorums: rows,
+      restored: { writeQuorum: found, done: restored },
+      reading: reading(delaysMs !== null, undelayed.size > 0),
+    };
+  }
+
+  /** Sequential writes alone, for each write quorum; the write quorum is put back. */
+  async sequentialOnly(): Promise<Map<number, Figures>> {
+    const { followers, leader } = await this.#admin.replicaStatus();
+    const found = new Map<number, Figures>();
+    try {
+      for (const writeQuorum of this.#quorums(Object.keys(followers).length)) {
+        await this.#admin.setWriteQuorum(writeQuorum);
+        const figures = figuresOf([await this.#sequential()]);
+        this.#request.say(`W=${writeQuorum}  not delayed   ${described(figures)}`);
+        found.set(writeQuorum, figures);
+      }
+    } finally {
+      await this.#restore(leader.write_quorum);
+    }
+    return found;
+  }
+
+  #quorums(followers: number): readonly number[] {
+    const { writeQuorums } = this.#request;
+    if (writeQuorums.length === 0) return Array.from({ length: followers }, (_, at) => at + 1);
+    const most = Math.max(...writeQuorums);
+    if (most > followers) throw new KvorumError('usage', `A write quorum of ${most}: there are ${followers} followers`);
+    return writeQuorums;
+  }
+
+  async #row(writeQuorum: number, undelayed: Figures | null): Promise<QuorumRow> {
+    const { delaysMs, say } = this.#request;
+    await this.#admin.setWriteQuorum(writeQuorum);
+    const concurrent = figuresOf(await this.#concurrent());
+    say(`W=${writeQuorum}  at once       ${described(concurrent)}`);
+    const sequential = figuresOf([await this.#sequential()]);
+    say(`W=${writeQuorum}  one by one    ${described(sequential)}`);
+    const parity = await this.#parity();
+    const away = parity.followers.filter(({ inSync }) => !inSync).map(({ id, mismatches }) => `${id} (${mismatches})`);
+    say(
+      `W=${writeQuorum}  parity        ${away.length === 0 ? 'all followers have it all' : `DIFFERENT: ${away.join(', ')}`}`,
+    );
+    const expected = delaysMs === null ? null : orderStatistic(delaysMs, writeQuorum);
+    return {
+      writeQuorum,
+      expectedMs: expected === null ? null : rounded(expected.meanMs, 3),
+      concurrent,
+      sequential,
+      undelayed,
+      deviation: expected === null ? null : deviationOf(sequential, expected, undelayed?.meanMs ?? null),
+      parity,
+    };
+  }
+
+  /** All at once, several times from rest; the first time is not counted: nothing is compiled yet. */
+  async #concurrent(): Promise<WorkloadResult[]> {
+    const { concurrentWrites, rounds, spacingMs } = this.#request.settings;
+    const results: WorkloadResult[] = [];
+    for (let round = 0; round <= rounds; round++) {
+      await pause(spacingMs);
+      const changes = { clients: concurrentWrites, operations: concurrentWrites, seed: round + 1 };
+      const result = await this.#generate(changes);
+      if (round > 0) results.push(result);
+    }
+    return results;
+  }
+
+  /** One at a time: due at a steady rate, slow enough for each to find the links empty. */
+  async #sequential(): Promise<WorkloadResult> {
+    const { sequentialWrites, spacingMs } = this.#request.settings;
+    const changes = { clients: 1, operations: sequentialWrites, rate: 1000 / spacingMs, warmUpSeconds: 1 };
+    return this.#generate(changes);
+  }
+
+  async #generate(changes: Partial<WorkloadSettings>): Promise<WorkloadResult> {
+    const { settings, signal } = this.#request;
+    const base: WorkloadSettings = {
+      driver: settings.protocol,
+      keyspace: this.#keyspace,
+      clients: 1,
+      pipeline: 1,
+      threads: 1,
+      rate: null,
+      mix: mixOfReads(0),
+      distribution: 'sequential',
+      keys: settings.concurrentWrites,
+      valueBytes: { min: settings.valueBytes, max: settings.valueBytes },
+      seed: 1,
+      warmUpSeconds: 0,
+      seconds: null,
+      operations: 1,
+      timeoutMs: 10_000,
+      waitReplicas: 0,
+    };
+    const endpoints: readonly Endpoint[] = this.#target.endpoints;
+    const result = await this.#generator.run({ ...base, ...changes }, endpoints, { signal });
+    signal.throwIfAborted();
+    return result;
+  }
+
+  /** Asks until all followers have everything, or for so long that they do not merely lag. */
+  async #parity(): Promise<Parity> {
+    const endMs = systemClock.monotonicMs() + PARITY_WAIT_MS;
+    for (;;) {
+      const parity = parityOf(await this.#admin.replicaStatus());
+      if (parity.inSync || systemClock.monotonicMs() > endMs) return parity;
+      this.#request.signal.throwIfAborted();
+      await pause(PARITY_POLL_MS);
+    }
+  }
+
+  async #restore(writeQuorum: number): Promise<boolean> {
+    try {
+      await this.#admin.setWriteQuorum(writeQuorum);
+      return true;
+    } catch (error) {
+      this.#request.say(`warning: the write quorum was not set back to ${writeQuorum}: ${(error as Error).message}`);
+      return false;
+    }
+  }
+}
+
+/** Null of nothing measured. */
+export function deviationOf(
+  { count, meanMs }: Figures,
+  expected: { readonly meanMs: number; readonly deviationMs: number },
+  overheadMs: number | null,
+): Deviation | null {
+  if (meanMs === null) return null;
+  const differenceMs = meanMs - expected.meanMs;
+  const percent = ((differenceMs - (overheadMs ?? 0)) / expected.meanMs) * 100;
+  const high = expected.meanMs * 1.05 + (overheadMs ?? 0);
+  return {
+    differenceMs: rounded(differenceMs, 3),
+    overheadMs,
+    percent: rounded(percent, 2),
+    standardErrorPercent: rounded((expected.deviationMs / Math.sqrt(count) / expected.meanMs) * 100, 2),
+    within5PercentAndOverhead: meanMs >= expected.meanMs * 0.95 && meanMs <= high,
+  };
+}
+
+function reading(delaysKnown: boolean, overheadKnown: boolean): string[] {
+  const lines = [
+    'Only the sequential writes must follow the formula: a write alone waits for the W-th fastest of its followers.',
+    'Writes at once share links that keep their order: one that is delayed holds up those behind it, so their curve lies elsewhere, mostly above.',
+  ];
+  if (!delaysKnown) return [...lines, 'The delays of the followers are not known: nothing is expected.'];
+  const overhead = overheadKnown ? 'measured on the same topology without delays' : 'not measured here';
+  return [
+    ...lines,
+    'expectedMs is the mean of the W-th smallest of one uniform delay of each follower: a + (b - a) W / (F + 1).',
+    `deviation.percent is (mean - overhead - expected) / expected of the sequential writes; the overhead is ${overhead}.`,
+    'Within 5 % and the overhead is what is hoped for; it is stated, and nothing fails when it does not hold.',
+  ];
+}
+
+function described({ count, failed, meanMs, p50Ms, p99Ms, unknown }: Figures): string {
+  const ms = (value: number | null): string => `${value === null ? '-' : value.toFixed(2)} ms`;
+  const errors = failed + unknown > 0 ? `  ${failed} failed, ${unknown} unknown` : '';
+  return `${String(count).padStart(5)} writes  mean ${ms(meanMs)}  p50 ${ms(p50Ms)}  p99 ${ms(p99Ms)}${errors}`;
+}
+
+function pause(milliseconds: number): Promise<void> {
+  return new Promise((resolve) => void systemScheduler.after(milliseconds, resolve));
+}

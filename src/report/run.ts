@@ -1,0 +1,147 @@
+import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { KvorumError } from '../base/errors/error.js';
+import { loadTopology } from '../config/load.js';
+import type { SemisyncKeyspaceConfig, Topology } from '../config/topology.js';
+import { spawnCluster } from './cluster.js';
+import { compareEngines } from './engines.js';
+import type { DelayRange } from './expected.js';
+import type { Figures } from './figures.js';
+import { enginesPicture, quorumPicture } from './pictures.js';
+import { renderPng } from './plot/png.js';
+import { QuorumSweep, spacingFor, VALUE_BYTES, type QuorumRequest } from './quorum.js';
+import type { EnginesReport, EnginesSettings, QuorumReport, QuorumSettings, Summary } from './summary.js';
+
+export interface ReportRequest {
+  /** Parts to measure; what is not among them is taken from the summary that is there. */
+  readonly parts: readonly ('quorum' | 'engines')[];
+  readonly outDir: string;
+  /** One leader and its followers. */
+  readonly topology: string;
+  /** A keyspace of each engine. */
+  readonly enginesTopology: string;
+  /** Of a cluster that runs already (no cluster is started, then); null: start them. */
+  readonly running: readonly string[] | null;
+  /** Whether a running cluster is that of `topology`, and has its delays. */
+  readonly runningIsTopology: boolean;
+  readonly writeQuorums: readonly number[];
+  readonly load: Pick<QuorumSettings, 'concurrentWrites' | 'rounds' | 'sequentialWrites'>;
+  readonly engines: Pick<EnginesSettings, 'seconds' | 'repeat' | 'warmUpSeconds'>;
+  readonly signal: AbortSignal;
+  readonly say: (line: string) => void;
+}
+
+export const SUMMARY_FILE = 'perf_summary.json';
+export const QUORUM_FILE = 'quorum_vs_latency.png';
+export const ENGINES_FILE = 'engines.png';
+
+/** Measures, and writes the summary and a picture of each part. Returns what is in the summary, then. */
+export async function makeReport(request: ReportRequest): Promise<Summary> {
+  const { outDir, parts, say } = request;
+  mkdirSync(outDir, { recursive: true });
+  let summary: Summary = { ...(readSummary(outDir) ?? { quorum: null, engines: null }), schemaVersion: 1 };
+  if (parts.includes('quorum')) {
+    summary = { ...summary, quorum: await measureQuorums(request) };
+    writeFile(join(outDir, SUMMARY_FILE), json(summary)); // Not lost when the second part fails.
+  }
+  if (parts.includes('engines')) summary = { ...summary, engines: await measureEngines(request) };
+  writeFile(join(outDir, SUMMARY_FILE), json(summary));
+  for (const file of drawPictures(outDir, summary)) say(`wrote ${file}`);
+  say(`wrote ${join(outDir, SUMMARY_FILE)}`);
+  return summary;
+}
+
+/** The pictures of what is in a summary; returns the files. */
+export function drawPictures(outDir: string, { engines, quorum }: Summary): string[] {
+  const drawn: string[] = [];
+  const draw = (file: string, svg: string): void => {
+    writeFile(join(outDir, file), renderPng(svg));
+    drawn.push(join(outDir, file));
+  };
+  if (quorum !== null) draw(QUORUM_FILE, quorumPicture(quorum));
+  if (engines !== null) draw(ENGINES_FILE, enginesPicture(engines));
+  return drawn;
+}
+
+/** Null: there is none. */
+export function readSummary(outDir: string): Summary | null {
+  const file = join(outDir, SUMMARY_FILE);
+  if (!existsSync(file)) return null;
+  try {
+    const found = JSON.parse(readFileSync(file, 'utf8')) as Summary;
+    if ((found.schemaVersion as number) === 1) return found;
+  } catch {
+    // The same as one of another version.
+  }
+  throw new KvorumError('usage', `${file} is no summary of this version: move it away`);
+}
+
+async function measureQuorums(request: ReportRequest): Promise<QuorumReport> {
+  const { load, running, runningIsTopology, say, signal, topology: file, writeQuorums } = request;
+  const { topology } = loadTopology({ file, env: {} });
+  const keyspace = topology.keyspaces.find((each) => each.engine === 'semisync');
+  if (keyspace === undefined) throw new KvorumError('usage', `${file} has no keyspace with a write quorum`);
+  const delaysMs = running === null || runningIsTopology ? delaysOf(topology, keyspace) : null;
+  const spacingMs = spacingFor(delaysMs ?? [[0, SLOWEST_ASSUMED_MS]]);
+  const settings: QuorumSettings = { ...load, spacingMs, valueBytes: VALUE_BYTES, protocol: 'http' };
+  const common = { keyspace: null, delaysMs, writeQuorums, settings, signal, say };
+  if (running !== null) {
+    const described = { spawned: false, topology: runningIsTopology ? file : null };
+    return sweep({ ...common, nodes: running }, (quorums) => quorums.run(described, new Map()));
+  }
+  const undelayed = await measureUndelayed(file, common);
+  say(`starting ${file} with its delays`);
+  await using cluster = await spawnCluster(file, { delays: true });
+  const described = { spawned: true, topology: file };
+  return sweep({ ...common, nodes: cluster.nodes }, (quorums) => quorums.run(described, undelayed));
+}
+
+/** Of a cluster whose delays nobody knows. */
+const SLOWEST_ASSUMED_MS = 100;
+
+async function measureUndelayed(
+  file: string,
+  request: Omit<QuorumRequest, 'nodes'>,
+): Promise<ReadonlyMap<number, Figures>> {
+  request.say(`starting ${file} without its delays, to see what the program itself takes`);
+  await using cluster = await spawnCluster(file, { delays: false });
+  const settings = { ...request.settings, spacingMs: spacingFor([]) };
+  return sweep({ ...request, settings, nodes: cluster.nodes }, (quorums) => quorums.sequentialOnly());
+}
+
+async function sweep<T>(request: QuorumRequest, use: (quorums: QuorumSweep) => Promise<T>): Promise<T> {
+  const quorums = await QuorumSweep.open(request);
+  try {
+    return await use(quorums);
+  } finally {
+    await quorums.close();
+  }
+}
+
+/** What is sent to each follower of the keyspace comes so late. */
+export function delaysOf({ replicas }: Topology, { leader }: SemisyncKeyspaceConfig): DelayRange[] {
+  return replicas.filter(({ id }) => id !== leader).map(({ delayMs }) => delayMs ?? [0, 0]);
+}
+
+async function measureEngines(request: ReportRequest): Promise<EnginesReport> {
+  const { engines, enginesTopology, running, say, signal } = request;
+  const settings: EnginesSettings = { ...engines, valueBytes: 256, keys: 10_000, protocol: 'resp' };
+  if (running !== null) return compareEngines({ nodes: running, topology: null, settings, signal, say });
+  say(`starting ${enginesTopology}`);
+  await using cluster = await spawnCluster(enginesTopology, { delays: false });
+  return compareEngines({ nodes: cluster.nodes, topology: enginesTopology, settings, signal, say });
+}
+
+function json(value: unknown): string {
+  return `${JSON.stringify(value, null, 2)}\n`;
+}
+
+/** Whole or not at all: somebody may be looking. */
+function writeFile(path: string, content: string | Uint8Array): void {
+  try {
+    writeFileSync(`${path}.new`, content);
+    renameSync(`${path}.new`, path);
+  } catch (error) {
+    throw new KvorumError('usage', `${path} cannot be written: ${(error as Error).message}`, { cause: error });
+  }
+}
