@@ -9,7 +9,8 @@ export function orderedKeyspaces(router: Router): readonly string[] {
 /** Where to go for what a leaderless keyspace cannot do: requests are never led to other data than they name. */
 export function whereOrdered(router: Router): string {
   const names = orderedKeyspaces(router);
-  if (names.length === 0) return 'This cluster has no keyspace with a leader: add one with the engine raft.';
+  if (names.length === 0)
+    return 'This cluster has no keyspace with a leader: add one with the engine raft or semisync.';
   return `${names.length === 1 ? 'The keyspace' : 'These keyspaces'} can: ${names.join(', ')}.`;
 }
 

@@ -10,11 +10,14 @@ import { RouteTable } from './route-table.js';
 import { ADMIN_ROUTES } from './routes/admin.js';
 import { BATCH_ROUTES } from './routes/batch.js';
 import { CONDITIONAL_ROUTES } from './routes/conditional.js';
+import { FAILOVER_ROUTES } from './routes/failovers.js';
 import { HEALTH_ROUTES } from './routes/health.js';
 import { ITEM_ROUTES } from './routes/item.js';
 import { KVS_ROUTES } from './routes/kvs.js';
 import { LEADERLESS_ROUTES } from './routes/leaderless.js';
 import { MEMBER_ROUTES } from './routes/members.js';
+import { QUORUM_ROUTES } from './routes/quorum.js';
+import { REPLICA_STATUS_ROUTES } from './routes/replica-status.js';
 import { SCAN_ROUTES } from './routes/scan.js';
 import { STATUS_ROUTES } from './routes/status.js';
 import { PROBLEM } from './schema-parts.js';
@@ -114,6 +117,9 @@ function registerAll(app: FastifyInstance, routes: RouteTable, context: ServerCo
     ...ADMIN_ROUTES,
     ...MEMBER_ROUTES,
     ...LEADERLESS_ROUTES,
+    ...QUORUM_ROUTES,
+    ...REPLICA_STATUS_ROUTES,
+    ...FAILOVER_ROUTES,
     ...KVS_ROUTES,
     openApiRoute,
   ];

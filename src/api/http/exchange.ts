@@ -123,15 +123,16 @@ export class Exchange {
     this.#account('ok');
   }
 
-  fail(error: KvorumError, headers: readonly string[] = []): void {
-    const { http, retry } = error.spec;
+  /** `status`: where a document names another one than the catalogue. */
+  fail(error: KvorumError, headers: readonly string[] = [], status: number = error.spec.http): void {
+    const { retry } = error.spec;
     const known = isKvorumError(error) && error.code !== 'internal';
     if (!known) this.#report(error);
     const shown = known ? error : new KvorumError('internal');
     const after = retry === 'after' ? ['retry-after', String(RETRY_AFTER_SECONDS)] : [];
     const type = this.errorDocument === null ? PROBLEM_TYPE : JSON_TYPE;
-    const document = this.errorDocument?.(shown) ?? problemDocument(shown, this.request.id);
-    this.#write(http, type, document, [...after, ...headers]);
+    const document = this.errorDocument?.(shown) ?? problemDocument(shown, this.request.id, status);
+    this.#write(status, type, document, [...after, ...headers]);
     this.router.countRefused('http', error.code);
     // That a key is absent is an answer, not a refusal.
     this.#account(error.code === 'key_not_found' ? 'ok' : retry === 'outcome-unknown' ? 'unknown' : 'rejected');

@@ -115,6 +115,14 @@ export function textMember(object: JsonObject, name: string): string | undefined
   throw new KvorumError('bad_request', `"${name}" must be a string that is not empty`);
 }
 
+/** False when it is left out. */
+export function flagMember(object: JsonObject, name: string): boolean {
+  const value = member(object, name);
+  if (value === undefined || value === null) return false;
+  if (typeof value === 'boolean') return value;
+  throw new KvorumError('bad_request', `"${name}" must be true or false`);
+}
+
 export function refuseTtl(object: JsonObject): void {
   const ttl = member(object, 'ttl_ms');
   if (ttl === undefined || ttl === null) return;

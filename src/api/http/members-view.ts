@@ -4,6 +4,7 @@ import type { MemberInfo } from '../../engines/raft/membership.js';
 import { standingOf } from '../../replica/raft/membership-effect.js';
 import { leaderlessView, leaderlessViews, type LeaderlessView } from './leaderless-view.js';
 import type { Keyspace, Router } from '../../replica/router.js';
+import { followerLag, semisyncView, type SemisyncView } from './semisync-view.js';
 
 export type MemberRole = 'leader' | 'voter' | 'leaving' | 'learner' | 'member' | 'removed';
 
@@ -74,6 +75,8 @@ function memberInKeyspace(keyspace: Keyspace, id: ReplicaId, self: ReplicaId): M
   if (leaderless !== null) return memberWithoutLeader(leaderless, id, self);
   const role = roleIn(keyspace, id);
   if (role === null) return null;
+  const semisync = semisyncView(keyspace);
+  if (semisync !== null) return memberWithQuorum(semisync, id, self, role);
   const engine = raftStatus(keyspace.status().engine);
   const progress = engine.progress.find(({ peer }) => peer === id);
   if (progress === undefined) {
@@ -87,6 +90,23 @@ function memberInKeyspace(keyspace: Keyspace, id: ReplicaId, self: ReplicaId): M
     match_index: progress.matchIndex,
     lag: lagOf(progress, engine),
     active: progress.recentlyActive,
+  };
+}
+
+function memberWithQuorum(
+  { engine, keyspace }: SemisyncView,
+  id: ReplicaId,
+  self: ReplicaId,
+  role: MemberRole,
+): MemberInKeyspace {
+  const follower = engine.followers.find(({ peer }) => peer === id);
+  const leads = id === self && engine.role === 'leader';
+  return {
+    keyspace: keyspace.name,
+    role,
+    match_index: follower?.durableIndex ?? (leads ? engine.lastIndex : null),
+    lag: follower === undefined ? (leads ? 0 : null) : followerLag(follower, engine),
+    active: follower === undefined ? (leads ? true : null) : follower.state === 'online',
   };
 }
 

@@ -70,10 +70,13 @@ const LEVELS = ['session', 'one', 'eventual', 'quorum', 'local_quorum', 'each_qu
 export const CONSISTENCY_PARAMETER = {
   consistency: {
     ...TEXT,
-    enum: ['linearizable', 'strong', 'lease', 'stale', ...LEVELS],
+    anyOf: [
+      { enum: ['linearizable', 'strong', 'lease', 'stale', 'leader', 'follower', ...LEVELS] },
+      { pattern: '^bounded:[0-9]+$' },
+    ],
     description:
-      'What the read sees; the default is set per keyspace. linearizable (or strong), lease and stale where there is a ' +
-      'leader, the others where there is none',
+      'What the read sees; the default is set per keyspace. linearizable (or strong), lease and stale with raft; leader, ' +
+      'strong, follower and bounded:<ms> with semisync; the others where there is no leader',
   },
 } as const;
 

@@ -304,7 +304,10 @@ export const SET_READ_POLICY: RouteSchema = {
   tags: ADMIN,
   body: part.object(
     {
-      policy: { ...part.TEXT, description: 'stale, readindex or lease; of a leaderless keyspace a level' },
+      policy: {
+        ...part.TEXT,
+        description: 'stale, readindex or lease; leader, strong or follower; of a leaderless keyspace a level',
+      },
       keyspace: part.TEXT,
     },
     ['policy'],
@@ -317,7 +320,9 @@ export const SET_READ_POLICY: RouteSchema = {
 
 export const TRANSFER_LEADER: RouteSchema = {
   summary: 'Hand leadership to another replica',
-  description: 'Ask the leader. Without target the most advanced follower is chosen.',
+  description:
+    'Ask the leader. Without target the most advanced follower is chosen. Where there is a write quorum any replica may be ' +
+    'asked with a target, which is promoted.',
   operationId: 'transferLeader',
   tags: ADMIN,
   body: part.object({ keyspace: part.TEXT, target: part.TEXT }),

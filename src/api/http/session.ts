@@ -1,5 +1,5 @@
 import { isKvorumError, KvorumError } from '../../base/errors/error.js';
-import type { OriginId, Revision } from '../../base/brand.js';
+import type { OriginId, Revision, Term } from '../../base/brand.js';
 import type { Dot } from '../../base/dot.js';
 import type { KeyString, KvReader } from '../../kv/types.js';
 import type { Keyspace, RequestOptions, Seen } from '../../replica/router.js';
@@ -15,7 +15,7 @@ const emptyTokens = new WeakMap<SessionTokens, string>();
 /** The last token that says no more than a revision of one keyspace. */
 const lastTokens = new WeakMap<
   SessionTokens,
-  { readonly keyspace: string; readonly revision: Revision; readonly token: string }
+  { readonly keyspace: string; readonly revision: Revision; readonly epoch: Term | undefined; readonly token: string }
 >();
 
 /**
@@ -82,12 +82,12 @@ export class SessionScope {
   }
 
   /** Of clients without a session many see the same revision of one keyspace: its token is made once. */
-  #encodeFirst(session: Session, keyspace: string, { counter, dots, revision }: Seen): string {
+  #encodeFirst(session: Session, keyspace: string, { counter, dots, epoch, revision }: Seen): string {
     if (revision === undefined || dots !== undefined || counter !== undefined) return this.#encodeAny(session);
     const last = lastTokens.get(this.#tokens);
-    if (last?.keyspace === keyspace && last.revision === revision) return last.token;
+    if (last?.keyspace === keyspace && last.revision === revision && last.epoch === epoch) return last.token;
     const token = this.#encodeAny(session);
-    lastTokens.set(this.#tokens, { keyspace, revision, token });
+    lastTokens.set(this.#tokens, { keyspace, revision, epoch, token });
     return token;
   }
 
@@ -140,17 +140,28 @@ export class SessionScope {
   }
 }
 
-/** Both together: the later of two revisions or counters, and of each origin the later dot. */
+/**
+ * Both together: the later of two revisions or counters, and of each origin the later dot. An epoch belongs to its revision;
+ * of two with the same one the older is kept, as that is the one which may be lost.
+ */
 export function mergeSeen(one: Seen | undefined, other: Seen): Seen {
   if (one === undefined) return other;
   const revision = laterOf(one.revision, other.revision);
   const counter = laterOf(one.counter, other.counter);
   const dots = latestDots([...(one.dots ?? []), ...(other.dots ?? [])]);
+  const epoch = epochOf(one, other);
   return {
     ...(revision === undefined ? {} : { revision }),
+    ...(epoch === undefined ? {} : { epoch }),
     ...(dots.length === 0 ? {} : { dots }),
     ...(counter === undefined ? {} : { counter }),
   };
+}
+
+function epochOf(one: Seen, other: Seen): Term | undefined {
+  const [older, newer] = (one.revision ?? 0) <= (other.revision ?? 0) ? [one, other] : [other, one];
+  if (older.revision !== newer.revision || older.epoch === undefined) return newer.epoch;
+  return newer.epoch === undefined || older.epoch < newer.epoch ? older.epoch : newer.epoch;
 }
 
 function laterOf<N extends number>(one: N | undefined, other: N | undefined): N | undefined {
@@ -167,9 +178,14 @@ export function latestDots(dots: readonly Dot[]): Dot[] {
   return [...latest.values()];
 }
 
+/** What whoever is told of `revision` has seen of a keyspace with a leader. */
+export function seenRevision({ semisync }: Keyspace, revision: Revision): Seen {
+  return semisync === null ? { revision } : { revision, epoch: semisync.epoch };
+}
+
 /** What the client has seen by reading `keys`, deleted ones included; of a keyspace with a leader the whole state. */
 export function seenByReading(keyspace: Keyspace, reader: KvReader, keys: readonly KeyString[]): Seen | null {
-  if (keyspace.leaderless === null) return { revision: reader.revision };
+  if (keyspace.leaderless === null) return seenRevision(keyspace, reader.revision);
   const versions = keys.flatMap((key) => reader.version?.(key) ?? []);
   if (versions.length === 0) return null;
   const counter = versions.reduce((highest, version) => Math.max(highest, version.counter), 0);

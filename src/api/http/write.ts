@@ -6,8 +6,8 @@ import type { Command, CommandResult, Operation, OperationResult } from '../../k
 import type { Keyspace, WriteOptions, WriteWaiter } from '../../replica/router.js';
 import { writeLevel } from './consistency.js';
 import type { Exchange } from './exchange.js';
-import { redirectedToLeader } from './leader.js';
-import { requestOptions } from './session.js';
+import { failOrPassOn, passedToLeader } from './pass-on.js';
+import { requestOptions, seenRevision } from './session.js';
 
 /** Answers a write whose result is known; `headers` are those that every answer to a write carries. */
 export type AnswerWrite = (result: CommandResult, headers: readonly string[]) => void;
@@ -23,7 +23,7 @@ export function submit(
   answer: AnswerWrite,
   options: WriteOptions | undefined = writeOptions(exchange, keyspace),
 ): void {
-  if (redirectedToLeader(exchange, keyspace)) return;
+  if (passedToLeader(exchange, keyspace, 'write')) return;
   const command: Command = session === null ? { operations } : { operations, session };
   keyspace.submit(command, new Writing(exchange, keyspace, answer), 0, options);
 }
@@ -51,7 +51,7 @@ export function revisionHeader(revision: Revision): readonly string[] {
 
 /** Whoever has the answer to a write has seen it. */
 export function observeWrite(exchange: Exchange, keyspace: Keyspace, revision: Revision, dot: Dot | undefined): void {
-  if (keyspace.leaderless === null) exchange.session?.observe(keyspace.name, { revision });
+  if (keyspace.leaderless === null) exchange.session?.observe(keyspace.name, seenRevision(keyspace, revision));
   else if (dot !== undefined) exchange.session?.observe(keyspace.name, { dots: [dot], counter: revision });
 }
 
@@ -87,6 +87,6 @@ class Writing implements WriteWaiter {
   }
 
   onError(_token: number, error: KvorumError): void {
-    this.#exchange.run(() => this.#exchange.fail(error));
+    this.#exchange.run(() => failOrPassOn(this.#exchange, this.#keyspace, 'write', error));
   }
 }

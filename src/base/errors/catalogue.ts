@@ -1,155 +1,11 @@
-/**
- * The one table of errors that a user can meet. docs/errors.md is generated from it and a test keeps them equal.
- *
- * `retry` tells a client what to do: `safe` nothing happened, the same request may be sent again at once; `after`
- * nothing happened, wait and try again; `elsewhere` another replica can answer; `outcome-unknown` it may or may not
- * have taken effect, retry only with the same (client_id, seq); `never` the request itself must change.
- */
-export type RetryHint = 'safe' | 'after' | 'elsewhere' | 'outcome-unknown' | 'never';
+import { REQUEST_ERRORS } from './request-catalogue.js';
+import { spec, type ErrorSpec } from './spec.js';
 
-export interface ErrorSpec {
-  /** One sentence without a full stop, the same for every occurrence. */
-  readonly title: string;
-  /** HTTP status. */
-  readonly http: number;
-  /** First word of the Redis error reply, without `-`. */
-  readonly resp: string;
-  /** Exit code of the command line (api.md §5). */
-  readonly exit: number;
-  readonly retry: RetryHint;
-  /** What it means and what to do, for docs/errors.md. */
-  readonly help: string;
-}
+export type { ErrorSpec, RetryHint } from './spec.js';
 
-function spec(title: string, http: number, resp: string, exit: number, retry: RetryHint, help: string): ErrorSpec {
-  return { title, http, resp, exit, retry, help };
-}
-
+/** The one table of errors that a user can meet. docs/errors.md is generated from it and a test keeps them equal. */
 export const ERRORS = {
-  // Requests that must change.
-  bad_request: spec(
-    'The request is malformed',
-    400,
-    'ERR',
-    2,
-    'never',
-    'Compare the request with the OpenAPI document at /openapi.json.',
-  ),
-  malformed_json: spec(
-    'The body is not valid JSON',
-    400,
-    'ERR',
-    2,
-    'never',
-    'The detail names the position of the first error.',
-  ),
-  missing_value: spec(
-    'A value is missing',
-    400,
-    'ERR',
-    2,
-    'never',
-    'Send {"value": "..."} or raw bytes with a non-JSON Content-Type.',
-  ),
-  empty_key: spec('The key is empty', 400, 'ERR', 2, 'never', 'A key has at least one byte.'),
-  key_too_large: spec(
-    'The key is too long',
-    400,
-    'ERR',
-    2,
-    'never',
-    'The detail names the limit (option limits.keyBytes).',
-  ),
-  value_too_large: spec(
-    'The value is too long',
-    413,
-    'ERR',
-    2,
-    'never',
-    'The detail names the limit (option limits.valueBytes).',
-  ),
-  request_too_large: spec(
-    'The request is too large',
-    413,
-    'ERR',
-    2,
-    'never',
-    'Split the batch; the detail names the limit.',
-  ),
-  too_many_operations: spec(
-    'The batch holds too many operations',
-    413,
-    'ERR',
-    2,
-    'never',
-    'Split the batch; the detail names the limit.',
-  ),
-  unsupported_media_type: spec(
-    'The content type is not supported',
-    415,
-    'ERR',
-    2,
-    'never',
-    'Use application/json or application/octet-stream.',
-  ),
-  not_acceptable: spec(
-    'The value cannot be represented as asked',
-    406,
-    'ERR',
-    2,
-    'never',
-    'Ask for application/octet-stream.',
-  ),
-  route_not_found: spec('There is no such path', 404, 'ERR', 7, 'never', 'The paths are listed at /openapi.json.'),
-  method_not_allowed: spec(
-    'The path does not take this method',
-    405,
-    'ERR',
-    2,
-    'never',
-    'The Allow header lists what it takes.',
-  ),
-  unknown_keyspace: spec(
-    'There is no such keyspace',
-    404,
-    'ERR',
-    7,
-    'never',
-    'Keyspaces are listed in the topology and at /status.',
-  ),
-  unsupported_consistency: spec(
-    'The engine does not offer this consistency',
-    400,
-    'ERR',
-    2,
-    'never',
-    'raft offers linearizable, lease and stale; semisync leader, strong, follower and bounded:<ms>.',
-  ),
-  unsupported_operation: spec(
-    'The engine cannot do this honestly',
-    400,
-    'ERR',
-    2,
-    'never',
-    'The detail says why and which engine can.',
-  ),
-  forbidden_origin: spec(
-    'Another web site may not do this',
-    403,
-    'ERR',
-    2,
-    'never',
-    'A browser sent the request for a page of another site. Programs send no Origin header.',
-  ),
-  headers_too_large: spec('The headers are too large', 431, 'ERR', 2, 'never', 'All headers together: 16 KiB.'),
-  request_timeout: spec(
-    'The request did not arrive in time',
-    408,
-    'ERR',
-    5,
-    'safe',
-    'Headers within 10 seconds, all of it within 30.',
-  ),
+  ...REQUEST_ERRORS,
   // Conditions.
   key_not_found: spec('Key does not exist', 404, 'ERR', 7, 'never', 'The key is absent at the revision that was read.'),
   key_exists: spec('Key exists already', 409, 'ERR', 6, 'never', 'Create only succeeds on an absent key.'),
@@ -282,6 +138,14 @@ export const ERRORS = {
     5,
     'after',
     'Too few followers answered in time. Read with the consistency leader if an older state will do.',
+  ),
+  lost_writes_not_found: spec(
+    'There is no such file of lost writes',
+    404,
+    'ERR',
+    7,
+    'never',
+    'Files are listed at /admin/failovers of the replica that threw the writes away.',
   ),
   too_stale: spec(
     'This replica is further behind than the read allows',

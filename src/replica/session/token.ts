@@ -1,7 +1,7 @@
 import { Buffer } from 'node:buffer';
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import { assert, assertDefined } from '../../base/assert.js';
-import { originId, revision, type OriginId } from '../../base/brand.js';
+import { originId, revision, term, type OriginId } from '../../base/brand.js';
 import type { Dot } from '../../base/dot.js';
 import { KvorumError } from '../../base/errors/error.js';
 import type { Seen } from '../router.js';
@@ -18,12 +18,14 @@ const VERSION = 1;
 const MAC_BYTES = 16;
 const HAS_REVISION = 1;
 const HAS_COUNTER = 2;
+/** Since keyspaces with a write quorum: tokens of before have none and are read as ever. */
+const HAS_EPOCH = 4;
 /** How an incarnation is written: eight bytes, or (for origins that are not ours) its text. */
 const SHORT_INCARNATION = /^[0-9a-f]{16}$/;
 const BASE64URL = /^[A-Za-z0-9_-]+$/;
 
 /**
- * version | key id | keyspaces: [name, flags, revision?, counter?, dots: [replica, incarnation, seq]] | mac, as base64url.
+ * version | key id | keyspaces: [name, flags, revision?, counter?, epoch?, dots: [replica, incarnation, seq]] | mac, as base64url.
  * Numbers are varints, texts carry their length.
  */
 export function createSessionTokens(options: SessionTokenOptions): SessionTokens {
@@ -107,15 +109,22 @@ function entriesOf(session: Session): number {
 function writeSession(session: Session, keyId: number): Buffer {
   const out: number[] = [VERSION, keyId];
   number(out, session.size);
-  for (const [keyspace, { revision: seenRevision, counter, dots = [] }] of session) {
+  for (const [keyspace, seen] of session) {
+    const { counter, dots = [], epoch, revision: seenRevision } = seen;
     text(out, keyspace);
-    number(out, (seenRevision === undefined ? 0 : HAS_REVISION) | (counter === undefined ? 0 : HAS_COUNTER));
+    number(out, flagsOf(seen));
     if (seenRevision !== undefined) number(out, seenRevision);
     if (counter !== undefined) number(out, counter);
+    if (epoch !== undefined) number(out, epoch);
     number(out, dots.length);
     for (const dot of dots) writeDot(out, dot);
   }
   return Buffer.from(out);
+}
+
+function flagsOf({ counter, epoch, revision: seenRevision }: Seen): number {
+  const first = seenRevision === undefined ? 0 : HAS_REVISION;
+  return first | (counter === undefined ? 0 : HAS_COUNTER) | (epoch === undefined ? 0 : HAS_EPOCH);
 }
 
 function writeDot(out: number[], { origin, seq }: Dot): void {
@@ -154,6 +163,7 @@ function readSession(body: Uint8Array): Session | null {
       const seen = {
         ...(flags & HAS_REVISION ? { revision: revision(reader.number()) } : {}),
         ...(flags & HAS_COUNTER ? { counter: reader.number() } : {}),
+        ...(flags & HAS_EPOCH ? { epoch: term(reader.number()) } : {}),
       };
       const dots: Dot[] = [];
       for (let dotsLeft = reader.number(); dotsLeft > 0; dotsLeft--) dots.push(readDot(reader));

@@ -5,6 +5,7 @@ import { JSON_TYPE, type Exchange } from '../exchange.js';
 import * as fields from '../fields.js';
 import type { JsonObject } from '../json.js';
 import { leaderUrl } from '../leader.js';
+import { promoteTarget } from '../promote.js';
 import type { RouteSpec } from '../route.js';
 import * as schemas from '../schemas.js';
 
@@ -70,6 +71,10 @@ function transferLeader(exchange: Exchange): void {
       'unsupported_operation',
       `The keyspace ${keyspace.name} has no leader: every member takes writes`,
     );
+  }
+  if (keyspace.semisync !== null) {
+    promoteTarget(exchange, keyspace, replica ?? null);
+    return;
   }
   const leader = keyspace.leader();
   if (leader === null) throw new KvorumError('no_leader');

@@ -11,7 +11,7 @@ import type { Exchange } from '../exchange.js';
 import * as fields from '../fields.js';
 import { answerItem, etagOf, versionName, writtenMembers } from '../item-view.js';
 import { parseJsonObject, type JsonObject } from '../json.js';
-import { redirectedToLeader } from '../leader.js';
+import { failOrPassOn, passedToLeader } from '../pass-on.js';
 import type { RouteSpec } from '../route.js';
 import * as schemas from '../schemas.js';
 import { seenByReading } from '../session.js';
@@ -70,7 +70,7 @@ function put(exchange: Exchange): void {
   const condition = writeCondition(exchange, keyspace);
   const options = itemWriteOptions(exchange, keyspace, object);
   if (condition === null && session === null) {
-    if (!redirectedToLeader(exchange, keyspace)) putPlain(exchange, keyspace, key, value, options);
+    if (!passedToLeader(exchange, keyspace, 'write')) putPlain(exchange, keyspace, key, value, options);
     return;
   }
   const operation = withCondition({ op: 'put', key, value }, condition);
@@ -122,7 +122,7 @@ function putPlain(
         const { status, revision } = onlyOperation(result);
         done(status === 'created', revision, result.dot);
       }),
-    onError: (_token, error) => exchange.run(() => exchange.fail(error)),
+    onError: (_token, error) => exchange.run(() => failOrPassOn(exchange, keyspace, 'write', error)),
   };
   keyspace.put(
     { source: keyBytes, start: 0, end: keyBytes.length },

@@ -30,13 +30,20 @@ function idNamed(text: string | null | undefined): ReplicaId {
   throw new KvorumError('bad_request', `${shown} is no id: letters, digits, - and _, at most 64 of them`);
 }
 
-/** Of the body or the query; all keyspaces when none is named. Only raft has members that change. */
+/**
+ * Of the body or the query; all keyspaces when none is named. Only raft has members that change: leaderless keyspaces
+ * follow those, and the promises of a write quorum count on a list that stays.
+ */
 function keyspacesOf(exchange: Exchange, name: string | undefined): readonly Keyspace[] {
   const { keyspaces } = exchange.router;
   const all = name === undefined ? keyspaces : [exchange.keyspaceNamed(name)];
   const able = all.filter(({ engine }) => isRaft(engine));
   if (able.length > 0) return able;
-  const why = `The members of a keyspace can be changed at run time where its engine is raft, not ${all[0]?.engine}`;
+  const fixed = all.find(({ semisync }) => semisync !== null);
+  const why =
+    fixed === undefined
+      ? `The members of a keyspace can be changed at run time where its engine is raft, not ${all[0]?.engine}`
+      : `The members of ${fixed.name} are those that the cluster was formed with: its engine ${fixed.engine} cannot change them`;
   throw new KvorumError('unsupported_operation', why);
 }
 
@@ -94,13 +101,6 @@ function addressTaken({ id, peer }: ReplicaInfo): KvorumError {
   return new KvorumError('already_member', `${peer} is the peer address of ${id}`, { extra: { member: { id, peer } } });
 }
 
-function flagMember(object: JsonObject, name: string): boolean {
-  const value = member(object, name);
-  if (value === undefined || value === null) return false;
-  if (typeof value === 'boolean') return value;
-  throw new KvorumError('bad_request', `"${name}" must be true or false`);
-}
-
 /** Answers when all is committed, or told otherwise. */
 function change(
   exchange: Exchange,
@@ -133,7 +133,7 @@ function answer(
 function addMember(exchange: Exchange): void {
   const object = fields.jsonBody(exchange);
   const id = idNamed(fields.textMember(object, 'id'));
-  const promote = flagMember(object, 'promote');
+  const promote = fields.flagMember(object, 'promote');
   const timeoutMs = timeoutOf(member(object, 'timeout_ms'), promote ? CATCH_UP_MS : CHANGE_MS);
   const keyspaces = keyspacesOf(exchange, fields.textMember(object, 'keyspace'));
   const requests: MembershipRequest[] = [{ op: 'add', member: memberInfo(exchange.router, object, id) }];
@@ -144,7 +144,7 @@ function addMember(exchange: Exchange): void {
 function promoteMember(exchange: Exchange): void {
   const id = idNamed(textOfBytes(exchange.parameter('id') ?? ''));
   const object = exchange.body === null ? {} : fields.jsonBody(exchange);
-  const untilCaughtUp = flagMember(object, 'wait');
+  const untilCaughtUp = fields.flagMember(object, 'wait');
   const timeoutMs = timeoutOf(member(object, 'timeout_ms'), untilCaughtUp ? CATCH_UP_MS : CHANGE_MS);
   const keyspaces = keyspacesOf(exchange, fields.textMember(object, 'keyspace'));
   change(exchange, keyspaces, id, [{ op: 'promote', replica: id, untilCaughtUp }], timeoutMs);

@@ -6,11 +6,14 @@ import { allOk } from '../../../observe/health.js';
 import { leaderlessStatus, leaderlessView } from '../leaderless-view.js';
 import { keyspaceMembership, lagOf, roleIn } from '../members-view.js';
 import type { RouteSpec } from '../route.js';
+import { semisyncStatus, semisyncView } from '../semisync-view.js';
 import * as schemas from '../schemas.js';
 
 function memberStatus(keyspace: Keyspace, self: ReplicaId): Record<string, unknown> {
   const leaderless = leaderlessView(keyspace);
-  return leaderless === null ? leaderStatus(keyspace, self) : leaderlessStatus(leaderless, self);
+  if (leaderless !== null) return leaderlessStatus(leaderless, self);
+  const semisync = semisyncView(keyspace);
+  return semisync === null ? leaderStatus(keyspace, self) : semisyncStatus(semisync, self);
 }
 
 function leaderStatus(keyspace: Keyspace, self: ReplicaId): Record<string, unknown> {
