@@ -12,6 +12,7 @@ import { createMetrics } from '../observe/metrics.js';
 import { Replica } from '../replica/replica.js';
 import { openMemoryStorage, openStorage } from '../storage/index.js';
 import type { Storage } from '../storage/storage.js';
+import { createDelayedTransport } from '../transport/delayed.js';
 import { createTcpTransport } from '../transport/tcp/index.js';
 import type { Transport } from '../transport/transport.js';
 import type { GroupRole, RecoverySummary, ReplicaEndpoints } from './messages.js';
@@ -136,7 +137,7 @@ function createTransport(
   folder: string | null,
   prng: ReturnType<typeof createPrng>,
 ): Transport {
-  return createTcpTransport({
+  const transport = createTcpTransport({
     self: config.id,
     cluster: topology.cluster,
     incarnation,
@@ -148,6 +149,9 @@ function createTransport(
     logger,
     prng,
   });
+  if (config.delayMs === null) return transport;
+  const { delaySeed: seed } = topology.network;
+  return createDelayedTransport(transport, { self: config.id, rangeMs: config.delayMs, seed });
 }
 
 async function startHttp(

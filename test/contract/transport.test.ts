@@ -1,21 +1,27 @@
 import type { ReplicaId } from '../../src/base/brand.js';
 import { silentLogger } from '../../src/base/logger.js';
 import { createPrng } from '../../src/base/prng.js';
+import { createDelayedTransport } from '../../src/transport/delayed.js';
 import { createMemoryNetwork } from '../../src/transport/memory/index.js';
 import { createTcpTransport, type TcpTransport } from '../../src/transport/tcp/index.js';
-import type { PeerAddress, TransportHandlers } from '../../src/transport/transport.js';
-import { transportContract } from './transport.js';
+import type { PeerAddress, Transport, TransportHandlers } from '../../src/transport/transport.js';
+import { transportContract, type TransportHarness } from './transport.js';
 
 const IDS = ['n1', 'n2', 'n3'] as ReplicaId[];
 const queueBytesMax = 1024 * 1024;
 
-transportContract('memory', () => {
+function memory(decorate: (transport: Transport, self: ReplicaId) => Transport): Promise<TransportHarness> {
   const network = createMemoryNetwork({ queueBytesMax });
   return Promise.resolve({
     queueBytesMax,
-    create: (self, folder) => Promise.resolve(network.transport(self, IDS, folder)),
+    create: (self, folder) => Promise.resolve(decorate(network.transport(self, IDS, folder), self)),
     addressOf: (id) => ({ id, host: '', port: 0 }),
   });
+}
+
+transportContract('memory', () => memory((transport) => transport));
+transportContract('memory, delayed', () => {
+  return memory((transport, self) => createDelayedTransport(transport, { self, rangeMs: [0, 3], seed: 1 }));
 });
 
 transportContract('tcp', () => {
