@@ -7,15 +7,16 @@ export interface ReplicaStatus {
   readonly leader: {
     readonly id: string;
     readonly write_quorum: number;
-    /** Absent of a large keyspace. */
-    readonly data?: Readonly<Record<string, unknown>>;
+    /** Null of a large keyspace. */
+    readonly data: Readonly<Record<string, unknown>> | null;
   };
   readonly followers: Readonly<Record<string, FollowerStatus>>;
 }
 
 export interface FollowerStatus {
-  readonly data?: Readonly<Record<string, unknown>>;
-  readonly in_sync: boolean;
+  readonly data?: Readonly<Record<string, unknown>> | null;
+  /** Whether its hash is the leader's; null: they were not compared. */
+  readonly in_sync: boolean | null;
   readonly error?: string | null;
 }
 
@@ -40,9 +41,10 @@ export class QuorumAdmin implements Disposable {
 
   async replicaStatus(): Promise<ReplicaStatus> {
     const path = `/admin/replica-status?keyspace=${encodeURIComponent(this.#keyspace)}`;
-    const answer = (await this.#call('GET', path)) as Partial<ReplicaStatus>;
+    // A follower answers as well: about itself, without a leader.
+    const answer = (await this.#call('GET', path)) as { [Part in keyof ReplicaStatus]?: ReplicaStatus[Part] | null };
     const { followers, leader } = answer;
-    if (typeof leader?.write_quorum === 'number' && typeof followers === 'object') return { leader, followers };
+    if (typeof leader?.write_quorum === 'number' && followers != null) return { leader, followers };
     throw new KvorumError('usage', `${this.#node} does not lead keyspace ${this.#keyspace}`);
   }
 

@@ -9,23 +9,24 @@ export function parityOf({ followers, leader }: ReplicaStatus): Parity {
   const found = Object.entries(followers).map(([id, follower]) => parityOfFollower(id, follower, leader.data));
   return {
     inSync: found.every(({ inSync }) => inSync),
-    keys: leader.data === undefined ? null : Object.keys(leader.data).length,
+    keys: leader.data === null ? null : Object.keys(leader.data).length,
     followers: found,
   };
 }
 
 function parityOfFollower(
   id: string,
-  { data, error = null, in_sync: inSync }: FollowerStatus,
-  leader: Readonly<Record<string, unknown>> | undefined,
+  { data = null, error = null, in_sync: sameHash }: FollowerStatus,
+  leader: Readonly<Record<string, unknown>> | null,
 ): FollowerParity {
-  if (data === undefined || leader === undefined) {
-    return { id, inSync: inSync && error === null, comparedBy: 'hash', mismatchedKeys: [], mismatches: 0, error };
+  if (data === null || leader === null) {
+    const inSync = sameHash === true && error === null;
+    return { id, inSync, comparedBy: 'hash', mismatchedKeys: [], mismatches: 0, error };
   }
   const mismatched = mismatchedKeys(leader, data);
   return {
     id,
-    inSync: inSync && error === null && mismatched.length === 0,
+    inSync: sameHash !== false && error === null && mismatched.length === 0,
     comparedBy: 'values',
     mismatchedKeys: mismatched.slice(0, NAMED_MAX),
     mismatches: mismatched.length,

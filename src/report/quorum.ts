@@ -1,6 +1,6 @@
 import { assertDefined } from '../base/assert.js';
-import { KvorumError } from '../base/errors/error.js';
 import { systemClock } from '../base/clock.js';
+import { KvorumError } from '../base/errors/error.js';
 import { systemScheduler } from '../base/scheduler.js';
 import { describeMachine } from '../workload/machine.js';
 import type { WorkloadResult } from '../workload/merge.js';
@@ -23,6 +23,8 @@ export interface QuorumRequest {
   /** Empty: 1 to F. */
   readonly writeQuorums: readonly number[];
   readonly settings: QuorumSettings;
+  /** Followers that are slow, not wrong, get so long to catch up. */
+  readonly parityWaitMs?: number;
   readonly signal: AbortSignal;
   readonly say: (line: string) => void;
 }
@@ -31,7 +33,6 @@ export interface QuorumRequest {
 export const VALUE_BYTES = 64;
 /** Between two sequential writes where nothing is delayed. */
 const SPACING_MS_MIN = 20;
-/** Followers that are slow, not wrong, get so long to catch up. */
 const PARITY_WAIT_MS = 15_000;
 const PARITY_POLL_MS = 100;
 
@@ -176,8 +177,8 @@ export class QuorumSweep {
 
   /** One at a time: due at a steady rate, slow enough for each to find the links empty. */
   async #sequential(): Promise<WorkloadResult> {
-    const { sequentialWrites, spacingMs } = this.#request.settings;
-    const changes = { clients: 1, operations: sequentialWrites, rate: 1000 / spacingMs, warmUpSeconds: 1 };
+    const { sequentialWrites, spacingMs, warmUpSeconds } = this.#request.settings;
+    const changes = { clients: 1, operations: sequentialWrites, rate: 1000 / spacingMs, warmUpSeconds };
     return this.#generate(changes);
   }
 
@@ -209,7 +210,7 @@ export class QuorumSweep {
 
   /** Asks until all followers have everything, or for so long that they do not merely lag. */
   async #parity(): Promise<Parity> {
-    const endMs = systemClock.monotonicMs() + PARITY_WAIT_MS;
+    const endMs = systemClock.monotonicMs() + (this.#request.parityWaitMs ?? PARITY_WAIT_MS);
     for (;;) {
       const parity = parityOf(await this.#admin.replicaStatus());
       if (parity.inSync || systemClock.monotonicMs() > endMs) return parity;

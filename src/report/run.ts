@@ -83,7 +83,8 @@ async function measureQuorums(request: ReportRequest): Promise<QuorumReport> {
   if (keyspace === undefined) throw new KvorumError('usage', `${file} has no keyspace with a write quorum`);
   const delaysMs = running === null || runningIsTopology ? delaysOf(topology, keyspace) : null;
   const spacingMs = spacingFor(delaysMs ?? [[0, SLOWEST_ASSUMED_MS]]);
-  const settings: QuorumSettings = { ...load, spacingMs, valueBytes: VALUE_BYTES, protocol: 'http' };
+  const fixed = { warmUpSeconds: 1, valueBytes: VALUE_BYTES, protocol: 'http' } as const;
+  const settings: QuorumSettings = { ...load, ...fixed, spacingMs };
   const common = { keyspace: null, delaysMs, writeQuorums, settings, signal, say };
   if (running !== null) {
     const described = { spawned: false, topology: runningIsTopology ? file : null };
@@ -93,7 +94,7 @@ async function measureQuorums(request: ReportRequest): Promise<QuorumReport> {
   say(`starting ${file} with its delays`);
   await using cluster = await spawnCluster(file, { delays: true });
   const described = { spawned: true, topology: file };
-  return sweep({ ...common, nodes: cluster.nodes }, (quorums) => quorums.run(described, undelayed));
+  return await sweep({ ...common, nodes: cluster.nodes }, (quorums) => quorums.run(described, undelayed));
 }
 
 /** Of a cluster whose delays nobody knows. */
@@ -106,7 +107,7 @@ async function measureUndelayed(
   request.say(`starting ${file} without its delays, to see what the program itself takes`);
   await using cluster = await spawnCluster(file, { delays: false });
   const settings = { ...request.settings, spacingMs: spacingFor([]) };
-  return sweep({ ...request, settings, nodes: cluster.nodes }, (quorums) => quorums.sequentialOnly());
+  return await sweep({ ...request, settings, nodes: cluster.nodes }, (quorums) => quorums.sequentialOnly());
 }
 
 async function sweep<T>(request: QuorumRequest, use: (quorums: QuorumSweep) => Promise<T>): Promise<T> {
@@ -129,7 +130,7 @@ async function measureEngines(request: ReportRequest): Promise<EnginesReport> {
   if (running !== null) return compareEngines({ nodes: running, topology: null, settings, signal, say });
   say(`starting ${enginesTopology}`);
   await using cluster = await spawnCluster(enginesTopology, { delays: false });
-  return compareEngines({ nodes: cluster.nodes, topology: enginesTopology, settings, signal, say });
+  return await compareEngines({ nodes: cluster.nodes, topology: enginesTopology, settings, signal, say });
 }
 
 function json(value: unknown): string {

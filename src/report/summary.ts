@@ -41,6 +41,8 @@ export interface QuorumSettings {
   readonly sequentialWrites: number;
   /** From the beginning of one to that of the next: longer than any two delays. */
   readonly spacingMs: number;
+  /** Of the sequential writes; the first burst is not counted either. */
+  readonly warmUpSeconds: number;
   readonly valueBytes: number;
   readonly protocol: 'http';
 }
