@@ -43,6 +43,8 @@ export class OutboundLink {
   private pauseMs: number;
   /** Set while a lasting refusal holds. */
   private refused = false;
+  /** Told to dial while we were dialling. */
+  private nudged = false;
   /** Of the protocol, as the peer answered. */
   private version = 0;
   /** As the peer named it when it let us in. */
@@ -119,7 +121,11 @@ export class OutboundLink {
    * lasting refusal may be over.
    */
   nudge(): void {
-    if (this.retryTimer === null || this.stopped) return;
+    if (this.stopped) return;
+    if (this.retryTimer === null) {
+      this.nudged = true;
+      return;
+    }
     clearTimeout(this.retryTimer);
     this.dial();
   }
@@ -156,6 +162,7 @@ export class OutboundLink {
 
   private dial(): void {
     this.retryTimer = null;
+    this.nudged = false;
     const { host, port } = this.peer;
     const socket = connect({ host, port, noDelay: true, keepAlive: true });
     const connection = new Connection(socket, this.context.timings, {
@@ -195,6 +202,7 @@ export class OutboundLink {
     }
     connection.established = true;
     this.refused = false;
+    this.nudged = false;
     this.folder = answer.folder;
     this.version = answer.version;
     this.context.onFolder(this.peer.id, answer.folder);
@@ -231,7 +239,8 @@ export class OutboundLink {
     if (PASSING.has(reason) && this.pauseMs < this.context.timings.reconnectMaxMs) {
       this.context.log.info('peer_connection_closed', { peer: this.peer.id, reason, ...fields });
     } else this.context.log.warn('peer_connection_closed', this.peer.id, reason, fields);
-    this.refused = LASTING_REFUSALS.has(reason);
+    // What was refused may have been judged before the change that we were told of meanwhile: one more try will tell.
+    this.refused = LASTING_REFUSALS.has(reason) && !this.nudged;
     this.retryTimer = setTimeout(() => this.dial(), this.nextPauseMs());
     if (connection.established) this.context.handlers.onPeerDown(this.peer.id, reason);
   }
