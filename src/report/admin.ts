@@ -44,7 +44,9 @@ export class QuorumAdmin implements Disposable {
     // A follower answers as well: about itself, without a leader.
     const answer = (await this.#call('GET', path)) as { [Part in keyof ReplicaStatus]?: ReplicaStatus[Part] | null };
     const { followers, leader } = answer;
-    if (typeof leader?.write_quorum === 'number' && followers != null) return { leader, followers };
+    if (typeof leader?.write_quorum === 'number' && typeof followers === 'object' && followers !== null) {
+      return { leader, followers };
+    }
     throw new KvorumError('usage', `${this.#node} does not lead keyspace ${this.#keyspace}`);
   }
 

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Command, InvalidArgumentError, Option } from 'commander';
@@ -58,8 +59,11 @@ function whole(flags: string, description: string, low: number, high: number, va
   return new Option(flags, description).argParser(between(low, high)).default(value);
 }
 
+/** A file of `configs/`, which lies beside the folder that this program was built to, or above that. */
 function shipped(name: string): string {
-  const path = fileURLToPath(new URL(`../../../../configs/${name}`, import.meta.url));
+  const places = ['..', '../..', '../../..', '../../../..'].map((up) => `${up}/../configs/${name}`);
+  const paths = places.map((place) => fileURLToPath(new URL(place, import.meta.url)));
+  const path = paths.find((each) => existsSync(each)) ?? name;
   const near = relative(process.cwd(), path);
   return near.startsWith('..') ? path : near;
 }
