@@ -120,6 +120,7 @@ export class NodeRouter implements Router {
       limits: topology.limits,
       consistency: config.reads,
       replicas: this.#topologyReplicas,
+      formed: () => replica.gate.open,
       unformed: () => replica.gate.unformed,
       draining: () => this.draining,
       failure: () => replica.failure,

@@ -92,6 +92,18 @@ export function validateBatch(payload: Uint8Array): boolean {
   return count > 0;
 }
 
+/** How many commands a batch holds; 0 when it is none. */
+export function countCommands(payload: Uint8Array): number {
+  let count = 0;
+  try {
+    for (const reader = new BatchReader(payload); reader.next() !== 'end';) count++;
+  } catch (error) {
+    if (!(error instanceof DecodeError)) throw error;
+    return 0;
+  }
+  return count;
+}
+
 export type DecodedBatch =
   { readonly ok: true; readonly commands: readonly Command[] } | { readonly ok: false; readonly reason: string };
 

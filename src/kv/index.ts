@@ -1,5 +1,5 @@
 export { BatchBuilder } from './batch-builder.js';
-export { decodeBatch, validateBatch, type DecodedBatch } from './batch-reader.js';
+export { countCommands, decodeBatch, validateBatch, type DecodedBatch } from './batch-reader.js';
 export type { KvBase, KvChange } from './records.js';
 export { KvStateMachine, type FrozenState } from './state-machine.js';
 export type * from './types.js';

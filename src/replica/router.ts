@@ -231,9 +231,15 @@ export interface DiscardedWrites {
   readonly acknowledged: number;
   /** False: some of them may be in the log of the new epoch after all. */
   readonly certain: boolean;
+  /** There was more before them, which only the checkpoint held: it was replaced by a full sync. */
+  readonly beforeLog?: boolean;
+  /** What is wrong with the file; the numbers are then what its name says, or 0. */
+  readonly damage?: string;
 }
 
 export interface LostWrites extends DiscardedWrites {
+  /** There are more than these, or the rest of the file is damaged. */
+  readonly truncated?: boolean;
   readonly commands: readonly { readonly index: LogIndex; readonly epoch: Term; readonly command: Command }[];
 }
 

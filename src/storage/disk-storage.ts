@@ -15,6 +15,7 @@ import {
   writeIdentity,
   type IdentityFile,
 } from './identity.js';
+import { LostWritesFolder } from './lost-writes/folder.js';
 import { nodeFileSystem } from './node-file-system.js';
 import type {
   CheckpointMark,
@@ -51,7 +52,7 @@ export interface StorageOptions {
 }
 
 /** Names in a replica's folder. */
-export const FOLDER = { lock: 'LOCK', log: 'log', checkpoint: 'checkpoint' } as const;
+export const FOLDER = { lock: 'LOCK', log: 'log', checkpoint: 'checkpoint', lostWrites: 'lost-writes' } as const;
 
 /**
  * Opens the folder of a replica: lock, identity, log. Throws data_dir_locked, data_dir_mismatch, data_dir_newer,
@@ -172,6 +173,7 @@ interface Opened {
 
 class DiskStorage implements Storage {
   readonly log: SegmentedLog;
+  readonly lostWrites: LostWritesFolder;
   readonly #opened: Opened;
   #file: IdentityFile;
   readonly #checkpoints = new Map<GroupId, CheckpointStore>();
@@ -183,6 +185,7 @@ class DiskStorage implements Storage {
     this.#opened = opened;
     this.#file = opened.file;
     this.log = opened.log;
+    this.lostWrites = new LostWritesFolder(opened.fs, join(opened.dir, FOLDER.lostWrites));
   }
 
   get folder(): string | null {

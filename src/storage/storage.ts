@@ -156,8 +156,51 @@ export interface FormationRecord {
   readonly refused?: string;
 }
 
+/** What is said of entries that left a group's log without being in the one that took its place (ap.md §1.3.6). */
+export interface LostWritesHead {
+  readonly group: GroupId;
+  /** Whose log took their place. */
+  readonly epoch: number;
+  readonly fromIndex: number;
+  readonly toIndex: number;
+  /** Epoch of the last of them. */
+  readonly lastEpoch: number;
+  readonly entries: number;
+  /** Commands in them, and how many of these were acknowledged as far as is known here. */
+  readonly writes: number;
+  readonly acknowledged: number;
+  readonly commit: number;
+  /** False: the logs could not be compared, some of them may be in the new one after all. */
+  readonly certain: boolean;
+  /** The histories differ already before the first one: there was more, in a checkpoint, which was replaced. */
+  readonly beforeLog: boolean;
+}
+
+export interface LostWritesFile {
+  readonly file: string;
+  readonly head: LostWritesHead;
+  /** What is wrong with the file; its head is then what its name says. */
+  readonly damage: string | null;
+}
+
+export interface LostWritesContent extends LostWritesFile {
+  /** From the first one on, as far as was asked for and can be read. */
+  readonly entries: readonly Entry[];
+}
+
+/** Files of lost writes. They are never changed nor removed: an operator takes them away. */
+export interface LostWritesStore {
+  /** Durable when it returns, with its name. Answers the name. Throws storage_failed; the replica must then stop. */
+  save(head: LostWritesHead, entries: readonly Entry[]): string;
+  /** The newest epochs first; some hundred at most. */
+  list(group: GroupId): readonly LostWritesFile[];
+  /** Null: there is no such file of this group. Stops soon after `bytesMax`. */
+  read(group: GroupId, file: string, bytesMax: number): LostWritesContent | null;
+}
+
 export interface Storage {
   readonly log: Log;
+  readonly lostWrites: LostWritesStore;
   /**
    * Names the data folder, at random and for ever (raft.md M4): a replica that comes back with another name has lost
    * everything that it promised. Null: nothing is kept, so there is nothing to be lost.

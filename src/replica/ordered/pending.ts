@@ -126,6 +126,11 @@ export class ProposalTable {
     }
   }
 
+  /** Takes out what was appended and has not been applied before its deadline, with where it was appended. */
+  takeLate(nowMs: number): readonly Appended[] {
+    return this.#appendedCount === 0 ? [] : this.#takePlacedIf(({ batch }) => batch.deadlineMs <= nowMs);
+  }
+
   /** Takes out everything whose deadline has passed. Whether it took effect is unknown. */
   takeExpired(nowMs: number): WriteBatch[] {
     const expired: WriteBatch[] = [];
@@ -144,7 +149,11 @@ export class ProposalTable {
   }
 
   #takeAppendedIf(condition: (appended: Appended) => boolean): WriteBatch[] {
-    const taken: WriteBatch[] = [];
+    return this.#takePlacedIf(condition).map(({ batch }) => batch);
+  }
+
+  #takePlacedIf(condition: (appended: Appended) => boolean): Appended[] {
+    const taken: Appended[] = [];
     for (const [index, there] of this.#appended) {
       const gone = there.filter(condition);
       if (gone.length === 0) continue;
@@ -154,7 +163,7 @@ export class ProposalTable {
           index,
           there.filter((appended) => !gone.includes(appended)),
         );
-      for (const { batch } of gone) taken.push(batch);
+      for (const appended of gone) taken.push(appended);
     }
     this.#appendedCount -= taken.length;
     return taken;

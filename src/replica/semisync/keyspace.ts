@@ -1,4 +1,5 @@
 import type { ReplicaId } from '../../base/brand.js';
+import { assert } from '../../base/assert.js';
 import { KvorumError } from '../../base/errors/error.js';
 import type { MembershipPair } from '../../engines/raft/membership.js';
 import type { SemisyncStatus } from '../../engines/semisync/semisync.js';
@@ -11,10 +12,13 @@ import type {
   ReadOptions,
   ReadWaiter,
   ReplicaInfo,
+  RequestOptions,
+  SemisyncConsistency,
   SemisyncControl,
   WriteOptions,
   WriteWaiter,
 } from '../router.js';
+import { MemberControl } from './control.js';
 import type { SemisyncMember } from './member.js';
 
 export interface SemisyncKeyspaceOptions {
@@ -24,6 +28,8 @@ export interface SemisyncKeyspaceOptions {
   readonly limits: { readonly keyBytes: number; readonly valueBytes: number };
   readonly consistency: Consistency;
   readonly replicas: readonly ReplicaInfo[];
+  /** The cluster exists: whoever is no member now will never be one. Absent: that is not known. */
+  formed?(): boolean;
   /** What the first replicas of the cluster wait for, when they have done so for a while. */
   unformed?(): KvorumError | null;
   /** True when the replica takes no new requests. */
@@ -48,19 +54,92 @@ export class SemisyncKeyspace implements Keyspace {
     this.name = options.name;
     this.limits = options.limits;
     this.defaultConsistency = options.consistency;
-    this.semisync = options.member.control;
+    this.semisync = new MemberControl(options.member, () => this.#refusal());
   }
 
-  put(_key: ValueRef, _value: ValueRef, waiter: WriteWaiter, token: number, _options?: WriteOptions): void {
-    waiter.onError(token, new KvorumError('starting'));
+  put(key: ValueRef, value: ValueRef, waiter: WriteWaiter, token: number, options?: WriteOptions): void {
+    const keyBytes = key.end - key.start;
+    assert(keyBytes > 0 && keyBytes <= this.limits.keyBytes, 'the caller has checked the length of the key');
+    assert(value.end - value.start <= this.limits.valueBytes, 'the caller has checked the length of the value');
+    const refusal = this.#refusal();
+    if (refusal !== null) waiter.onError(token, refusal);
+    else if (!hasSeen(options)) this.#member.writes.put(key, value, waiter, token);
+    else {
+      const copy = { source: value.source.slice(value.start, value.end), start: 0, end: value.end - value.start };
+      const name = { source: key.source.slice(key.start, key.end), start: 0, end: keyBytes };
+      this.#whenSeen(options, waiter, token, () => this.#member.writes.put(name, copy, waiter, token));
+    }
   }
 
-  submit(_command: Command, waiter: WriteWaiter, token: number, _options?: WriteOptions): void {
-    waiter.onError(token, new KvorumError('starting'));
+  submit(command: Command, waiter: WriteWaiter, token: number, options?: WriteOptions): void {
+    const refusal = this.#refusal();
+    if (refusal !== null) waiter.onError(token, refusal);
+    else if (!hasSeen(options)) this.#member.writes.submit(command, waiter, token);
+    else this.#whenSeen(options, waiter, token, () => this.#member.writes.submit(command, waiter, token));
   }
 
-  read(_consistency: Consistency, waiter: ReadWaiter, token: number, _options?: ReadOptions): void {
-    waiter.onError(token, new KvorumError('starting'));
+  read(consistency: Consistency, waiter: ReadWaiter, token: number, options?: ReadOptions): void {
+    const refusal = this.#refusal();
+    if (refusal !== null) waiter.onError(token, refusal);
+    else if (!isOffered(consistency)) waiter.onError(token, noSuchConsistency(consistency));
+    else if (!hasSeen(options)) this.#readNow(consistency, waiter, token, options);
+    else this.#whenSeen(options, waiter, token, () => this.#readNow(consistency, waiter, token, options));
+  }
+
+  #readNow(consistency: SemisyncConsistency, waiter: ReadWaiter, token: number, options?: ReadOptions): void {
+    const { core, reads } = this.#member;
+    // A cluster that is not formed yet holds nothing: that must not look like an absent key.
+    if (core === null && (consistency === 'follower' || consistency === 'bounded')) {
+      waiter.onError(token, new KvorumError('starting', 'The cluster forms'));
+    } else if (consistency === 'follower') reads.follower(waiter, token);
+    else if (consistency === 'bounded') reads.bounded(waiter, token, options?.maxStalenessMs ?? 0);
+    else if (consistency === 'leader') reads.leader(waiter, token);
+    else reads.strong(waiter, token);
+  }
+
+  /** Waits until what the session has seen is applied here. A history that was thrown away never is: 410. */
+  #whenSeen(
+    options: RequestOptions | undefined,
+    waiter: WriteWaiter | ReadWaiter,
+    token: number,
+    then: () => void,
+  ): void {
+    const lost = this.#lost(options);
+    if (lost !== null) return waiter.onError(token, lost);
+    const { appliedTerm: epoch, revision, sessions } = this.#member;
+    const serve = (): void => {
+      const lostMeanwhile = this.#lost(options);
+      if (lostMeanwhile === null) then();
+      else waiter.onError(token, lostMeanwhile);
+    };
+    sessions.whenApplied(options, { revision, epoch }, serve, (error) =>
+      waiter.onError(token, this.#lost(options) ?? error),
+    );
+  }
+
+  /** What the session has seen is of before a promotion by force, which may have thrown it away. */
+  #lost(options: RequestOptions | undefined): KvorumError | null {
+    const epoch = options?.seen?.epoch;
+    const { forcedTerm } = this.#member;
+    if (epoch === undefined || epoch >= forcedTerm) return null;
+    return new KvorumError(
+      'causal_history_lost',
+      `The session has seen epoch ${epoch}; epoch ${forcedTerm} began by force, and may lack what it has seen`,
+      { extra: { seen_epoch: epoch, forced_epoch: forcedTerm } },
+    );
+  }
+
+  #refusal(): KvorumError | null {
+    const failure = this.#options.failure();
+    if (failure !== null) return failure;
+    if (this.#options.draining()) return new KvorumError('draining');
+    const { core, standing } = this.#member;
+    const { name, self } = this.#options;
+    if (standing === 'removed') return new KvorumError('not_member', `${self} was removed from the cluster`);
+    if (core !== null) return null;
+    // The first replicas are about to agree, or the reason why not is known.
+    if (this.#options.formed?.() !== true) return this.#options.unformed?.() ?? null;
+    return new KvorumError('not_member', `${self} came after ${name} was formed: it holds nothing of it`);
   }
 
   leader(): { readonly id: ReplicaId; readonly http: string | null; readonly isSelf: boolean } | null {
@@ -87,25 +166,38 @@ export class SemisyncKeyspace implements Keyspace {
   }
 
   changeMembership(): Promise<MembershipResult> {
-    return Promise.reject(
-      new KvorumError(
-        'unsupported_by_engine',
-        'The members of a leader-follower keyspace are those it was formed with',
-      ),
-    );
+    const detail = 'The members of a leader-follower keyspace are those that the cluster was formed with';
+    return Promise.reject(new KvorumError('unsupported_by_engine', detail));
   }
 
+  /** Nobody can be told to lead: whoever is to, is asked to promote itself. */
   transferLeader(target: ReplicaId | null): Promise<ReplicaId> {
-    if (target !== this.#options.self) {
-      const detail = 'Promote the replica that is to lead: POST /admin/promote there';
-      return Promise.reject(new KvorumError('unsupported_by_engine', detail));
-    }
-    return this.semisync.promote(false).then(({ leader }) => leader);
+    if (target === this.#options.self) return this.semisync.promote(false).then(({ leader }) => leader);
+    const detail = `Ask the replica that is to lead: POST /admin/promote on ${target ?? 'a follower'}`;
+    return Promise.reject(new KvorumError('unsupported_by_engine', detail));
   }
 }
 
+/** The session has seen something of this keyspace. */
+function hasSeen(options: RequestOptions | undefined): boolean {
+  return options?.seen?.revision !== undefined || options?.seen?.epoch !== undefined;
+}
+
+function isOffered(consistency: Consistency): consistency is SemisyncConsistency {
+  return (
+    consistency === 'leader' || consistency === 'strong' || consistency === 'follower' || consistency === 'bounded'
+  );
+}
+
+function noSuchConsistency(consistency: Consistency): KvorumError {
+  return new KvorumError(
+    'unsupported_consistency',
+    `semisync offers leader, strong, follower and bounded:<ms>, not ${consistency}`,
+  );
+}
+
 /** Of a replica that is no member, or not yet. */
-export const NO_STATUS: SemisyncStatus = {
+const NO_STATUS: SemisyncStatus = {
   engine: 'semisync',
   role: 'follower',
   term: 0 as SemisyncStatus['term'],

@@ -1,3 +1,4 @@
+import { assertDefined } from '../../base/assert.js';
 import type { GroupId, LogIndex, ReplicaId, Revision, Term } from '../../base/brand.js';
 import type { Clock } from '../../base/clock.js';
 import { KvorumError } from '../../base/errors/error.js';
@@ -5,16 +6,43 @@ import type { Logger } from '../../base/logger.js';
 import type { Entry } from '../../engines/entry.js';
 import type { EngineMessage } from '../../engines/messages.js';
 import type { Membership, MembershipPair } from '../../engines/raft/membership.js';
-import type { Discarded } from '../../engines/semisync/events.js';
+import type {
+  Discarded,
+  SemisyncEffects,
+  SemisyncEvent,
+  SemisyncPersist,
+  SnapshotOrder,
+} from '../../engines/semisync/events.js';
+import { createSemisync } from '../../engines/semisync/index.js';
+import type { SemisyncMessage } from '../../engines/semisync/messages.js';
 import type { Semisync, SemisyncStatus } from '../../engines/semisync/semisync.js';
 import { KvStateMachine } from '../../kv/index.js';
-import type { Command, KvReader, ValueRef } from '../../kv/types.js';
-import type { CheckpointStore, Log } from '../../storage/storage.js';
-import type { GroupMember, MemberOutput } from '../group-member.js';
+import type { KvReader } from '../../kv/types.js';
+import type { CheckpointMark, CheckpointStore, Log, LogRecord, LostWritesStore } from '../../storage/storage.js';
+import type { GroupMember, MemberOutput, MemberRecords } from '../group-member.js';
+import { ApplyQueue } from '../ordered/apply-queue.js';
+import { Checkpointer } from '../ordered/checkpointer.js';
+import { RevisionWaits } from '../ordered/revision-waits.js';
+import { SnapshotReceiver, type SnapshotPiece } from '../ordered/snapshot-receiver.js';
+import { SnapshotSender } from '../ordered/snapshot-sender.js';
 import { standingOf, type Standing } from '../raft/membership-effect.js';
-import type { SemisyncControl, WriteWaiter } from '../router.js';
+import type { Failover, LostWrites, SemisyncControl, StateDigest } from '../router.js';
+import { MemberControl } from './control.js';
+import { Digests } from './digests.js';
+import { DurableGate } from './durable-gate.js';
+import { Establish } from './establish.js';
+import { Failovers } from './failovers.js';
+import { OperatorPath } from './operator-path.js';
 import type { SemisyncSettings } from './options.js';
+import { ReadPath } from './read-path.js';
+import { quorumOf, reconcile } from './recover.js';
 import { createSemisyncStats } from './stats.js';
+import { WritePath } from './write-path.js';
+
+/** What an entry costs beside its payload: record and batch headers on disk, objects in memory. */
+const ENTRY_OVERHEAD_BYTES = 128;
+/** To the engine every group is formed with this write quorum: see establish.ts. */
+const FORMED_WITH = 1;
 
 export interface SemisyncMemberOptions {
   readonly group: GroupId;
@@ -25,16 +53,22 @@ export interface SemisyncMemberOptions {
   readonly writeQuorum: number;
   readonly store: CheckpointStore;
   readonly log: Log;
+  readonly lostWrites: LostWritesStore;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly tickMs: number;
   readonly requestTimeoutMs: number;
+  /** How long a request waits for what its session has seen. */
   readonly sessionWaitMs: number;
   readonly checkpointBytes: number;
   readonly retainBytes: number;
+  /** See CheckpointTaskOptions. */
   readonly logBytesMax?: number;
   readonly semisync: SemisyncSettings;
+  /** Makes sure that a turn drains this member. */
   wake(): void;
+  /** When the last tick that the members were told of began. */
+  tickedMs(): number;
   send(message: EngineMessage): void;
   onFailed(error: unknown): void;
   /** Role, term or leader changed. */
@@ -48,63 +82,218 @@ export interface SemisyncMemberOptions {
 /** What can be seen of the engine from outside; only the member itself steps and drains. */
 export type SemisyncCore = Omit<Semisync, 'step' | 'drain'>;
 
-const NOT_YET = new KvorumError('starting', 'The cluster forms');
-
 /** One replica's instance in one leader-follower group: the engine, its state machine, and the requests that wait for them. */
 export class SemisyncMember implements GroupMember {
   readonly engine = 'semisync';
   readonly group: GroupId;
   readonly stats = createSemisyncStats();
-  readonly writes = {
-    pendingBatches: 0,
-    put: (_key: ValueRef, _value: ValueRef, waiter: WriteWaiter, token: number) => waiter.onError(token, NOT_YET),
-    submit: (_command: Command, waiter: WriteWaiter, token: number) => waiter.onError(token, NOT_YET),
-  };
-  readonly reads = { pendingBatches: 0 };
+  readonly writes: WritePath;
+  readonly reads: ReadPath;
+  readonly operators: OperatorPath;
+  /** Requests of sessions that have seen more than is applied here. */
+  readonly sessions: RevisionWaits;
+  readonly control: SemisyncControl;
   readonly #options: SemisyncMemberOptions;
-  readonly #kv: KvStateMachine;
+  readonly #checkpointer: Checkpointer;
+  readonly #sender: SnapshotSender<Pick<SnapshotOrder, 'replaces' | 'forcedTerm'>>;
+  readonly #receiver: SnapshotReceiver;
+  readonly #establish: Establish;
+  readonly #failovers: Failovers;
+  readonly #digests: Digests;
+  readonly #durable = new DurableGate();
+  readonly #toApply = new ApplyQueue();
   #membership: Membership;
+  #core: Semisync | null;
+  #kv: KvStateMachine;
+  #appliedIndex: LogIndex;
+  #appliedTerm: Term;
+  /** The newest epoch that began by force, as far as it is applied: tokens of before may be of another history. */
+  #forcedTerm: Term;
+  /** What the engine knows write quorums from. */
+  #floor: LogIndex;
+  /** From a snapshot's install until the engine knows of it. */
+  #installing = false;
+  #removed = false;
+  #closed = false;
+  /** As of the last change. */
+  #role: SemisyncStatus['role'] = 'follower';
+  #leader: ReplicaId | null = null;
+  #led: Term | null = null;
 
   constructor(options: SemisyncMemberOptions) {
     this.#options = options;
-    this.group = options.group;
+    const { clock, group, logger, store } = options;
+    this.group = group;
     this.#membership = options.membership;
-    this.#kv = KvStateMachine.open(options.store, options.store.mark?.meta ?? null);
+    this.#kv = KvStateMachine.open(store, store.mark?.meta ?? null);
+    const { index = 0 as LogIndex, quorum, term = 0 as Term } = store.mark ?? {};
+    this.#appliedIndex = index;
+    this.#appliedTerm = term;
+    this.#forcedTerm = quorum?.forcedTerm ?? (0 as Term);
+    this.#floor = index;
+    this.#core = this.#createCore(options.membership);
+    const step = (event: SemisyncEvent): void => this.step(event);
+    const core = (): Semisync | null => this.#core;
+    const { stats } = this;
+    this.#failovers = new Failovers({ group, store: options.lostWrites, logger, stats });
+    this.#failovers.onForced(this.#forcedTerm);
+    this.#establish = new Establish({
+      group,
+      writeQuorum: options.writeQuorum,
+      logger,
+      core,
+      step,
+      floor: () => this.#floor,
+    });
+    const shared = {
+      self: options.self,
+      clock,
+      requestTimeoutMs: options.requestTimeoutMs,
+      stats,
+      step,
+      wake: () => options.wake(),
+      leader: () => this.#core?.leader ?? null,
+    };
+    this.writes = new WritePath({
+      ...shared,
+      refusal: () => this.#establish.settle(),
+      acksOf: (at) => (this.#core === null || at <= this.#core.commitIndex ? null : this.#core.acksOf(at)),
+    });
+    this.reads = new ReadPath({
+      ...shared,
+      started: () => this.started,
+      reader: () => this.reader,
+      stalenessMs: () => this.stalenessMs(),
+    });
+    const { allowAsync } = options.semisync;
+    this.operators = new OperatorPath({ ...shared, core, allowAsync, settle: () => void this.#establish.settle() });
+    this.sessions = new RevisionWaits(clock, options.sessionWaitMs);
+    this.#digests = new Digests(clock, () => this.#digestNow());
+    this.control = new MemberControl(this);
+    this.#checkpointer = this.#createCheckpointer();
+    this.#sender = this.#createSender();
+    this.#receiver = this.#createReceiver();
   }
 
+  /** Null on a replica that the cluster was not formed with. */
+  #createCore({ voters }: Membership): Semisync | null {
+    const { group, log, self, semisync, store } = this.#options;
+    if (!voters.includes(self)) return null;
+    const leader = voters.includes(semisync.leader)
+      ? semisync.leader
+      : assertDefined([...voters].sort()[0], 'a member');
+    const recovered = reconcile(group, log.recovered.get(group), store.mark);
+    if (store.mark === null) this.#appliedTerm = recovered.baseTerm;
+    return createSemisync({ ...semisync, self, members: voters, leader, writeQuorum: FORMED_WITH, recovered });
+  }
+
+  #createCheckpointer(): Checkpointer {
+    const { logBytesMax, ...options } = this.#options;
+    return new Checkpointer({
+      group: options.group,
+      store: options.store,
+      log: options.log,
+      clock: options.clock,
+      logger: options.logger,
+      stats: this.stats,
+      checkpointBytes: options.checkpointBytes,
+      retainBytes: options.retainBytes,
+      ...(logBytesMax === undefined ? {} : { logBytesMax }),
+      state: () => ({ kv: this.#kv, appliedIndex: this.#appliedIndex, appliedTerm: this.#appliedTerm }),
+      termOf: (index) => assertDefined(this.#core?.termOf(index), 'the log holds what is about to be cut'),
+      inForceAt: (index) => ({
+        membership: this.memberships.latest,
+        quorum: assertDefined(this.#core, 'what was applied came from the engine').quorumAt(index),
+      }),
+      neededFrom: () => this.#sender.neededFrom,
+      onCheckpointed: (index, cutIndex) => {
+        this.#floor = index;
+        this.step({ type: 'checkpointed', index, cutIndex });
+      },
+      onFailed: (error) => options.onFailed(error),
+    });
+  }
+
+  #createSender(): SnapshotSender<Pick<SnapshotOrder, 'replaces' | 'forcedTerm'>> {
+    const options = this.#options;
+    return new SnapshotSender({
+      self: options.self,
+      store: options.store,
+      stats: this.stats,
+      logger: options.logger,
+      send: (piece) => options.send(piece),
+      onSent: (peer, index, ok) => this.step({ type: 'snapshotSent', peer, index, ok }),
+      nowMs: () => options.clock.monotonicMs(),
+    });
+  }
+
+  #createReceiver(): SnapshotReceiver {
+    const options = this.#options;
+    return new SnapshotReceiver({
+      self: options.self,
+      store: options.store,
+      clock: options.clock,
+      stats: this.stats,
+      logger: options.logger,
+      send: (message) => options.send(message),
+      tryLock: () => this.#checkpointer.tryLock(),
+      unlock: () => this.#checkpointer.unlock(),
+      appliedIndex: () => this.#appliedIndex,
+      // From then on this member knows, also after a crash, that what it has vouched for may be gone.
+      readyToInstall: ({ replaces = false }) => (replaces ? this.#durable.reached() : Promise.resolve()),
+      onInstalled: (mark, piece) => this.#onInstalled(mark, piece),
+      onAborted: () => this.step({ type: 'snapshotAborted' }),
+      onFailed: (error) => options.onFailed(error),
+    });
+  }
+
+  /** The cluster was formed meanwhile: until then the member has heard nobody and no tick. */
   form(membership: Membership): void {
     this.#membership = membership;
+    this.#core = this.#createCore(membership);
+    this.#options.wake();
   }
 
   /** Null until the cluster is formed, and for ever on a replica that joined later. */
   get core(): SemisyncCore | null {
-    return null;
+    return this.#core;
   }
 
+  /** What the cluster was formed with: nothing changes it. */
   get memberships(): MembershipPair {
     const placed = { index: 0 as LogIndex, membership: this.#membership };
     return { committed: placed, latest: placed };
   }
 
   get standing(): Standing {
-    return standingOf(this.#options.self, this.#membership);
+    return this.#removed ? 'removed' : standingOf(this.#options.self, this.#membership);
+  }
+
+  /** Peers refuse this replica because it was removed from the cluster. */
+  onRemoved(): void {
+    this.#removed = true;
   }
 
   get reader(): KvReader {
     return this.#kv.reader;
   }
 
+  /** A hash over the state machine: equal on replicas that applied the same entries. Reads everything. */
   digest(): string {
     return this.#kv.digest();
   }
 
   get appliedIndex(): LogIndex {
-    return 0 as LogIndex;
+    return this.#appliedIndex;
   }
 
   /** Epoch of the last entry that is applied. */
   get appliedTerm(): Term {
-    return 0 as Term;
+    return this.#appliedTerm;
+  }
+
+  get forcedTerm(): Term {
+    return this.#forcedTerm;
   }
 
   get revision(): Revision {
@@ -115,42 +304,275 @@ export class SemisyncMember implements GroupMember {
     return this.#options.store.mark?.index ?? (0 as LogIndex);
   }
 
+  /** True when everything known to be committed is applied, it is the leader's history, and some leader is known. */
   get caughtUp(): boolean {
-    return false;
+    const core = this.#core;
+    return core !== null && core.leader !== null && this.#appliedIndex >= core.commitIndex && !core.status().diverged;
   }
 
-  get control(): SemisyncControl {
-    return {
-      followers: this.#membership.voters.length - 1,
-      epoch: this.appliedTerm,
-      tickMs: this.#options.tickMs,
-      setWriteQuorum: () => Promise.reject(NOT_YET),
-      promote: () => Promise.reject(NOT_YET),
-      failovers: () => Promise.resolve([]),
-      lostWrites: () => Promise.resolve(null),
-      digestAt: () => Promise.resolve(null),
-      stalenessMs: () => Number.POSITIVE_INFINITY,
-    };
+  /** It leads, and has applied the entry that opens its epoch, and with it whatever was acknowledged before. */
+  get started(): boolean {
+    return this.#core !== null && this.#core.role === 'leader' && this.#appliedTerm === this.#core.term;
   }
 
-  onMessage(_message: EngineMessage): void {}
-  onPeerUp(_peer: ReplicaId): void {}
-  onPeerDown(_peer: ReplicaId): void {}
-  onDropped(_message: EngineMessage): void {}
-  onRemoved(): void {}
-  onStalled(): void {}
-  tick(_ticks: number, _nowMs: number): void {}
+  get tickMs(): number {
+    return this.#options.tickMs;
+  }
 
+  /** How old what is applied here may be; Infinity: nothing is known. */
+  stalenessMs(): number {
+    const { clock, tickMs } = this.#options;
+    const ticks = this.#core?.stalenessTicks() ?? Number.POSITIVE_INFINITY;
+    return ticks * tickMs + clock.monotonicMs() - this.#options.tickedMs();
+  }
+
+  failovers(): readonly Failover[] {
+    const core = this.#core;
+    if (core === null) return [];
+    const newestForced = core.quorumAt(core.lastIndex).forcedTerm;
+    return this.#failovers.list(core.epochs(), this.#membership.voters, newestForced);
+  }
+
+  lostWrites(file: string): LostWrites | null {
+    return this.#failovers.read(file);
+  }
+
+  digestAt(index: LogIndex | null, timeoutMs: number): Promise<StateDigest | null> {
+    return this.#digests.at(index, this.#appliedIndex, timeoutMs);
+  }
+
+  #digestNow(): StateDigest {
+    return { index: this.#appliedIndex, revision: this.revision, keys: this.reader.size, digest: this.digest() };
+  }
+
+  step(event: SemisyncEvent): void {
+    if (this.#closed || this.#core === null) return;
+    this.#core.step(event);
+    this.#options.wake();
+  }
+
+  onMessage(received: EngineMessage): void {
+    const message = received as SemisyncMessage; // The replica hands on what this engine's members say (isSpokenBy).
+    this.step({ type: 'message', message });
+    if (message.type === 'snapshotChunkResponse') this.#sender.onResponse(message);
+  }
+
+  onPeerUp(): void {
+    // Heartbeats and probes begin by themselves.
+  }
+
+  onPeerDown(peer: ReplicaId): void {
+    this.step({ type: 'unreachable', peer });
+    this.#sender.onUnreachable(peer);
+  }
+
+  /** Everything else is sent again by itself. */
+  onDropped(message: EngineMessage): void {
+    if (message.type === 'snapshotChunk') this.#sender.onUnreachable(message.to);
+  }
+
+  /** What was believed to be fresh is not known to be so. */
+  onStalled(): void {
+    this.step({ type: 'stalled' });
+  }
+
+  /** A follower does not count the time in which its own loop stood still against its leader (raft.md §3.8). */
+  tick(ticks: number, nowMs: number): void {
+    const core = this.#core;
+    const counted = core?.role === 'leader' ? ticks : Math.min(ticks, this.#options.semisync.heartbeatTicks);
+    if (core !== null && !this.#closed) {
+      // Ticks that are not counted are time that passes unnoticed: nothing may look fresher for it.
+      if (counted < ticks) core.step({ type: 'stalled' });
+      for (let tick = 0; tick < counted; tick++) core.step({ type: 'tick' });
+      // As soon as there is a follower, and not only with the first write.
+      if (core.role === 'leader') this.#establish.settle();
+      if (core.hasEffects) this.#options.wake();
+    }
+    this.writes.expire(nowMs);
+    this.reads.expire(nowMs);
+    this.operators.expire(nowMs);
+    this.sessions.expire(nowMs, this.revision);
+    this.#digests.expire(nowMs);
+    this.#sender.check(core?.term ?? null, nowMs);
+    this.#receiver.check(nowMs);
+    if (!this.#installing) this.#checkpointer.check(nowMs);
+    if (core !== null && core.leader !== null) this.#retryPostponed();
+  }
+
+  #retryPostponed(): void {
+    this.writes.retryParked();
+    this.reads.retry();
+  }
+
+  /** Closes the open batches and takes what the engine wants done. */
   drain(): MemberOutput | null {
-    return null;
+    this.writes.seal();
+    this.reads.seal();
+    if (this.#core === null || !this.#core.hasEffects) return null;
+    const effects = this.#core.drain();
+    // Before anything of this drain is persisted, and nothing happens in between (ap.md §1.3.6).
+    for (const discarded of effects.discarded) this.#keep(discarded);
+    if (effects.persist !== null) this.#durable.taken(effects.persist.batch);
+    for (const chunk of effects.snapshotChunks) this.#receiver.onChunk(chunk);
+    for (const order of effects.sendSnapshots) this.#startSnapshot(order);
+    this.#toApply.add(effects.committed);
+    this.#takeAnswers(effects);
+    const { messages, afterPersist, persist } = effects;
+    return { messages, afterPersist, persist: persist === null ? null : this.#recordsOf(persist) };
   }
 
-  onPersisted(_batch: number): void {}
-  apply(): void {}
+  #keep(discarded: Discarded): void {
+    this.#failovers.keep(discarded);
+    this.#options.onDiscarded?.(discarded);
+  }
 
-  async checkpointNow(): Promise<void> {}
+  /** A member that has never written a checkpoint may have to hand over its state all the same. */
+  #startSnapshot({ forcedTerm, replaces, term, to }: SnapshotOrder): void {
+    if (this.#options.store.mark !== null) return this.#sender.start(to, term, { replaces, forcedTerm });
+    void this.#checkpointer.ensure().then(() => {
+      if (this.#closed) return;
+      if (this.#options.store.mark === null || this.#core?.term !== term) {
+        this.step({ type: 'snapshotSent', peer: to, index: 0 as LogIndex, ok: false });
+      } else this.#sender.start(to, term, { replaces, forcedTerm });
+    });
+  }
 
-  cancelMaintenance(): void {}
-  stop(_unknown: KvorumError, _certain: KvorumError): void {}
-  async close(): Promise<void> {}
+  #takeAnswers(effects: SemisyncEffects): void {
+    this.writes.onOutcomes(effects.proposals, this.#appliedIndex);
+    this.operators.onQuorumOutcomes(effects.quorumChanges);
+    for (const outcome of effects.reads) this.reads.onOutcome(outcome, this.#appliedIndex);
+    this.operators.onPromotions(effects.promotions);
+    if (effects.changed === null) return;
+    this.#onChanged(effects.changed);
+    if (this.#core?.logLost === true) this.#options.onFailed(logLost(this.group));
+    if (effects.changed.leader !== null) this.#retryPostponed();
+  }
+
+  #onChanged(status: SemisyncStatus): void {
+    const { leader, role, term } = status;
+    const leads = role === 'leader' ? term : null;
+    if (this.#led !== null && this.#led !== leads) {
+      this.writes.stopLeading(leads);
+      this.operators.stopLeading();
+    }
+    this.#led = leads;
+    if (role === 'pre-candidate' && this.#role !== 'pre-candidate') this.stats.elections++;
+    if (leader !== null && leader !== this.#leader) this.stats.leaderChanges++;
+    this.#role = role;
+    this.#leader = leader ?? this.#leader;
+    this.#options.onChanged(status);
+  }
+
+  /** The records that make `persist` durable, in the order that R4 demands. */
+  #recordsOf({ batch, entries, hardState, mustSync }: SemisyncPersist): MemberRecords {
+    const { group } = this;
+    const records: LogRecord[] = [];
+    if (hardState !== null) records.push({ kind: 'hardState', group, hardState, memberships: null });
+    for (const entry of entries) records.push({ kind: 'entry', group, entry });
+    return { batch, records, mustSync };
+  }
+
+  onPersisted(batch: number): void {
+    this.#durable.durable(batch);
+    this.step({ type: 'persisted', batch });
+  }
+
+  /** One function for all entries, made once. */
+  readonly #applyEntry = (entry: Entry): void => {
+    this.writes.applyEntry(entry, this.#kv);
+    this.#appliedIndex = entry.index;
+    this.#appliedTerm = entry.term;
+    if (entry.kind === 'noop' && entry.payload.length > 0) this.#onForced(entry.term);
+    if (entry.kind === 'quorum') this.operators.onChanged(entry.index);
+    this.#digests.onApplied(entry.index);
+    this.#options.onApplied?.(entry);
+    this.#checkpointer.onApplied(entry.index, entry.payload.length + ENTRY_OVERHEAD_BYTES);
+  };
+
+  #onForced(epoch: Term): void {
+    this.#forcedTerm = epoch;
+    this.#failovers.onForced(epoch);
+  }
+
+  /** Applies committed entries and answers those who wait. Leaves the rest for the next turn when there are many. */
+  apply(): void {
+    const core = this.#core;
+    if (core === null || this.#toApply.isEmpty || this.#receiver.finishing) return;
+    const revisionBefore = this.revision;
+    this.stats.entriesApplied += this.#toApply.run(this.#appliedIndex, this.#applyEntry);
+    this.stats.commandsApplied += this.revision - revisionBefore;
+    if (!this.#installing) core.step({ type: 'applied', index: this.#appliedIndex });
+    this.reads.onApplied(this.#appliedIndex);
+    this.sessions.onApplied(this.revision, this.#appliedTerm);
+    if (!this.#toApply.isEmpty || core.hasEffects) this.#options.wake();
+    if (this.#checkpointer.due) this.#checkpointer.start();
+  }
+
+  /** Writes a checkpoint now, whatever its size; resolves when it is durable (or was not needed). */
+  async checkpointNow(): Promise<void> {
+    await this.#checkpointer.idle();
+    this.#checkpointer.start();
+    await this.#checkpointer.idle();
+  }
+
+  #onInstalled(mark: CheckpointMark, { replaces = false }: SnapshotPiece): void {
+    if (this.#closed) return;
+    const { index, term: indexTerm } = mark;
+    if (index <= this.#appliedIndex && !replaces) {
+      this.step({ type: 'snapshotAborted' }); // Entries were faster.
+      return;
+    }
+    const quorum = quorumOf(this.group, mark);
+    this.#kv = KvStateMachine.open(this.#options.store, mark.meta);
+    this.#appliedIndex = index;
+    this.#appliedTerm = indexTerm;
+    this.#onForced(quorum.forcedTerm);
+    if (replaces) this.#toApply.clear();
+    else this.#toApply.dropUpTo(index);
+    this.#checkpointer.onSnapshotInstalled();
+    if (replaces) this.reads.onReplaced();
+    this.reads.onApplied(index);
+    this.sessions.onApplied(this.revision, indexTerm);
+    this.#digests.onApplied(index);
+    this.#installing = true;
+    const { log } = this.#options;
+    log.append([{ kind: 'checkpoint', group: this.group, index, term: indexTerm }], true, () => {
+      this.#installing = false;
+      this.#floor = index;
+      this.step({ type: 'snapshotInstalled', index, indexTerm, replaces, quorum });
+    });
+  }
+
+  /** Answers everything that waits and stops taking part: `unknown` to what may have taken effect, `certain` to the rest. */
+  stop(unknown: KvorumError, certain: KvorumError): void {
+    this.#closed = true;
+    this.sessions.stop(certain);
+    this.writes.failAll(unknown, certain);
+    this.operators.failAll(unknown, certain);
+    this.reads.failAll(certain);
+    this.#digests.stop();
+  }
+
+  /** The log has failed: what waits for it will never be done. */
+  cancelMaintenance(): void {
+    this.#checkpointer.cancel();
+    this.#durable.cancel();
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#durable.cancel();
+    this.#sender.close();
+    await this.#receiver.close();
+    await this.#checkpointer.idle();
+  }
+}
+
+/** raft.md C4: it acknowledged entries that it does not have. */
+function logLost(group: GroupId): KvorumError {
+  return new KvorumError(
+    'log_corrupt',
+    `Group ${group}: the leader knows entries of this replica that its log does not hold. Its folder was wiped, or ` +
+      'replaced by an older copy: what it promised is forgotten, it must not take part any more',
+  );
 }

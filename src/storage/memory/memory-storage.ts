@@ -1,6 +1,7 @@
 import { assert } from '../../base/assert.js';
 import type { GroupId, OriginId } from '../../base/brand.js';
 import { systemClock } from '../../base/clock.js';
+import { LostWritesMemory } from '../lost-writes/memory.js';
 import type { CheckpointStore, Storage, StorageIdentity, WritingIdentity } from '../storage.js';
 import { identityOf, mintedBy, nextLife, renewed, type WritingRecord } from '../writing.js';
 import { MemoryCheckpoint } from './memory-checkpoint.js';
@@ -19,6 +20,7 @@ export async function openMemoryStorage(options: MemoryStorageOptions): Promise<
 
 class MemoryStorage implements Storage {
   readonly log = new MemoryLog();
+  readonly lostWrites = new LostWritesMemory();
   readonly folder = null;
   readonly formation = null;
   readonly #checkpoints = new Map<GroupId, MemoryCheckpoint>();

@@ -112,6 +112,7 @@ function storageOf(record: FormationRecord | null, folder: string | null): Stora
     beginWriting: () => undefined as never,
     renewIncarnation: () => undefined as never,
     log: undefined as never,
+    lostWrites: undefined as never,
     checkpoint: () => undefined as never,
     onFailed: () => undefined,
     close: () => Promise.resolve(),
