@@ -8,10 +8,13 @@ import { parse } from 'yaml';
 import { KvorumError } from '../base/errors/error.js';
 import { systemScheduler } from '../base/scheduler.js';
 import { freePorts } from '../host/cluster.js';
+import { hasLeaders, resolveTarget } from '../workload/targets.js';
 
 const EXECUTABLE = fileURLToPath(new URL('../cli/kvorum.cjs', import.meta.url));
 const START_TIMEOUT_MS = 60_000;
 const STOP_TIMEOUT_MS = 15_000;
+const LEADER_TIMEOUT_MS = 30_000;
+const LEADER_POLL_MS = 50;
 
 /** A cluster that was started for a report, with its own ports and a folder that goes with it. */
 export interface SpawnedCluster extends AsyncDisposable {
@@ -43,7 +46,7 @@ export function movedTopology(
   return { ...file, dataDir: join(folder, 'data'), replicas };
 }
 
-/** Starts the topology in a process of its own, as `kvorum start` does; resolves when every replica listens. */
+/** Starts the topology in a process of its own, as `kvorum start` does; resolves when all replicas listen and all leaders lead. */
 export async function spawnCluster(file: string, options: { readonly delays: boolean }): Promise<SpawnedCluster> {
   const yaml = readTopology(file);
   const folder = mkdtempSync(join(tmpdir(), 'kvorum-report-'));
@@ -60,13 +63,14 @@ export async function spawnCluster(file: string, options: { readonly delays: boo
     process.off('exit', kill);
     rmSync(folder, { recursive: true, force: true });
   };
+  const nodes = replicas.map((_, at) => `http://127.0.0.1:${ports[at * 3 + 1]}`);
   try {
     await listening(child);
+    await led(nodes);
   } catch (error) {
     await stop();
     throw error;
   }
-  const nodes = replicas.map((_, at) => `http://127.0.0.1:${ports[at * 3 + 1]}`);
   return { nodes, [Symbol.asyncDispose]: stop };
 }
 
@@ -95,6 +99,17 @@ async function listening(child: ChildProcess): Promise<void> {
       resolve();
     });
   });
+}
+
+/** Every keyspace that has leaders has one: a first epoch takes longer where the network is slow. */
+async function led(nodes: readonly string[]): Promise<void> {
+  const request = { nodes, topology: null, protocol: 'http', keyspace: null, leaderOnly: false } as const;
+  for (let waitedMs = 0; waitedMs < LEADER_TIMEOUT_MS; waitedMs += LEADER_POLL_MS) {
+    const { keyspaces } = await resolveTarget(request);
+    if (keyspaces.every((keyspace) => keyspace.leader !== null || !hasLeaders(keyspace))) return;
+    await new Promise<void>((resolve) => void systemScheduler.after(LEADER_POLL_MS, resolve));
+  }
+  throw new KvorumError('no_leader', `The cluster that was started has no leader after ${LEADER_TIMEOUT_MS} ms`);
 }
 
 async function ended(child: ChildProcess): Promise<void> {

@@ -4,7 +4,7 @@ import { describeMachine } from '../workload/machine.js';
 import { LoadGenerator } from '../workload/run.js';
 import { mixOfReads, type WorkloadSettings } from '../workload/settings.js';
 import { parseSweep, settingsOf, stepsOf } from '../workload/sweep.js';
-import { resolveTarget, type Target } from '../workload/targets.js';
+import { hasLeaders, keyspaceOf, resolveTarget, type Target } from '../workload/targets.js';
 import { figuresOf, type Figures } from './figures.js';
 import type { EngineRow, EnginesReport, EnginesSettings } from './summary.js';
 
@@ -91,7 +91,7 @@ function loadOf(
 
 /** One replica in any case: the leader, or the first one where all are alike. */
 async function endpointsOf({ keyspaces, nodes }: Target, name: string): Promise<Target['endpoints']> {
-  const leads = keyspaces.some((keyspace) => keyspace.name === name && keyspace.leader !== null);
+  const leads = hasLeaders(keyspaceOf(keyspaces, name));
   const common = { topology: null, protocol: 'resp', keyspace: name } as const;
   const { endpoints } = await resolveTarget({ ...common, nodes, leaderOnly: leads });
   return endpoints.slice(0, 1);

@@ -131,9 +131,15 @@ export function keyspaceOf(keyspaces: readonly TargetKeyspace[], name: string | 
 
 const LEADERLESS: readonly string[] = ['causal', 'lww'] satisfies (typeof ENGINES_AVAILABLE)[number][];
 
+/** False: all replicas of the keyspace are alike. */
+export function hasLeaders({ engine }: TargetKeyspace): boolean {
+  return !LEADERLESS.includes(engine);
+}
+
 /** Throws `usage` when replicas of the keyspace are all alike. */
-export function checkHasLeaders({ engine, name }: TargetKeyspace): void {
-  if (!LEADERLESS.includes(engine)) return;
+export function checkHasLeaders(keyspace: TargetKeyspace): void {
+  if (hasLeaders(keyspace)) return;
+  const { engine, name } = keyspace;
   throw new KvorumError('usage', `Keyspace ${name} (${engine}) never has a leader: leave out --leader`);
 }
 
