@@ -127,6 +127,7 @@ function problem(description: string): JsonSchema {
 
 const PROBLEMS: Readonly<Record<number, string>> = {
   400: 'The request must change',
+  403: 'The leader alone may do it: leader and leader_http tell whom to ask',
   404: 'There is no such key, keyspace or replica',
   409: 'The state forbids it: what the key holds, the session, the members; or the engine cannot do it',
   410: 'What the session has seen does not exist any more',

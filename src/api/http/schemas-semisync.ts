@@ -8,10 +8,6 @@ const OFFSET = { ...part.COUNT, description: 'A position of the log' } as const;
 const MAYBE_COUNT = { type: ['integer', 'null'], minimum: 0 } as const;
 const MAYBE_FLAG = { type: ['boolean', 'null'] } as const;
 
-const FORBIDDEN = part.json('This replica is a follower: leader and leader_http tell whom to ask', {
-  $ref: 'Problem#',
-});
-
 const QUORUM = {
   keyspace: part.TEXT,
   write_quorum: { ...part.COUNT, description: 'In followers' },
@@ -72,9 +68,8 @@ export const SET_QUORUM: RouteSchema = {
           ['keyspace', 'write_quorum', 'old', 'new', 'effective_offset', 'failover_tolerance'],
         ),
       ),
-      403: FORBIDDEN,
     },
-    [400, 404, 415, 503, 504],
+    [400, 403, 404, 415, 503, 504],
   ),
 };
 

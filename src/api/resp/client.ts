@@ -40,6 +40,8 @@ export interface Client {
   libVersion: string;
   database: number;
   noEvict: boolean;
+  /** After READONLY: reads are served by followers, too. */
+  readOnly: boolean;
   /** Close when every reply so far was sent; read no further command. */
   closing: boolean;
   /** Close at once, without a reply. */

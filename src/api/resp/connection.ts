@@ -43,6 +43,7 @@ export class Connection implements Client, WriteWaiter, ReadWaiter {
   libName = '';
   libVersion = '';
   noEvict = false;
+  readOnly = false;
   closing = false;
   killed = false;
   /** The keyspace of `database`. */

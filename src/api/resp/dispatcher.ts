@@ -8,6 +8,7 @@ import { checkKey, checkValue } from './checks.js';
 import type { AnyReadCommand, LocalCommand, RespCommand, WaitCommand, WriteCommand } from './commands/command.js';
 import { COMMANDS } from './commands/registry.js';
 import { engineRefusal, neededOrder, readLeaderless } from './leaderless.js';
+import { readAs, writeRefusal } from './semisync.js';
 import { SET } from './commands/set.js';
 import { GET } from './commands/strings.js';
 import { arityMatches, cString } from './commands/subcommands.js';
@@ -114,7 +115,8 @@ export class Dispatcher {
   #put(nowMs: number): void {
     const connection = this.#connection;
     const { request, keyspace, replies } = connection;
-    const refusal = checkKey(request, 1, keyspace.limits) ?? checkValue(request, 2, keyspace.limits);
+    const refusal =
+      checkKey(request, 1, keyspace.limits) ?? checkValue(request, 2, keyspace.limits) ?? writeRefusal(connection);
     if (refusal !== null) {
       this.#refuse(SET, refusal, nowMs);
       return;
@@ -138,8 +140,13 @@ export class Dispatcher {
       return;
     }
     const { keyspace, replies, request } = connection;
+    const consistency = readAs(connection);
+    if (consistency instanceof Refusal) {
+      this.#refuse(command, consistency, nowMs);
+      return;
+    }
     const token = replies.open(command, state, nowMs);
-    if (keyspace.leaderless === null) keyspace.read(keyspace.defaultConsistency, connection, token);
+    if (keyspace.leaderless === null) keyspace.read(consistency, connection, token);
     else readLeaderless(keyspace, command, request, connection, token);
   }
 
@@ -175,7 +182,7 @@ export class Dispatcher {
       this.#refuse(command, plan, nowMs);
       return;
     }
-    const refused = engineRefusal(connection, plan);
+    const refused = engineRefusal(connection, plan) ?? writeRefusal(connection);
     if (refused !== null) {
       this.#refuse(command, refused, nowMs);
       return;

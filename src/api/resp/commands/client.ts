@@ -15,7 +15,7 @@ function describe(client: Client): string {
     ['name', client.name],
     ['age', Math.floor((nowMs - client.connectedAtMs) / 1000)],
     ['idle', Math.floor((nowMs - client.lastActiveMs) / 1000)],
-    ['flags', 'N'],
+    ['flags', client.readOnly ? 'r' : 'N'],
     ['db', client.database],
     ['sub', 0],
     ['psub', 0],

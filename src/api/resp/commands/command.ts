@@ -14,7 +14,7 @@ export interface CommandFacts {
   readonly flags: readonly CommandFlag[];
   /** First and last key and the step between keys; 0 when it takes none, -1 when keys go to the end. */
   readonly keys: readonly [first: number, last: number, step: number];
-  readonly group: 'string' | 'generic' | 'connection' | 'server';
+  readonly group: 'string' | 'generic' | 'connection' | 'server' | 'cluster';
   readonly since: string;
   readonly summary: string;
 }

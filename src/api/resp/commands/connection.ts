@@ -39,6 +39,7 @@ function reset(client: Client, _request: Request, out: ReplyWriter): void {
   client.database = 0;
   client.name = '';
   client.noEvict = false;
+  client.readOnly = false;
   out.version = 2;
   out.simple('RESET');
 }
@@ -110,6 +111,32 @@ export const CONNECTION_COMMANDS: readonly RespCommand[] = [
     since: '6.2.0',
     summary: 'Reset the connection',
     run: reset,
+  },
+  {
+    ...FACTS,
+    name: 'readonly',
+    group: 'cluster',
+    kind: 'local',
+    arity: 1,
+    since: '3.0.0',
+    summary: 'Enables read queries for a connection to a follower',
+    run: (client, _request, out) => {
+      client.readOnly = true;
+      out.ok();
+    },
+  },
+  {
+    ...FACTS,
+    name: 'readwrite',
+    group: 'cluster',
+    kind: 'local',
+    arity: 1,
+    since: '3.0.0',
+    summary: 'Sends read queries of a connection to the leader again',
+    run: (client, _request, out) => {
+      client.readOnly = false;
+      out.ok();
+    },
   },
   {
     ...FACTS,

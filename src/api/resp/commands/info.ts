@@ -1,13 +1,13 @@
 import type { ReplicaId } from '../../../base/brand.js';
-import type { EngineStatus, RaftStatus } from '../../../engines/engine.js';
+import type { EngineStatus } from '../../../engines/engine.js';
 import type { LeaderlessStatus } from '../../../engines/leaderless/events.js';
-import type { SemisyncStatus } from '../../../engines/semisync/semisync.js';
 import type { Client } from '../client.js';
 import type { ReplyWriter } from '../reply-writer.js';
 import type { Request } from '../request.js';
 import { keyspaceOf } from '../client.js';
 import type { RespCommand } from './command.js';
 import { REDIS_VERSION, roleOf } from './handshake.js';
+import { followersOf, redisAddress } from './role.js';
 import { VERSION } from '../../../version.js';
 
 type Fields = readonly (readonly [name: string, value: string | number])[];
@@ -100,8 +100,9 @@ function replication(client: Client): Fields {
   if (!('appliedIndex' in engine)) return equals(engine, router.self);
   const role = roleOf(client);
   if (role === 'master') {
-    const followers = followersOf(engine).map(
-      ({ offset, peer, state }, at) => [`slave${at}`, `id=${peer},state=${state},offset=${offset}`] as const,
+    const followers = followersOf(client).map(
+      ({ host, offset, peer, port, state }, at) =>
+        [`slave${at}`, `id=${peer},ip=${host},port=${port},state=${state},offset=${offset}`] as const,
     );
     return [
       ['role', role],
@@ -110,25 +111,18 @@ function replication(client: Client): Fields {
       ['master_repl_offset', engine.commitIndex],
     ];
   }
-  const redis = router.replicas.find(({ id }) => id === leader?.id)?.redis ?? '';
-  const colon = redis.lastIndexOf(':');
+  const { host, port } = redisAddress(router, leader?.id ?? null);
   return [
     ['role', role],
-    ['master_host', redis.slice(0, Math.max(colon, 0))],
-    ['master_port', redis.slice(colon + 1)],
+    ['master_host', host],
+    ['master_port', port],
     ['master_link_status', leader === null ? 'down' : 'up'],
-    ['slave_read_only', 0],
+    // Raft followers pass writes on, and are as good as the leader; followers of a write quorum are not.
+    ['slave_read_only', engine.engine === 'semisync' ? 1 : 0],
+    ['slave_repl_offset', engine.appliedIndex],
     ['connected_slaves', 0],
     ['master_repl_offset', engine.commitIndex],
   ];
-}
-
-function followersOf(
-  engine: RaftStatus | SemisyncStatus,
-): readonly { readonly peer: ReplicaId; readonly state: string; readonly offset: number }[] {
-  return engine.engine === 'raft'
-    ? engine.progress.map(({ peer, state, matchIndex }) => ({ peer, state, offset: matchIndex }))
-    : engine.followers.map(({ peer, state, durableIndex }) => ({ peer, state, offset: durableIndex }));
 }
 
 /** Every member of a leaderless keyspace is a master; the others are shown where clients look for them. */

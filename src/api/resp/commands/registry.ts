@@ -9,6 +9,7 @@ import { CONNECTION_COMMANDS, HTTP_WORDS } from './connection.js';
 import { EXPIRY_COMMANDS } from './expiry.js';
 import { HANDSHAKE_COMMANDS } from './handshake.js';
 import { INFO } from './info.js';
+import { ROLE } from './role.js';
 import { createCommandCommand } from './introspection.js';
 import { ITERATION_COMMANDS } from './iteration.js';
 import { KEY_COMMANDS } from './keys.js';
@@ -80,6 +81,7 @@ export const COMMANDS = new CommandRegistry(
     CLIENT,
     CONFIG,
     INFO,
+    ROLE,
     WAIT,
   ],
   HTTP_WORDS,

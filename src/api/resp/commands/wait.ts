@@ -27,6 +27,14 @@ function holdersOf(keyspace: Keyspace): () => number {
   };
 }
 
+/** As Redis: a follower knows nothing of the others, and whoever waited at a leader that is none any more is told. */
+const OF_FOLLOWER = 'ERR WAIT cannot be used with replica instances: nothing is written here';
+const UNBLOCKED = 'UNBLOCKED force unblock from blocking operation, instance state changed (master -> replica?)';
+
+function follows(keyspace: Keyspace): boolean {
+  return keyspace.semisync !== null && keyspace.leader()?.isSelf !== true;
+}
+
 /** What is committed is on a majority; only the leader knows of more. */
 function followersAt(keyspace: Keyspace, target: number): number {
   const { engine } = keyspace.status();
@@ -46,10 +54,13 @@ function prepare(request: Request, client: Client): Waiting | Refusal {
   const timeout = request.integer(2);
   if (timeout === null) return new Refusal('ERR timeout is not an integer or out of range');
   if (timeout < 0n) return new Refusal('ERR timeout is negative');
-  const holders = holdersOf(keyspaceOf(client));
+  const keyspace = keyspaceOf(client);
+  if (follows(keyspace)) return new Refusal(OF_FOLLOWER);
+  const holders = holdersOf(keyspace);
   return {
     timeoutMs: timeout === 0n || timeout > BigInt(FOREVER_MS) ? FOREVER_MS : Number(timeout),
     poll: (last) => {
+      if (follows(keyspace)) return (out) => out.error(UNBLOCKED);
       const count = holders();
       return BigInt(count) >= wanted || last ? (out) => out.integer(count) : null;
     },

@@ -1,9 +1,10 @@
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import t from 'tap';
+import type { ReplicaId } from '../../../../src/base/brand.js';
 import { ERRORS } from '../../../../src/base/errors/catalogue.js';
 import { createHttpApp, type Method } from '../../../fixtures/http-app.js';
 
-const app = await createHttpApp();
+const app = await createHttpApp({ feed: true });
 const { ask, router } = app;
 t.teardown(() => app.close());
 
@@ -117,6 +118,16 @@ t.test('the OpenAPI document describes the answers', async (t) => {
   await check('GET', '/kvs/none', '/kvs/{key}', 404);
   await check('DELETE', '/kvs/k', '/kvs/{key}', 200);
   await check('GET', '/kvs/sync', '/kvs/sync', 200);
+  await check('PUT', '/keyspaces/feed/kv/k', `${carts}/{key}`, 201, { value: '1' });
+  await check('GET', '/keyspaces/feed/kv/k?consistency=bounded:50', `${carts}/{key}`, 200);
+  for (const path of ['/admin/quorum', '/admin/replica-status', '/dump', '/admin/failovers']) {
+    await check('GET', path, path, 200);
+  }
+  await check('POST', '/admin/quorum', '/admin/quorum', 200, { write_quorum: 2 });
+  await check('POST', '/admin/promote', '/admin/promote', 200, { force: true });
+  router.feed.leaderId = 'n2' as ReplicaId;
+  await check('POST', '/admin/quorum', '/admin/quorum', 403, { write_quorum: 2 });
+  await check('GET', '/admin/replica-status', '/admin/replica-status', 200);
   router.defaultKeyspace.failWith = 'outcome_unknown';
   await check('PUT', '/kv/k', '/kv/{key}', 504, { value: '1' });
   router.defaultKeyspace.failWith = null;

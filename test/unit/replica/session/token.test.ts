@@ -1,7 +1,7 @@
 import { Buffer } from 'node:buffer';
 import fc from 'fast-check';
 import t from 'tap';
-import { originId, revision, type OriginId } from '../../../../src/base/brand.js';
+import { originId, revision, term, type OriginId } from '../../../../src/base/brand.js';
 import type { Seen } from '../../../../src/replica/router.js';
 import { createSessionTokens, TOKEN_CHARACTERS_MAX, TOKEN_ENTRIES_MAX } from '../../../../src/replica/session/token.js';
 import type { Session } from '../../../../src/replica/session/types.js';
@@ -36,6 +36,14 @@ t.test('what was encoded is decoded, and a usual token is short (ap.md §1.2.4)'
   t.same(tokens.decode(tokens.encode(new Map())), new Map(), 'nothing seen is a session as well');
 });
 
+t.test('ap.md §1.2.6: an epoch is written beside its revision, and tokens of before are still read', async (t) => {
+  const feed = sessionOf({ feed: { revision: revision(5), epoch: term(129) } });
+  t.same(tokens.decode(tokens.encode(feed)), feed);
+  const old = 'AQECBWxpa2VzAoQHAgJuMQAAAAAAAAAAAQwCbjIAAAAAAAAAAAEDCGFjY291bnRzAU0ArELgafvMaIsorRw31TH9eg';
+  t.same(tokens.decode(old), SESSION);
+  t.equal(tokens.encode(SESSION), old, 'what has no epoch is written as before: older replicas read it, too');
+});
+
 t.test('every session within the bounds comes back', async () => {
   const name = fc.stringMatching(/^[a-z0-9_-]{1,20}$/);
   const dot = fc.record({
@@ -46,6 +54,7 @@ t.test('every session within the bounds comes back', async () => {
     {
       revision: fc.maxSafeNat().map(revision),
       counter: fc.maxSafeNat(),
+      epoch: fc.maxSafeNat().map(term),
       dots: fc.array(dot, { minLength: 1, maxLength: 5 }),
     },
     { requiredKeys: [] },
@@ -57,8 +66,8 @@ t.test('every session within the bounds comes back', async () => {
       return JSON.stringify([...decoded].map(sorted)) === JSON.stringify([...session].map(sorted));
     }),
   );
-  function sorted([keyspace, { revision: at, counter, dots = [] }]: readonly [string, Seen]): unknown {
-    return [keyspace, at ?? null, counter ?? null, dots.map(({ origin: from, seq }) => [from, seq])];
+  function sorted([keyspace, { revision: at, counter, epoch, dots = [] }]: readonly [string, Seen]): unknown {
+    return [keyspace, at ?? null, counter ?? null, epoch ?? null, dots.map(({ origin: from, seq }) => [from, seq])];
   }
 });
 
