@@ -115,3 +115,16 @@ t.test('§1.0.1 rule 2: who is set back once more is excused once more', (t) => 
   t.equal(reuse(again), 'excused');
   t.end();
 });
+
+t.test('raft.md W1: rot that took the end of a log sets nobody back who has told nobody of it', (t) => {
+  const rotten = (others: readonly ReturnType<typeof batch>[]): string | null => {
+    const told = batch(B, 1, { counter: 4 });
+    const stage = new Stage().has('n1', batch(A, 1), told, batch(A, 2, { counter: 5 })).has('n2', told, ...others);
+    stage.message(digest(A, 'n2', { claims: [dot(A, 1)], counter: 4 }));
+    stage.crash('n1').start('n1', batch(A, 1), told).turn('n1');
+    return Stage.broken(() => stage.has('n1', batch(A, 2, { counter: 3 })));
+  };
+  t.equal(rotten([batch(A, 1)]), 'above-what-was-told', 'it has what all others have of it');
+  t.equal(rotten([batch(A, 1), batch(A, 2, { counter: 5 })]), 'excused', 'somebody has more');
+  t.end();
+});
