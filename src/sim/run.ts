@@ -1,4 +1,4 @@
-import { assertDefined } from '../base/assert.js';
+import { assertDefined, unreachable } from '../base/assert.js';
 import { createPrng, type Prng } from '../base/prng.js';
 import { createRaftChecks } from './checks/raft/index.js';
 import { History } from './clients/history.js';
@@ -13,6 +13,7 @@ import { RunStage } from './runner/stage.js';
 import { acknowledged, createStatistics, POOR_RUN_OPERATIONS, type Statistics } from './runner/statistics.js';
 import { forwardTo, type RunOptions } from './runner/options.js';
 import { LeaderlessRun } from './runner/leaderless/run.js';
+import { SemisyncRun } from './runner/semisync/run.js';
 import { Triggers } from './runner/triggers.js';
 import { View } from './runner/view.js';
 import { createWorld } from './world/index.js';
@@ -53,9 +54,23 @@ export function runSeed(seed: number, draw?: DrawOptions, options?: RunOptions):
  * serve, then the checks that look at the whole (reliability.md §3.2-3.4).
  */
 export async function runPlan(plan: Plan, options: RunOptions = {}): Promise<RunResult> {
-  const run = plan.engine === 'raft' ? new Run(plan, options) : new LeaderlessRun(plan, options);
+  const run = runOf(plan, options);
   const violation = await carryOut(run);
   return { violation, hash: run.world.time.hash, statistics: run.statistics };
+}
+
+function runOf(plan: Plan, options: RunOptions): Carried {
+  switch (plan.engine) {
+    case 'raft':
+      return new Run(plan, options);
+    case 'semisync':
+      return new SemisyncRun(plan, options);
+    case 'lww':
+    case 'causal':
+      return new LeaderlessRun(plan, options);
+    default:
+      return unreachable(plan.engine);
+  }
 }
 
 /** What runs of all engines are to whoever carries them out. */

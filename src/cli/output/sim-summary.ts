@@ -39,6 +39,7 @@ export function printSummary(statistics: Statistics, sweep: SweepResult | null):
     ['logs of them that were refused', statistics.liesNoticed],
     ['starts refused', statistics.refusedStarts],
     ...(statistics.leaderless.gossipRounds > 0 ? leaderlessRows(statistics) : []),
+    ...(statistics.semisync.epochs > 0 ? semisyncRows(statistics) : []),
     ['seeds with hardly an operation', statistics.poorRuns],
     ['keys undecided', statistics.undecidedKeys],
   ].map(([name, value]) => [String(name), String(value)]);
@@ -72,6 +73,24 @@ function leaderlessRows({ excused, leaderless }: Statistics): (readonly [string,
     ['reads repaired', leaderless.readRepairs],
     ['states compared', leaderless.rootsCompared],
     ['seeds that went beyond what is promised', excused],
+  ];
+}
+
+function semisyncRows({ semisync }: Statistics): (readonly [string, number])[] {
+  return [
+    ['epochs', semisync.epochs],
+    ['write quorums changed', semisync.quorumChanges],
+    ['promotions by an operator', semisync.promotions],
+    ['of these by force, with too few promises', semisync.forced],
+    ['seeds in which that may have lost something', semisync.lossyRuns],
+    ['acknowledged entries lost by it', semisync.lost],
+    ['entries thrown away, and told', semisync.discarded],
+    ['logs replaced as a whole', semisync.rebuilds],
+    ['writes refused for lack of followers', semisync.notEnough],
+    ['strong reads not confirmed', semisync.unconfirmed],
+    ['bounded reads', semisync.boundedReads],
+    ['bounded reads refused', semisync.tooStale],
+    ['states compared', semisync.digests],
   ];
 }
 

@@ -2,6 +2,7 @@ import { unreachable } from '../../base/assert.js';
 import type { ErrorCode, RetryHint } from '../../base/errors/catalogue.js';
 import type { KvorumError } from '../../base/errors/error.js';
 import type { Value } from '../../check/index.js';
+import type { ReplicaId } from '../../base/brand.js';
 import type { CommandResult, OperationStatus } from '../../kv/types.js';
 
 /** What a client hears about one attempt. */
@@ -12,11 +13,25 @@ export type Answer =
       /** The new sum of an increment. */
       readonly integer: number | null;
       readonly revision: number;
+      /** Where there is a write quorum: the epoch of what the replica has applied. */
+      readonly epoch?: number;
     }
-  | { readonly type: 'read'; readonly value: Value; readonly revision: number; readonly itemRevision: number }
+  | {
+      readonly type: 'read';
+      readonly value: Value;
+      readonly revision: number;
+      readonly itemRevision: number;
+      readonly epoch?: number;
+    }
   /** The session refused it. */
   | { readonly type: 'session'; readonly error: NonNullable<CommandResult['error']> }
-  | { readonly type: 'error'; readonly code: ErrorCode; readonly hint: RetryHint }
+  | {
+      readonly type: 'error';
+      readonly code: ErrorCode;
+      readonly hint: RetryHint;
+      /** Where there is a write quorum: whom the replica takes for the leader. */
+      readonly leader?: ReplicaId | null;
+    }
   /** Nobody listens there. */
   | { readonly type: 'refused' }
   /** The connection broke while the request was on its way. */
@@ -74,6 +89,6 @@ export function answerOfResult(result: CommandResult): Answer {
   };
 }
 
-export function answerOfError({ code, spec }: KvorumError): Answer {
+export function answerOfError({ code, spec }: KvorumError): Extract<Answer, { type: 'error' }> {
   return { type: 'error', code, hint: spec.retry };
 }

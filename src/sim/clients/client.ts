@@ -1,6 +1,7 @@
 import { assert } from '../../base/assert.js';
 import { createPrng, type Prng } from '../../base/prng.js';
 import type { ReplicaId } from '../../base/brand.js';
+import type { Consistency } from '../../replica/router.js';
 import type { Operation, Outcome, Value } from '../../check/index.js';
 import { chance, pick } from '../plan/dice.js';
 import type { ClientPlan } from '../plan/plan.js';
@@ -9,7 +10,8 @@ import type { SimProcess, VirtualTime } from '../world/types.js';
 import { certaintyAfter, certaintyOf, worthRetrying, type Answer } from './answer.js';
 import type { History } from './history.js';
 import { commandOf, drawIntent, type Intent } from './intent.js';
-import type { ClientWire, Request } from './wire.js';
+import { SemisyncManners } from './semisync/manners.js';
+import type { Request, Sender } from './wire.js';
 
 export interface ClientStats {
   ok: number;
@@ -23,7 +25,7 @@ export interface ClientStats {
 
 export interface ClientContext {
   readonly time: VirtualTime;
-  readonly wire: ClientWire;
+  readonly wire: Sender;
   readonly history: History;
   readonly stats: ClientStats;
   /** Where requests may go now. Never empty. */
@@ -33,6 +35,9 @@ export interface ClientContext {
 /** Attempts at one operation, so that a client comes to an end. */
 const ATTEMPTS_MAX = 8;
 const BACKOFF_MS = [2, 10, 40, 150] as const;
+
+/** Reads that may be old: who serves them is checked as they are served. */
+const UNCHECKED: readonly Consistency[] = ['stale', 'leader', 'follower', 'bounded'];
 
 /** The operation that a client is at. */
 interface Current {
@@ -57,6 +62,8 @@ export class Client {
   #seq = 0;
   #done = 0;
   #last: ReplicaId | null = null;
+  /** Only where there is a write quorum. */
+  readonly #manners: SemisyncManners | null;
   #current: Current | null = null;
   #draining = false;
 
@@ -67,6 +74,7 @@ export class Client {
     this.#isTwin = isTwin;
     this.#context = context;
     this.#prng = createPrng(plan.seed);
+    this.#manners = plan.semisync === undefined ? null : new SemisyncManners(plan.semisync);
   }
 
   /** True when it waits for nothing and will do nothing more. */
@@ -104,7 +112,10 @@ export class Client {
   }
 
   #requestOf(intent: Intent): Request {
-    if (intent.kind === 'get') return { type: 'read', key: intent.key, consistency: intent.consistency };
+    if (intent.kind === 'get') {
+      const request: Request = { type: 'read', key: intent.key, consistency: intent.consistency };
+      return this.#manners === null ? request : this.#manners.dress(request);
+    }
     const session = this.#plan.session ? { clientId: this.#sessionId, seq: ++this.#seq } : null;
     return { type: 'write', command: commandOf(intent, session) };
   }
@@ -118,7 +129,7 @@ export class Client {
     current.attempts++;
     const { hedge, session, timeoutMs } = this.#plan;
     const { time, wire } = this.#context;
-    const replicas = this.#route();
+    const replicas = this.#route(current.request);
     const twice = (session || current.request.type === 'read') && chance(this.#prng, hedge);
     const targets = replicas.slice(0, twice ? 2 : 1);
     if (targets.length > 1) this.#context.stats.duplicatesSent++;
@@ -143,10 +154,11 @@ export class Client {
   }
 
   /** The one that answered last, mostly, and then the others in any order. */
-  #route(): SimProcess[] {
+  #route(request: Request): SimProcess[] {
     const all = [...this.#context.replicas()];
-    const first = chance(this.#prng, this.#plan.loyalty) ? all.find(({ id }) => id === this.#last) : undefined;
-    const chosen = first ?? pick(this.#prng, all);
+    const isLoyal = chance(this.#prng, this.#plan.loyalty) && this.#manners?.goesAnywhere(request) !== true;
+    const first = isLoyal ? all.find(({ id }) => id === this.#last) : undefined;
+    const chosen = this.#manners?.choose(request, all) ?? first ?? pick(this.#prng, all);
     const others = all.filter((each) => each !== chosen);
     return others.length === 0 ? [chosen] : [chosen, pick(this.#prng, others)];
   }
@@ -155,6 +167,7 @@ export class Client {
     if (this.#current !== current) return;
     const certainty = certaintyAfter(answer, current.mayHaveHappened);
     this.#last = certaintyOf(answer) === 'done' ? from : null;
+    this.#manners?.onAnswer(current.request, answer, from);
     if (certainty === 'done') return this.#finish(current, answer);
     const isRead = current.intent.kind === 'get';
     if (certainty === 'unknown' && !isRead) current.mayHaveHappened = true;
@@ -236,7 +249,7 @@ export class Client {
       }
       return;
     }
-    if (intent.kind === 'get' && intent.consistency === 'stale') return;
+    if (intent.kind === 'get' && UNCHECKED.includes(intent.consistency)) return;
     const operation: Operation = {
       client: this.#name,
       kind: intent.kind,

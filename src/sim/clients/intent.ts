@@ -5,7 +5,7 @@ import { LIMITS } from '../../base/limits.js';
 import type { Command, Operation as KvOperation, Session } from '../../kv/types.js';
 import type { Consistency } from '../../replica/router.js';
 import { chance, weighted } from '../plan/dice.js';
-import type { ClientPlan } from '../plan/plan.js';
+import type { ClientPlan, SemisyncClient } from '../plan/plan.js';
 
 /** What a client wants to do next. */
 export type Intent =
@@ -50,6 +50,7 @@ export function drawIntent(
   ] as const);
   switch (kind) {
     case 'get': {
+      if (plan.semisync !== undefined) return { kind, key, consistency: drawSemisync(prng, plan.semisync) };
       const consistency = weighted(prng, [
         ['linearizable', reads.linearizable],
         ['lease', reads.lease],
@@ -70,6 +71,15 @@ export function drawIntent(
     default:
       return unreachable(kind);
   }
+}
+
+function drawSemisync(prng: Prng, { reads }: SemisyncClient): Consistency {
+  return weighted(prng, [
+    ['leader', reads.leader],
+    ['strong', reads.strong],
+    ['follower', reads.follower],
+    ['bounded', reads.bounded],
+  ] as const);
 }
 
 export function commandOf(intent: Write, session: Session | null): Command {

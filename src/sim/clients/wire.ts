@@ -1,7 +1,7 @@
 import type { Prng } from '../../base/prng.js';
 import type { ReplicaId } from '../../base/brand.js';
 import type { Command, CommandResult, KvReader } from '../../kv/types.js';
-import type { Consistency, ReadWaiter, WriteWaiter } from '../../replica/router.js';
+import type { Consistency, ReadWaiter, Seen, WriteWaiter } from '../../replica/router.js';
 import type { ClientLinks } from '../plan/plan.js';
 import type { Observer, SimProcess, World } from '../world/types.js';
 import { answerOfError, answerOfResult, type Answer } from './answer.js';
@@ -10,8 +10,17 @@ import type { History } from './history.js';
 
 /** What a client asks a replica for. */
 export type Request =
-  | { readonly type: 'write'; readonly command: Command }
-  | { readonly type: 'read'; readonly key: string; readonly consistency: Consistency };
+  | { readonly type: 'write'; readonly command: Command; readonly seen?: Seen }
+  | {
+      readonly type: 'read';
+      readonly key: string;
+      readonly consistency: Consistency;
+      readonly seen?: Seen;
+      readonly maxStalenessMs?: number;
+    };
+
+/** Whatever carries requests to replicas and brings their answers. */
+export type Sender = Pick<ClientWire, 'send'>;
 
 export interface ClientWireOptions {
   readonly world: World;
@@ -109,7 +118,7 @@ export class ClientWire {
   }
 }
 
-function readAnswer(reader: KvReader, key: string): Extract<Answer, { type: 'read' }> {
+export function readAnswer(reader: KvReader, key: string): Extract<Answer, { type: 'read' }> {
   const item = reader.get(key);
   return {
     type: 'read',
@@ -120,6 +129,6 @@ function readAnswer(reader: KvReader, key: string): Extract<Answer, { type: 'rea
 }
 
 /** Kept results were told before, perhaps by a replica that is gone: nothing new is promised. */
-function hasChanged(result: CommandResult): boolean {
+export function hasChanged(result: CommandResult): boolean {
   return result.error === null && !result.duplicate && result.operations.some(({ revision }) => revision > 0);
 }

@@ -4,13 +4,13 @@ import type { Knobs, LeaderlessKnobs } from '../world/options.js';
 import { drawAction } from './draw-action.js';
 import { drawClientLinks } from './draw-clients.js';
 import { drawDisk, drawLinks } from './draw-machines.js';
-import { FAULT_CLASSES, type FaultClass } from './faults.js';
+import { FAULT_CLASSES, SEMISYNC_FAULTS, type FaultClass } from './faults.js';
 import { NEMESES, type Nemesis } from './nemesis/index.js';
 import { PLAN_VERSION, type ClientPlan, type LevelMix, type NemesisAction, type Plan } from './plan.js';
 import { chance, pick, weighted } from './dice.js';
 
 /** Classes that mean nothing where there is no leader, and whose members are those of the topology. */
-const WITHOUT: readonly FaultClass[] = ['membership', 'transfer'];
+const WITHOUT: readonly FaultClass[] = ['membership', 'transfer', ...SEMISYNC_FAULTS];
 
 /** Rare: whoever has them in it must expect losses. */
 const RARE: Partial<Record<FaultClass, number>> = {

@@ -3,9 +3,10 @@ import type { Knobs } from '../world/options.js';
 import { drawAction } from './draw-action.js';
 import { drawClients, drawClientLinks } from './draw-clients.js';
 import { drawLeaderlessPlan } from './draw-leaderless.js';
+import { drawSemisyncPlan } from './draw-semisync.js';
 import { LIES, withLies } from './draw-lies.js';
 import { drawDisk, drawLinks } from './draw-machines.js';
-import { FAULT_CLASSES, LEADERLESS_FAULTS, type FaultClass } from './faults.js';
+import { FAULT_CLASSES, LEADERLESS_FAULTS, SEMISYNC_FAULTS, type FaultClass } from './faults.js';
 import { NEMESES, type Nemesis } from './nemesis/index.js';
 import { PLAN_VERSION, type NemesisAction, type Plan, type SimulatedEngine } from './plan.js';
 import { chance, pick, weighted } from './dice.js';
@@ -21,6 +22,7 @@ export interface DrawOptions {
 
 /** The classes whose worlds may add replicas. */
 const REPLACING: readonly FaultClass[] = ['membership', 'rot', 'wipe'];
+const OF_OTHER_ENGINES: readonly FaultClass[] = [...LEADERLESS_FAULTS, ...SEMISYNC_FAULTS];
 /** As many as a run is likely to add. */
 const EXPECTED_REPLICAS = 8;
 
@@ -29,6 +31,7 @@ export const DEFAULT_DRAW: DrawOptions = { faults: FAULT_CLASSES };
 /** What each seed's world is like. Pure: the same seed and options give the same plan. */
 export function drawPlan(seed: number, options: DrawOptions = DEFAULT_DRAW): Plan {
   const { engine = 'raft' } = options;
+  if (engine === 'semisync') return drawSemisyncPlan(seed, options);
   if (engine !== 'raft') return drawLeaderlessPlan(engine, seed, options);
   return withLies(drawUsual(seed, options), seed, options.faults);
 }
@@ -76,7 +79,7 @@ function livenessMs({ electionTimeoutMs, requestTimeoutMs }: Knobs): number {
 /** Most worlds know some classes; few know all of them, and few know none. */
 function drawFaults(prng: Prng, allowed: readonly FaultClass[]): FaultClass[] {
   const share = pick(prng, [0.25, 0.4, 0.4, 0.6, 0.8, 1]);
-  const usual = FAULT_CLASSES.filter((each) => each !== LIES && !LEADERLESS_FAULTS.includes(each));
+  const usual = FAULT_CLASSES.filter((each) => each !== LIES && !OF_OTHER_ENGINES.includes(each));
   return usual.filter((each) => chance(prng, share) && allowed.includes(each));
 }
 

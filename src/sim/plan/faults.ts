@@ -37,10 +37,19 @@ export const FAULT_CLASSES = [
   'rollback',
   /** A member that tells clocks which cannot be. Leaderless engines only: raft has no clocks to be told. */
   'hostile',
+  /** An operator who changes the write quorum. Leader-follower groups only. */
+  'quorum',
+  /** An operator who promotes followers, whoever leads. Leader-follower groups only. */
+  'promotion',
+  /** An operator who promotes by force: acknowledged writes may be lost, and must be reported. Leader-follower groups only. */
+  'force',
 ] as const;
 
 /** What happens in worlds without a leader, and in no other. */
 export const LEADERLESS_FAULTS: readonly FaultClass[] = ['rollback', 'hostile'];
+
+/** What happens in worlds with a write quorum, and in no other. */
+export const SEMISYNC_FAULTS: readonly FaultClass[] = ['quorum', 'promotion', 'force'];
 
 export type FaultClass = (typeof FAULT_CLASSES)[number];
 

@@ -1,5 +1,5 @@
 import type { DiskFaults, LinkFaults } from '../world/types.js';
-import type { Knobs, LeaderlessKnobs } from '../world/options.js';
+import type { Knobs, LeaderlessKnobs, SemisyncKnobs } from '../world/options.js';
 import type { FaultClass } from './faults.js';
 
 /**
@@ -23,6 +23,8 @@ export interface Plan {
   readonly knobs: Knobs;
   /** Of plans whose engine has no leader. */
   readonly leaderless?: LeaderlessKnobs;
+  /** Of plans whose group has a write quorum. */
+  readonly semisync?: SemisyncKnobs;
   /** Between replicas, during the safety phase. */
   readonly network: LinkFaults;
   /** During the safety phase. */
@@ -43,7 +45,7 @@ export interface Plan {
 
 export const PLAN_VERSION = 1;
 
-export const SIMULATED_ENGINES = ['raft', 'lww', 'causal'] as const;
+export const SIMULATED_ENGINES = ['raft', 'semisync', 'lww', 'causal'] as const;
 export type SimulatedEngine = (typeof SIMULATED_ENGINES)[number];
 
 /** Between a client and a replica, both directions alike. */
@@ -80,6 +82,23 @@ export interface ClientPlan {
   readonly paddingBytes: number;
   /** Of clients of an engine without a leader, whose `reads` say nothing. */
   readonly leaderless?: LeaderlessClient;
+  /** The same of clients of a group with a write quorum. */
+  readonly semisync?: SemisyncClient;
+}
+
+/** How a client of a group with a write quorum reads. `session` of its plan: writes are numbered, as for raft. */
+export interface SemisyncClient {
+  /** Weights. */
+  readonly reads: {
+    readonly leader: number;
+    readonly strong: number;
+    readonly follower: number;
+    readonly bounded: number;
+  };
+  /** What it asks for with `bounded`. */
+  readonly boundMs: number;
+  /** It sends what it has seen: reads are served by no replica that has not got that far. */
+  readonly tokens: boolean;
 }
 
 /** Weights of the levels at which a client reads and writes, and of what else it may ask for. */

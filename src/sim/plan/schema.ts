@@ -77,6 +77,20 @@ const LEADERLESS = exact({
   limits: optional(LEADERLESS_LIMITS, { type: 'integer', minimum: 1 }),
 });
 
+const SEMISYNC = exact({
+  writeQuorum: { type: 'integer', minimum: 0, maximum: 8 },
+  promotion: { enum: ['auto', 'manual'] },
+  allowAsync: { type: 'boolean' },
+  maxLagMs: { type: 'integer', minimum: 1 },
+  sessionWaitMs: { type: 'integer', minimum: 1 },
+});
+
+const SEMISYNC_CLIENT = exact({
+  reads: exact({ leader: WEIGHT, strong: WEIGHT, follower: WEIGHT, bounded: WEIGHT }),
+  boundMs: { type: 'integer', minimum: 1 },
+  tokens: { type: 'boolean' },
+});
+
 const LEVELS = exact({ one: WEIGHT, quorum: WEIGHT, all: WEIGHT });
 const LEADERLESS_CLIENT = exact({ reads: LEVELS, writes: LEVELS, expiry: CHANCE, blind: CHANCE });
 
@@ -96,7 +110,7 @@ const CLIENT = exact(
     loyalty: CHANCE,
     paddingBytes: { type: 'integer', minimum: 0, maximum: 65_536 },
   },
-  { leaderless: LEADERLESS_CLIENT },
+  { leaderless: LEADERLESS_CLIENT, semisync: SEMISYNC_CLIENT },
 );
 
 const NEMESIS = exact({
@@ -125,7 +139,7 @@ export const PLAN_SCHEMA: Schema = exact(
     livenessMs: MS,
     healAll: { type: 'boolean' },
   },
-  { leaderless: LEADERLESS },
+  { leaderless: LEADERLESS, semisync: SEMISYNC },
 );
 
 let validate: ValidateFunction<Plan> | undefined;
@@ -137,8 +151,10 @@ export function checkPlan(value: unknown): Plan {
     const [first] = validate.errors ?? [];
     throw invalid(`${first?.instancePath === '' ? 'the plan' : (first?.instancePath ?? '')} ${first?.message ?? ''}`);
   }
-  if ((value.engine === 'raft') !== (value.leaderless === undefined))
-    throw invalid('leaderless does not fit the engine');
+  const isLeaderless = value.engine === 'lww' || value.engine === 'causal';
+  if (isLeaderless !== (value.leaderless !== undefined)) throw invalid('leaderless does not fit the engine');
+  if ((value.engine === 'semisync') !== (value.semisync !== undefined))
+    throw invalid('semisync does not fit the engine');
   if (value.knobs.electionTimeoutMs[0] > value.knobs.electionTimeoutMs[1]) throw invalid('electionTimeoutMs is empty');
   for (const [at, { nemesis, options }] of value.nemeses.entries()) checkOptions(at, nemesis, options);
   return value;

@@ -27,6 +27,9 @@ export function forwardTo(observers: readonly Observer[]): Observer {
     onCheckpoint: (process, group, mark, installed) => {
       for (const each of observers) each.onCheckpoint?.(process, group, mark, installed);
     },
+    onDiscarded: (process, group, discarded) => {
+      for (const each of observers) each.onDiscarded?.(process, group, discarded);
+    },
     onWiped: (process) => {
       for (const each of observers) each.onWiped?.(process);
     },

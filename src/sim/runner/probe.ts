@@ -1,7 +1,7 @@
 import { Violation, type SimProcess, type VirtualTime } from '../world/types.js';
 import { certaintyOf, type Answer } from '../clients/answer.js';
 import { commandOf } from '../clients/intent.js';
-import type { ClientWire, Request } from '../clients/wire.js';
+import type { Request, Sender } from '../clients/wire.js';
 
 const PAUSE_MS = 25;
 
@@ -11,14 +11,14 @@ export class Probe {
   last: Answer | null = null;
   done = false;
   readonly #time: VirtualTime;
-  readonly #wire: ClientWire;
+  readonly #wire: Sender;
   readonly #choose: () => SimProcess;
   readonly #request: Request;
   readonly #timeoutMs: number;
   readonly #onDone: (answer: Answer) => void;
 
   constructor(
-    context: { readonly time: VirtualTime; readonly wire: ClientWire; readonly timeoutMs: number },
+    context: { readonly time: VirtualTime; readonly wire: Sender; readonly timeoutMs: number },
     choose: () => SimProcess,
     request: Request,
     onDone: (answer: Answer) => void,
@@ -57,7 +57,7 @@ export class Service {
   #served = false;
 
   constructor(
-    context: { readonly time: VirtualTime; readonly wire: ClientWire; readonly timeoutMs: number },
+    context: { readonly time: VirtualTime; readonly wire: Sender; readonly timeoutMs: number },
     process: SimProcess,
   ) {
     this.process = process;

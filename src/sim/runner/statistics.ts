@@ -32,6 +32,8 @@ export interface Statistics {
   undecidedKeys: number;
   /** Of engines without a leader. */
   readonly leaderless: LeaderlessStatistics;
+  /** Of leader-follower groups. */
+  readonly semisync: SemisyncStatistics;
   /** Runs that ended early because something came about that nobody has promised to withstand. */
   excused: number;
   /** Runs with fewer than POOR_RUN_OPERATIONS acknowledged operations. */
@@ -70,6 +72,37 @@ export interface LeaderlessStatistics {
   /** Bytes of batches that were sent after faults had ended, and that were missing then, over all members. */
   healedBytes: number;
   missingBytes: number;
+}
+
+export interface SemisyncStatistics {
+  quorumChanges: number;
+  quorumRefusals: number;
+  /** By an operator; `forced`: of these with fewer promises than it takes. */
+  promotions: number;
+  promotionsRefused: number;
+  forced: number;
+  /** Epochs that began. */
+  epochs: number;
+  /** Entries that leaders have committed. */
+  commits: number;
+  /** Runs in which something that was acknowledged may be lost. */
+  lossyRuns: number;
+  /** Acknowledged entries that were lost by force. */
+  lost: number;
+  /** Entries that members told they throw away; those that were on their disks. */
+  discarded: number;
+  left: number;
+  /** Times that a log was to be replaced as a whole. */
+  rebuilds: number;
+  reads: number;
+  boundedReads: number;
+  /** Refusals, by code. */
+  notEnough: number;
+  tooStale: number;
+  unconfirmed: number;
+  historiesLost: number;
+  /** States that were compared with another one of the same history. */
+  digests: number;
 }
 
 /** A world in which hardly anything was acknowledged finds hardly anything. */
@@ -121,6 +154,27 @@ export function createStatistics(): Statistics {
       convergedRounds: 0,
       healedBytes: 0,
       missingBytes: 0,
+    },
+    semisync: {
+      quorumChanges: 0,
+      quorumRefusals: 0,
+      promotions: 0,
+      promotionsRefused: 0,
+      forced: 0,
+      epochs: 0,
+      commits: 0,
+      lossyRuns: 0,
+      lost: 0,
+      discarded: 0,
+      left: 0,
+      rebuilds: 0,
+      reads: 0,
+      boundedReads: 0,
+      notEnough: 0,
+      tooStale: 0,
+      unconfirmed: 0,
+      historiesLost: 0,
+      digests: 0,
     },
     excused: 0,
     poorRuns: 0,

@@ -1,5 +1,6 @@
 import { parseOriginLog } from '../../base/brand.js';
 import type { EngineMessage } from '../../engines/messages.js';
+import type { RaftMember } from '../../replica/raft/member.js';
 import type { Observer, SimProcess, VirtualTime } from '../world/types.js';
 
 interface Shown {
@@ -51,6 +52,11 @@ export class Trace {
         const { boot, commands, counter } = batch;
         this.tell(process.id, `delivers ${describeValue(batch)} boot ${boot} counter ${counter} (${commands})`);
       },
+      onDiscarded: (process, _group, { certain, entries, epoch }) =>
+        this.tell(
+          process.id,
+          `discards ${entries.length} from ${entries[0]?.index ?? 0} for epoch ${epoch}${certain ? '' : ', perhaps'}`,
+        ),
       onApplied: (process, _group, { index, kind, term }) => this.tell(process.id, `applies ${index}@${term} ${kind}`),
       onCheckpoint: (process, _group, { index, term }, installed) =>
         this.tell(process.id, `${installed ? 'installs a snapshot' : 'has a checkpoint'} at ${index}@${term}`),
@@ -62,22 +68,22 @@ export class Trace {
     };
   }
 
-  #onTurn({ id, member }: SimProcess): void {
-    if (member === null) return;
-    const { commitIndex: commit, membership, role, term } = member.raft;
-    const { outgoing, voters } = membership.membership;
-    const shown = {
-      role,
-      term,
-      commit,
-      voters: voters.join(',') + (outgoing.length === 0 ? '' : ` (${outgoing.join(',')})`),
-    };
+  #onTurn({ id, member, semisync }: SimProcess): void {
+    const core = member?.raft ?? semisync?.core ?? null;
+    if (core === null) return;
+    const { commitIndex: commit, role, term } = core;
+    const shown = { role, term, commit, voters: member === null ? 'those it was formed with' : votersOf(member) };
     const before = this.#shown.get(id);
     this.#shown.set(id, shown);
     if (before?.role !== role || before.term !== term) this.tell(id, `is ${role} in term ${term}`);
     if (before?.commit !== commit) this.tell(id, `commits ${commit}`);
     if (before?.voters !== shown.voters) this.tell(id, `voters ${shown.voters}`);
   }
+}
+
+function votersOf({ raft }: RaftMember): string {
+  const { outgoing, voters } = raft.membership.membership;
+  return voters.join(',') + (outgoing.length === 0 ? '' : ` (${outgoing.join(',')})`);
 }
 
 type DurableRecord = Parameters<NonNullable<Observer['onDurable']>>[1][number];

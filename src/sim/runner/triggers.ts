@@ -74,9 +74,10 @@ export class Triggers {
   }
 
   #onTurn(process: SimProcess): void {
-    const { id, member } = process;
-    if (member === null) return;
-    const { commitIndex, role } = member.raft;
+    const { id, member, semisync } = process;
+    const core = member?.raft ?? semisync?.core ?? null;
+    if (core === null) return;
+    const { commitIndex, role } = core;
     let last = this.#last.get(id);
     if (last === undefined) {
       last = { leads: false, commit: commitIndex };

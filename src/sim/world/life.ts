@@ -4,11 +4,13 @@ import { silentLogger } from '../../base/logger.js';
 import type { Prng } from '../../base/prng.js';
 import type { Topology } from '../../config/topology.js';
 import type { OriginBatch } from '../../engines/leaderless/types.js';
+import type { Discarded } from '../../engines/semisync/events.js';
 import type { EngineMessage } from '../../engines/messages.js';
 import type { Entry } from '../../engines/raft/messages.js';
 import type { AnyMember } from '../../replica/group-member.js';
 import { LeaderlessKeyspace } from '../../replica/leaderless/keyspace.js';
 import { RaftKeyspace } from '../../replica/raft/keyspace.js';
+import { SemisyncKeyspace } from '../../replica/semisync/keyspace.js';
 import { Replica } from '../../replica/replica.js';
 import type { Keyspace } from '../../replica/router.js';
 import { openStorage } from '../../storage/disk-storage.js';
@@ -44,11 +46,13 @@ export interface FolderOptions {
 export interface LifeOptions extends FolderOptions {
   readonly knobs: Knobs;
   readonly leaderless?: LeaderlessOptions;
+  readonly semisync: boolean;
   readonly network: Network;
   onRecovered(recovered: ReadonlyMap<GroupId, RecoveredGroup>): void;
   onFailed(error: KvorumError): void;
   onMessage(group: GroupId, message: EngineMessage): void;
   onApplied(group: GroupId, entry: Entry): void;
+  onDiscarded(group: GroupId, discarded: Discarded): void;
   onDelivered(group: GroupId, batch: OriginBatch): void;
   /** There is a member; nothing of it has run yet. */
   onMember(member: AnyMember): void;
@@ -91,6 +95,7 @@ export async function beginLife(options: LifeOptions): Promise<Life> {
     onFailed: (error) => options.onFailed(error),
     onChanged: () => undefined,
     onApplied: (group, entry) => options.onApplied(group, entry),
+    onDiscarded: (group, discarded) => options.onDiscarded(group, discarded),
     onDelivered: (group, batch) => options.onDelivered(group, batch),
   });
   const member = replica.member(GROUP);
@@ -101,7 +106,7 @@ export async function beginLife(options: LifeOptions): Promise<Life> {
 }
 
 function keyspaceOf(
-  { leaderless, machine, life, self, topology }: LifeOptions,
+  { leaderless, machine, life, self, semisync, topology }: LifeOptions,
   replica: Replica,
   storage: Storage,
 ): Keyspace {
@@ -118,13 +123,26 @@ function keyspaceOf(
       failure: () => replica.failure,
     });
   }
+  const replicas = topology.replicas.map(({ id }) => ({ id, region: null, peer: '', http: null, redis: null }));
+  if (semisync) {
+    return new SemisyncKeyspace({
+      name: 'default',
+      self,
+      member: replica.semisyncMember(GROUP),
+      limits: topology.limits,
+      consistency: 'leader',
+      replicas,
+      draining: () => false,
+      failure: () => replica.failure,
+    });
+  }
   return new RaftKeyspace({
     name: 'default',
     self,
     member: replica.raftMember(GROUP),
     limits: topology.limits,
     consistency: 'linearizable',
-    replicas: topology.replicas.map(({ id }) => ({ id, region: null, peer: '', http: null, redis: null })),
+    replicas,
     scheduler: machine.schedulerOf(life),
     transferTimeoutMs: 2 * topology.timing.electionTimeoutMs[1],
     joining: () => storage.formation?.joining === true,

@@ -17,6 +17,8 @@ export interface WorldOptions {
   readonly knobs: Knobs;
   /** Absent: the group is one of raft. */
   readonly leaderless?: LeaderlessOptions;
+  /** Set: the group is one with a write quorum. */
+  readonly semisync?: SemisyncKnobs;
   /** All frames through the production codec; absent: in some worlds. Where bytes are damaged it is always used. */
   readonly codec?: boolean;
   /** Messages that are passed by reference are frozen first. */
@@ -34,6 +36,17 @@ export interface LeaderlessKnobs {
   /** How long a request waits for what its session has seen. */
   readonly sessionWaitMs: number;
   readonly limits: Partial<LeaderlessLimits>;
+}
+
+/** What a group with a write quorum is like. The first replica leads the first epoch. */
+export interface SemisyncKnobs {
+  /** In followers, as its topology says. */
+  readonly writeQuorum: number;
+  readonly promotion: 'auto' | 'manual';
+  readonly allowAsync: boolean;
+  readonly maxLagMs: number;
+  /** How long a request waits for what its session has seen. */
+  readonly sessionWaitMs: number;
 }
 
 /** Sizes and times, small on purpose: rare paths must be common (FoundationDB's knobs). */

@@ -6,6 +6,7 @@ import type { Topology } from '../../config/topology.js';
 import { isLeaderless, type AnyMember } from '../../replica/group-member.js';
 import type { LeaderlessMember } from '../../replica/leaderless/member.js';
 import type { RaftMember } from '../../replica/raft/member.js';
+import type { SemisyncMember } from '../../replica/semisync/member.js';
 import type { Keyspace } from '../../replica/router.js';
 import { FOLDER } from '../../storage/disk-storage.js';
 import { Disk } from './disk/disk.js';
@@ -38,6 +39,8 @@ export interface ProcessOptions {
   readonly topology: Topology;
   readonly knobs: Knobs;
   readonly leaderless?: LeaderlessOptions;
+  /** The group is one with a write quorum. */
+  readonly semisync: boolean;
   readonly disk: DiskFaults;
   readonly time: WorldTime;
   readonly network: Network;
@@ -92,6 +95,11 @@ export class Process implements SimProcess {
     return member !== undefined && isLeaderless(member) ? member : null;
   }
 
+  get semisync(): SemisyncMember | null {
+    const member = this.#starting ?? this.#life?.member;
+    return member?.engine === 'semisync' ? member : null;
+  }
+
   get keyspace(): Keyspace | null {
     return this.#life?.keyspace ?? null;
   }
@@ -134,12 +142,13 @@ export class Process implements SimProcess {
   }
 
   #begin(life: number): Promise<Life> {
-    const { knobs, leaderless, network, witness } = this.#options;
+    const { knobs, leaderless, network, semisync, witness } = this.#options;
     const alive = (): boolean => this.machine.life === life;
     return beginLife({
       ...this.#folder(life),
       knobs,
       ...(leaderless === undefined ? {} : { leaderless }),
+      semisync,
       network,
       onRecovered: (recovered) => {
         const wrong = this.disk.opened(recovered);
@@ -151,6 +160,7 @@ export class Process implements SimProcess {
       },
       onMessage: (group, message) => witness.onMessage(this, group, message),
       onApplied: (group, entry) => witness.onApplied(this, group, entry),
+      onDiscarded: (group, discarded) => witness.onDiscarded(this, group, discarded),
       onDelivered: (group, batch) => witness.onDelivered(this, group, batch),
       onMember: (member) => {
         if (alive()) this.#starting = member;
@@ -299,14 +309,14 @@ export class Process implements SimProcess {
     const member = this.#life?.member;
     if (member === undefined) return;
     const { time } = this.#options;
-    if (member.engine === 'semisync') return; // Nothing runs it here yet.
-    if (member.engine !== 'raft') return foldVector(member, time);
-    const { raft } = member;
-    time.fold(ROLES[raft.role]);
-    time.fold(raft.term);
-    time.fold(raft.commitIndex);
+    if (isLeaderless(member)) return foldVector(member, time);
+    const core = member.engine === 'raft' ? member.raft : member.core;
+    if (core === null) return;
+    time.fold(ROLES[core.role]);
+    time.fold(core.term);
+    time.fold(core.commitIndex);
     time.fold(member.appliedIndex);
-    time.fold(raft.lastIndex);
+    time.fold(core.lastIndex);
   }
 }
 

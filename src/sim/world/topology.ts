@@ -2,14 +2,14 @@ import type { ReplicaId } from '../../base/brand.js';
 import { loadTopology } from '../../config/load.js';
 import type { ReplicaConfig, Topology } from '../../config/topology.js';
 import type { MemberInfo } from '../../engines/raft/membership.js';
-import type { Knobs, LeaderlessOptions } from './options.js';
+import type { Knobs, LeaderlessOptions, SemisyncKnobs } from './options.js';
 
 const PEER_PORT = 7400;
 
 /** Reading a topology takes longer than a second of a simulated cluster: once for each number of replicas. */
 const loaded = new Map<string, Topology>();
 
-function defaultsFor(ids: readonly ReplicaId[], engine: 'raft' | LeaderlessOptions['engine']): Topology {
+function defaultsFor(ids: readonly ReplicaId[], engine: 'raft' | 'semisync' | LeaderlessOptions['engine']): Topology {
   const name = `${engine} ${ids.join(' ')}`;
   const known = loaded.get(name);
   if (known !== undefined) return known;
@@ -17,7 +17,7 @@ function defaultsFor(ids: readonly ReplicaId[], engine: 'raft' | LeaderlessOptio
     cluster: 'sim',
     dataDir: '/sim',
     replicas: ids.map((id) => ({ id, peer: `${id}.sim:${PEER_PORT}` })),
-    keyspaces: { default: { engine } },
+    keyspaces: { default: engine === 'semisync' ? { engine, leader: ids[0], writeQuorum: 1 } : { engine } },
     insecureAllowRemote: true,
   });
   const { topology } = loadTopology({ text, workingDir: '/sim' });
@@ -25,10 +25,17 @@ function defaultsFor(ids: readonly ReplicaId[], engine: 'raft' | LeaderlessOptio
   return topology;
 }
 
+/** Of which engine the group is, and how it differs from the defaults. */
+export interface GroupOptions {
+  readonly leaderless?: LeaderlessOptions | undefined;
+  readonly semisync?: SemisyncKnobs | undefined;
+}
+
 /** What a replica of the simulated world is configured with: the defaults of the product, and the knobs. */
-export function makeTopology(ids: readonly ReplicaId[], knobs: Knobs, leaderless?: LeaderlessOptions): Topology {
-  const defaults = defaultsFor(ids, leaderless?.engine ?? 'raft');
-  const topology = leaderless === undefined ? defaults : withLeaderless(defaults, leaderless);
+export function makeTopology(ids: readonly ReplicaId[], knobs: Knobs, group: GroupOptions): Topology {
+  const { leaderless, semisync } = group;
+  const defaults = defaultsFor(ids, leaderless?.engine ?? (semisync === undefined ? 'raft' : 'semisync'));
+  const topology = withSemisync(leaderless === undefined ? defaults : withLeaderless(defaults, leaderless), semisync);
   const { tickMs, heartbeatMs, electionTimeoutMs, diskStallMs, requestTimeoutMs } = knobs;
   const { segmentBytes, checkpointBytes, retainBytes, leaseReads } = knobs;
   return {
@@ -46,6 +53,18 @@ function withLeaderless(topology: Topology, { conflicts, gossipMs, sessionWaitMs
     session: { ...topology.session, waitMs: sessionWaitMs },
     keyspaces: topology.keyspaces.map((keyspace) =>
       keyspace.engine === 'causal' ? { ...keyspace, conflicts } : keyspace,
+    ),
+  };
+}
+
+function withSemisync(topology: Topology, semisync: SemisyncKnobs | undefined): Topology {
+  if (semisync === undefined) return topology;
+  const { sessionWaitMs, ...settings } = semisync;
+  return {
+    ...topology,
+    session: { ...topology.session, waitMs: sessionWaitMs },
+    keyspaces: topology.keyspaces.map((keyspace) =>
+      keyspace.engine === 'semisync' ? { ...keyspace, ...settings } : keyspace,
     ),
   };
 }

@@ -3,10 +3,12 @@ import type { Prng } from '../../base/prng.js';
 import type { Topology } from '../../config/topology.js';
 import type { MemberInfo } from '../../engines/raft/membership.js';
 import type { OriginBatch } from '../../engines/leaderless/types.js';
+import type { Discarded } from '../../engines/semisync/events.js';
 import type { EngineMessage } from '../../engines/messages.js';
 import type { Entry } from '../../engines/raft/messages.js';
 import type { LeaderlessMember } from '../../replica/leaderless/member.js';
 import type { RaftMember } from '../../replica/raft/member.js';
+import type { SemisyncMember } from '../../replica/semisync/member.js';
 import type { AnyMember } from '../../replica/group-member.js';
 import type { Keyspace } from '../../replica/router.js';
 import type { CheckpointMark, RecoveredGroup } from '../../storage/storage.js';
@@ -106,6 +108,8 @@ export interface SimProcess {
   readonly member: RaftMember | null;
   /** Set while running or paused, in worlds of a leaderless engine. */
   readonly leaderless: LeaderlessMember | null;
+  /** Set while running or paused, and while it starts, in worlds with a write quorum. */
+  readonly semisync: SemisyncMember | null;
   readonly keyspace: Keyspace | null;
   readonly disk: SimDisk;
   /** The replicas of its topology file. */
@@ -177,6 +181,8 @@ export interface Observer {
   onMessage?(process: SimProcess, group: GroupId, message: EngineMessage): void;
   /** An entry was applied to the state machine of a member. */
   onApplied?(process: SimProcess, group: GroupId, entry: Entry): void;
+  /** Entries are leaving the log of a member with a write quorum; they are in its file of lost writes. */
+  onDiscarded?(process: SimProcess, group: GroupId, discarded: Discarded): void;
   /** A batch was applied to the state of a leaderless member. */
   onDelivered?(process: SimProcess, group: GroupId, batch: OriginBatch): void;
   /** A checkpoint was written (`installed` false) or a snapshot installed. */

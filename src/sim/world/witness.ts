@@ -33,6 +33,7 @@ export class Witness implements Required<Omit<Observer, 'onAcknowledged' | 'onRe
   onRolledBack: Observer['onRolledBack'] & {} = (...event) => this.#tell((each) => each.onRolledBack?.(...event));
   onDurable: Observer['onDurable'] & {} = (...event) => this.#tell((each) => each.onDurable?.(...event));
   onCheckpoint: Observer['onCheckpoint'] & {} = (...event) => this.#tell((each) => each.onCheckpoint?.(...event));
+  onDiscarded: Observer['onDiscarded'] & {} = (...event) => this.#tell((each) => each.onDiscarded?.(...event));
   onCheckpointFound: Observer['onCheckpointFound'] & {} = (...event) =>
     this.#tell((each) => each.onCheckpointFound?.(...event));
 

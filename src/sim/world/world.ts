@@ -29,11 +29,11 @@ export class SimulatedWorld implements World {
   constructor(options: WorldOptions) {
     assert(options.replicas > 0, 'a world has a replica');
     this.#options = options;
-    const { knobs, leaderless, observers, prng } = options;
+    const { knobs, leaderless, observers, prng, semisync } = options;
     this.#prng = prng.fork('processes');
     this.#witness = new Witness(this.time, observers);
     const ids = Array.from({ length: options.replicas }, (_, at) => replicaId(`n${at + 1}`));
-    const first = makeTopology(ids, knobs, leaderless);
+    const first = makeTopology(ids, knobs, { leaderless, semisync });
     this.topology = (options.later ?? []).reduce(withLater, first);
     this.network = new Network({
       time: this.time,
@@ -68,13 +68,14 @@ export class SimulatedWorld implements World {
 
   #create(id: ReplicaId, topology: Topology): Process {
     assert(!this.processes.has(id), `there is one process ${id}`);
-    const { knobs, disk, leaderless } = this.#options;
+    const { knobs, disk, leaderless, semisync } = this.#options;
     const process = new Process({
       id,
       ordinal: this.processes.size + 1,
       topology,
       knobs,
       ...(leaderless === undefined ? {} : { leaderless }),
+      semisync: semisync !== undefined,
       disk,
       time: this.time,
       network: this.network,

@@ -4,6 +4,7 @@ import { LEADERLESS_NEMESES } from './leaderless.js';
 import { DISK_NEMESES, PROCESS_NEMESES } from './machine.js';
 import { NETWORK_NEMESES } from './network.js';
 import { OPERATOR_NEMESES } from './operators.js';
+import { SEMISYNC_NEMESES } from './semisync.js';
 import type { Nemesis } from './stage.js';
 
 /** Everything that can be done to a world, by name. */
@@ -16,6 +17,7 @@ export const NEMESES: ReadonlyMap<string, Nemesis> = new Map(
     ...OPERATOR_NEMESES,
     ...DIRECTED_NEMESES,
     ...LEADERLESS_NEMESES,
+    ...SEMISYNC_NEMESES,
   ].map((each) => [each.name, each]),
 );
 

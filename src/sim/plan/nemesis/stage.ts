@@ -53,6 +53,8 @@ export interface Stage {
   /** What may be destroyed: see atlas.ts. */
   readonly atlas: Atlas;
   readonly operator: Operator;
+  /** Only where there is a write quorum. */
+  readonly quorums?: QuorumOperator;
 }
 
 /** Keeps the last intact copies intact: what is damaged stays a minority of every membership (reliability.md §3.2). */
@@ -75,6 +77,13 @@ export interface Operator {
   transfer(target: SimProcess | null): void;
   /** True while a change of membership is under way. */
   readonly changing: boolean;
+}
+
+/** What an operator of a leader-follower group does, once. */
+export interface QuorumOperator {
+  /** Asks the leader for a write quorum: 0 is the smallest that is allowed, 1 the largest. */
+  setQuorum(share: number, prng: Prng): void;
+  promote(process: SimProcess, force: boolean): void;
 }
 
 /** What an option may be: drawn from these. */

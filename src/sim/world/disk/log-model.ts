@@ -28,7 +28,8 @@ export class LogModel {
         return;
       }
       case 'checkpoint':
-        if (record.index > group.baseIndex && termAt(group, record.index) !== record.term) restart(group, record);
+        if (record.replaces === true) restart(group, record);
+        else if (record.index >= group.baseIndex && termAt(group, record.index) !== record.term) restart(group, record);
         return;
       case 'cut':
         if (record.index <= group.baseIndex) return;

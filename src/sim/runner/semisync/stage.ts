@@ -1,0 +1,237 @@
+import { unreachable } from '../../../base/assert.js';
+import type { ReplicaId } from '../../../base/brand.js';
+import type { Prng } from '../../../base/prng.js';
+import type { Promotion } from '../../../replica/router.js';
+import { newestLeader } from '../../checks/semisync/convergence.js';
+import { guarded } from '../../clients/courier.js';
+import { pick } from '../../plan/dice.js';
+import {
+  shuffled,
+  type Atlas,
+  type Operator,
+  type QuorumOperator,
+  type Stage,
+  type Target,
+  type Trigger,
+} from '../../plan/nemesis/stage.js';
+import type { CrashLoss, SimProcess } from '../../world/types.js';
+import { FaultStage, type FaultStageOptions } from '../fault-stage.js';
+import { Supervisor } from '../supervisor.js';
+import type { Triggers } from '../triggers.js';
+
+export interface SemisyncStageOptions extends FaultStageOptions {
+  readonly triggers: Triggers;
+  readonly prng: Prng;
+  readonly onPromoted: (process: SimProcess, promotion: Promotion) => void;
+}
+
+/** How often an operator looks whether somebody leads. */
+const WATCH_MS = 100;
+/** Attempts at a promotion that loses nothing, before it is forced: only where force has been used before. */
+const GENTLE_MAX = 4;
+
+/**
+ * The stage of one run of a leader-follower group. Its members never change: whoever loses its disk is gone for good. An
+ * operator promotes somebody when nobody leads, where only he may, or where force has left members that do not count.
+ */
+export class SemisyncStage extends FaultStage implements Stage {
+  readonly atlas: Atlas;
+  readonly operator: Operator;
+  readonly quorums: QuorumOperator;
+  readonly supervisor: Supervisor;
+  readonly #options: SemisyncStageOptions;
+  readonly #damaged = new Set<ReplicaId>();
+  readonly #smallestQuorum: number;
+  #largestQuorum: number;
+  #forced = false;
+  #leaderless = 0;
+  #attempts = 0;
+
+  constructor(options: SemisyncStageOptions) {
+    super(options);
+    this.#options = options;
+    const { semisync } = options.plan;
+    this.#smallestQuorum = semisync?.allowAsync === true ? 0 : 1;
+    this.#largestQuorum = Math.max(1, semisync?.writeQuorum ?? 1);
+    const isDamaged = ({ id }: SimProcess): boolean => this.#damaged.has(id);
+    this.atlas = { claim: (process) => this.#claim(process), isDamaged };
+    this.supervisor = new Supervisor(this.world, options.statistics, isDamaged);
+    const nothing = (): void => undefined;
+    this.operator = {
+      grow: nothing,
+      remove: nothing,
+      addAgain: nothing,
+      replace: nothing,
+      transfer: nothing,
+      changing: false,
+    };
+    this.quorums = {
+      setQuorum: (share) => this.#setQuorum(share),
+      promote: (process, force) => this.#promote(process, force),
+    };
+  }
+
+  /** Somebody has been promoted by force: some members may not count. */
+  get forced(): boolean {
+    return this.#forced;
+  }
+
+  isDamaged(id: ReplicaId): boolean {
+    return this.#damaged.has(id);
+  }
+
+  /** Members that must run for promotions, and for the largest write quorum that may be in force. */
+  get needed(): number {
+    const size = this.members().length;
+    return Math.max(Math.floor(size / 2) + 1, size - this.#smallestQuorum, this.#largestQuorum + 1);
+  }
+
+  /** Goes on until the world ends: patience is what faults try, and what healing needs. */
+  watch(): void {
+    const { plan, prng } = this.#options;
+    const [, electionMs] = plan.knobs.electionTimeoutMs;
+    this.#leaderless = this.leader() === null ? this.#leaderless + 1 : 0;
+    if (this.#leaderless === 0) this.#attempts = 0;
+    const patience = Math.ceil((4 * electionMs) / WATCH_MS) + 2;
+    const mayAct = plan.semisync?.promotion === 'manual' || this.#forced;
+    if (mayAct && this.#leaderless >= patience) {
+      this.#leaderless = 1;
+      this.#attempts++;
+      const running = this.members().filter(({ state }) => state === 'running');
+      if (running.length > 0) {
+        const force = this.#forced && this.#attempts > GENTLE_MAX;
+        this.#promote(force ? mostAdvanced(running) : pick(prng, running), force);
+      }
+    }
+    this.world.time.after(WATCH_MS, () => this.watch());
+  }
+
+  override end(): void {
+    super.end();
+    this.#options.triggers.stop();
+  }
+
+  leader(): SimProcess | null {
+    const running = this.members().filter(({ state }) => state === 'running');
+    return newestLeader(running) ?? null;
+  }
+
+  members(): readonly SimProcess[] {
+    return [...this.world.processes.values()];
+  }
+
+  pick(prng: Prng, target: Target): readonly SimProcess[] {
+    const mixed = shuffled(prng, this.members());
+    const leader = this.leader();
+    switch (target) {
+      case 'leader':
+        return leader === null ? mixed.slice(0, 1) : [leader];
+      case 'follower':
+        return mixed.filter((process) => process !== leader && process.state === 'running').slice(0, 1);
+      case 'any':
+        return mixed.slice(0, 1);
+      case 'minority':
+        return mixed.slice(0, prng.between(1, Math.max(1, Math.floor((mixed.length - 1) / 2))));
+      case 'majority':
+        return mixed.slice(0, Math.floor(mixed.length / 2) + 1);
+      case 'all':
+        return mixed;
+      default:
+        return unreachable(target);
+    }
+  }
+
+  once(trigger: Trigger, withinMs: number, task: (process: SimProcess) => void): void {
+    this.#options.triggers.once(trigger, withinMs, task);
+  }
+
+  crash(process: SimProcess, loss: CrashLoss, restartMs: number): void {
+    this.supervisor.crash(process, loss, restartMs);
+    if (!process.disk.broken || this.#damaged.has(process.id)) return;
+    // It has vouched for what it lacks now, and cannot know: somebody takes the disk away.
+    const { statistics } = this.#options;
+    this.#damaged.add(process.id);
+    statistics.damagedDisks++;
+    statistics.lyingDisks++;
+    process.examine((refusal) => {
+      if (refusal !== null) statistics.liesNoticed++;
+      process.wipe();
+    });
+  }
+
+  loseSync(process: SimProcess, told: () => void): void {
+    if (!this.#mayDamage()) return;
+    process.disk.loseNextSync(() => {
+      this.#options.statistics.lostSyncs++;
+      told();
+    });
+  }
+
+  /** There are no clocks to be told, and a ballot names its owner. */
+  forge(): void {}
+
+  #claim(process: SimProcess): boolean {
+    if (!this.#mayDamage()) return false;
+    this.#damaged.add(process.id);
+    this.#options.statistics.damagedDisks++;
+    return true;
+  }
+
+  /**
+   * One disk in a run, and only where the others suffice without it for ever: for promotions with the smallest write quorum
+   * that may be in force, and for writes with the largest. Not before the group is formed: that takes all of them.
+   */
+  #mayDamage(): boolean {
+    const members = this.members();
+    if (this.#damaged.size > 0 || members.some(({ disk }) => disk.lies)) return false;
+    return members.every(({ semisync }) => isFormed(semisync?.core ?? null)) && members.length - 1 >= this.needed;
+  }
+
+  #setQuorum(share: number): void {
+    const { statistics } = this.#options;
+    const gone = this.#damaged.size + this.members().filter(({ disk }) => disk.lies).length;
+    const largest = Math.max(1, this.members().length - 1 - gone);
+    const writeQuorum = Math.round(this.#smallestQuorum + share * (largest - this.#smallestQuorum));
+    this.#largestQuorum = Math.max(this.#largestQuorum, writeQuorum);
+    this.leader()?.request((keyspace) => {
+      keyspace.semisync?.setWriteQuorum(writeQuorum).then(
+        () => statistics.semisync.quorumChanges++,
+        () => statistics.semisync.quorumRefusals++,
+      );
+    });
+  }
+
+  #promote(process: SimProcess, force: boolean): void {
+    const { onPromoted, statistics } = this.#options;
+    const asked = process.request((keyspace) => {
+      keyspace.semisync?.promote(force).then(
+        (promotion) => {
+          statistics.semisync.promotions++;
+          if (promotion.lossPossible) statistics.semisync.forced++;
+          guarded(this.world, () => onPromoted(process, promotion));
+          return null;
+        },
+        () => statistics.semisync.promotionsRefused++,
+      );
+    });
+    if (asked && force) this.#forced = true;
+  }
+}
+
+function isFormed(core: { readonly commitIndex: number } | null): boolean {
+  return core !== null && core.commitIndex > 0;
+}
+
+/** Whom an operator would choose where only force is left: of those that can stand, the one with the greatest log. */
+function mostAdvanced(running: readonly SimProcess[]): SimProcess {
+  const greatness = ({ semisync }: SimProcess): readonly [number, number, number] => {
+    const core = semisync?.core ?? null;
+    if (core === null) return [-1, 0, 0];
+    return [core.status().diverged ? 0 : 1, core.termOf(core.lastIndex) ?? 0, core.lastIndex];
+  };
+  return running.reduce((best, process) => {
+    const [a, b] = [greatness(best), greatness(process)];
+    const at = a.findIndex((value, index) => value !== b[index]);
+    return at >= 0 && (b[at] ?? 0) > (a[at] ?? 0) ? process : best;
+  });
+}
