@@ -41,6 +41,8 @@ const COMMANDS: Readonly<Record<string, CommandEntry>> = {
   scan: { group: 'Data:', load: async () => (await import('./commands/read.js')).scanCommand() },
   member: { group: 'Cluster:', load: async () => (await import('./commands/member.js')).memberCommand() },
   leader: { group: 'Cluster:', load: async () => (await import('./commands/leader.js')).leaderCommand() },
+  quorum: { group: 'Cluster:', load: async () => (await import('./commands/quorum.js')).quorumCommand() },
+  failovers: { group: 'Cluster:', load: async () => (await import('./commands/failovers.js')).failoversCommand() },
   status: { group: 'Cluster:', load: async () => (await import('./commands/status.js')).statusCommand() },
 };
 

@@ -4,6 +4,7 @@ import { KvorumError } from '../base/errors/error.js';
 import { bytesMember, CallError, HttpCaller, percentEncode, toBytes, type Answer, type Call } from './http.js';
 import { toItem, toWriteResult, type Body, type GetResult, type WriteResult } from './answers.js';
 import type { MemberChangeOptions, MembersChanged, MembersView, NewMember } from './members.js';
+import type { FailoversView, Promoted, PromoteOptions, QuorumChanged, QuorumView } from './quorum.js';
 import { SessionTokens } from './session-tokens.js';
 
 export type { GetResult, WriteResult } from './answers.js';
@@ -20,8 +21,9 @@ export type Bytes = string | Uint8Array;
 
 /** How many members of a leaderless keyspace hold a write, or are asked by a read. */
 export type Level = 'session' | 'one' | 'eventual' | 'quorum' | 'local_quorum' | 'each_quorum' | 'all';
-/** The first three where a keyspace has a leader, a level where it has none. */
-export type ReadConsistency = 'linearizable' | 'lease' | 'stale' | Level;
+/** The first three with raft, a level where a keyspace has no leader, the others with a write quorum of followers. */
+export type ReadConsistency =
+  'linearizable' | 'lease' | 'stale' | Level | 'leader' | 'strong' | 'follower' | `bounded:${number}`;
 
 export interface ConnectOptions {
   /** Base address of a replica's HTTP listener, for example `http://127.0.0.1:8101`. */
@@ -85,12 +87,15 @@ export interface ScanResult {
 /**
  * A client of one replica, which forwards to the leader where it must. Every failure is a KvorumError with the server's
  * code; a write that may have taken effect fails with `outcome_unknown`, also when the connection broke after the
- * request was sent. Nothing is sent twice.
+ * request was sent. Nothing is sent twice, except to the leader whom a replica names that has done nothing itself.
  */
 export class KvorumClient implements Disposable {
   readonly #base: string;
   readonly #prefix: string;
   readonly #caller: HttpCaller;
+  readonly #timeoutMs: number;
+  /** Leaders that replicas have named. */
+  readonly #leaders = new Map<string, HttpCaller>();
   /** Null when it was switched off. */
   readonly #session: SessionTokens | null;
 
@@ -98,7 +103,8 @@ export class KvorumClient implements Disposable {
   constructor({ node, keyspace, session, timeoutMs }: ConnectOptions) {
     this.#base = node.replace(/\/+$/, '');
     this.#prefix = keyspace === undefined ? '/kv' : `/keyspaces/${percentEncode(toBytes(keyspace))}/kv`;
-    this.#caller = new HttpCaller(this.#base, timeoutMs ?? TIMEOUT_MS);
+    this.#timeoutMs = timeoutMs ?? TIMEOUT_MS;
+    this.#caller = new HttpCaller(this.#base, this.#timeoutMs);
     this.#session = session === false ? null : new SessionTokens(typeof session === 'string' ? session : null);
   }
 
@@ -194,15 +200,37 @@ export class KvorumClient implements Disposable {
     return this.#change('DELETE', path, {}, timeoutMs ?? null);
   }
 
-  /** Asks the replica, which must lead, to hand leadership to `target`, or to the most advanced voter. */
+  /** Asks the leader to hand leadership to `target`, or to the most advanced voter. */
   async transferLeader(target?: string, keyspace?: string): Promise<{ keyspace: string; leader: string }> {
     const body = await this.#call('POST', '/admin/transfer-leader', defined({ target, keyspace }));
     return { keyspace: String(body['keyspace']), leader: String(body['leader']) };
   }
 
-  /** Sets how many replicas confirm a write, at the leader of a keyspace whose engine counts them. */
-  async setWriteQuorum(writeQuorum: number, keyspace?: string): Promise<void> {
-    await this.#call('POST', '/admin/quorum', { write_quorum: writeQuorum, ...defined({ keyspace }) });
+  /** Sets how many followers have a write before it is answered, in a keyspace whose engine counts them. */
+  async setWriteQuorum(writeQuorum: number, keyspace?: string): Promise<QuorumChanged> {
+    const body = { write_quorum: writeQuorum, ...defined({ keyspace }) };
+    return (await this.#call('POST', '/admin/quorum', body)) as unknown as QuorumChanged;
+  }
+
+  /** What a write, and a promotion without loss, take there, as far as the replica knows. */
+  async writeQuorum(keyspace?: string): Promise<QuorumView> {
+    return (await this.#call('GET', `/admin/quorum${query({ keyspace })}`)) as unknown as QuorumView;
+  }
+
+  /** Makes the replica the leader there; with `force` although acknowledged writes may be lost. */
+  async promote({ force = false, keyspace }: PromoteOptions = {}): Promise<Promoted> {
+    const body = { force, ...defined({ keyspace }) };
+    return (await this.#call('POST', '/admin/promote', body)) as unknown as Promoted;
+  }
+
+  /** Changes of leader that the replica knows of, newest first, and the writes that it threw away because of them. */
+  async failovers(keyspace?: string): Promise<FailoversView> {
+    return (await this.#call('GET', `/admin/failovers${query({ keyspace })}`)) as unknown as FailoversView;
+  }
+
+  /** The replica's GET /admin/failovers document of one file of lost writes. */
+  lostWrites(file: string, keyspace?: string): Promise<Body> {
+    return this.#call('GET', `/admin/failovers${query({ file, keyspace })}`);
   }
 
   async #change(method: 'POST' | 'DELETE', path: string, body: Body, takesMs: number | null): Promise<MembersChanged> {
@@ -213,6 +241,7 @@ export class KvorumClient implements Disposable {
   /** Ends idle connections. They do not keep a process alive. */
   close(): void {
     this.#caller.close();
+    for (const caller of this.#leaders.values()) caller.close();
   }
 
   [Symbol.dispose](): void {
@@ -241,6 +270,7 @@ export class KvorumClient implements Disposable {
     }
   }
 
+  /** A replica that does not lead, and does not pass the request on, has done nothing: the leader that it names may. */
   async #call(
     method: Call['method'],
     path: string,
@@ -248,11 +278,34 @@ export class KvorumClient implements Disposable {
     headers: Record<string, string> = {},
     timeout: Pick<Call, 'timeoutMs'> = {},
   ): Promise<Body> {
+    try {
+      return await this.#callAt(this.#caller, method, path, body, headers, timeout);
+    } catch (error) {
+      const leader = error instanceof KvorumError && error.code === 'not_leader' ? error.extra?.['leader_http'] : null;
+      if (typeof leader !== 'string' || leader === this.#base) throw error;
+      return this.#callAt(this.#callerOf(leader), method, path, body, headers, timeout);
+    }
+  }
+
+  #callerOf(base: string): HttpCaller {
+    const caller = this.#leaders.get(base) ?? new HttpCaller(base, this.#timeoutMs);
+    this.#leaders.set(base, caller);
+    return caller;
+  }
+
+  async #callAt(
+    caller: HttpCaller,
+    method: Call['method'],
+    path: string,
+    body: Body,
+    headers: Record<string, string>,
+    timeout: Pick<Call, 'timeoutMs'>,
+  ): Promise<Body> {
     const hasBody = Object.keys(body).length > 0;
     const session = this.#session?.header ?? null;
     let answer: Answer;
     try {
-      answer = await this.#caller.send({
+      answer = await caller.send({
         method,
         path,
         headers: {
@@ -265,22 +318,22 @@ export class KvorumClient implements Disposable {
         ...timeout,
       });
     } catch (error) {
-      throw error instanceof CallError ? this.#failure(method, error) : error;
+      throw error instanceof CallError ? failureOf(caller.base, method, error) : error;
     }
     if (answer.session !== null) this.#session?.received(session, answer.session);
     const document = parseObject(answer.body);
     if (document !== null && answer.status >= 200 && answer.status < 300) return document;
-    throw problemToError(this.#base, method, answer.status, document);
+    throw problemToError(caller.base, method, answer.status, document);
   }
+}
 
-  #failure(method: Call['method'], cause: CallError): KvorumError {
-    if (cause.stage === 'not-sent') {
-      return new KvorumError('cannot_connect', `${this.#base} cannot be reached: ${cause.reason}`, { cause });
-    }
-    const detail = `${this.#base} did not answer: ${cause.reason}`;
-    if (method !== 'GET') return new KvorumError('outcome_unknown', detail, { cause });
-    return new KvorumError(cause.timedOut ? 'read_timeout' : 'cannot_connect', detail, { cause });
+function failureOf(base: string, method: Call['method'], cause: CallError): KvorumError {
+  if (cause.stage === 'not-sent') {
+    return new KvorumError('cannot_connect', `${base} cannot be reached: ${cause.reason}`, { cause });
   }
+  const detail = `${base} did not answer: ${cause.reason}`;
+  if (method !== 'GET') return new KvorumError('outcome_unknown', detail, { cause });
+  return new KvorumError(cause.timedOut ? 'read_timeout' : 'cannot_connect', detail, { cause });
 }
 
 /** Opens nothing yet: connections are made as requests need them. Throws `usage` when `node` is no http address. */

@@ -46,6 +46,7 @@ export class CallError extends Error implements CallFailure {
 
 /** Requests to one replica over kept connections. */
 export class HttpCaller {
+  readonly base: string;
   readonly #secure: boolean;
   readonly #target: RequestOptions;
   readonly #agent: Agent;
@@ -53,6 +54,7 @@ export class HttpCaller {
 
   constructor(base: string, timeoutMs: number) {
     const url = parseBase(base);
+    this.base = base;
     this.#secure = url.protocol === 'https:';
     this.#agent = this.#secure ? new SecureAgent({ keepAlive: true }) : new Agent({ keepAlive: true });
     const host = url.hostname.replace(/^\[(.*)\]$/, '$1');

@@ -1,8 +1,9 @@
-import type { KvorumError } from '../../base/errors/error.js';
+import { KvorumError } from '../../base/errors/error.js';
 import type { Keyspace } from '../../replica/router.js';
 import type { Exchange } from './exchange.js';
 import { forward, wasForwarded } from './forward.js';
 import { redirectedToLeader } from './leader.js';
+import { leaderMembers } from './semisync-view.js';
 
 /**
  * True when the request is the leader's to serve and was sent on: the client itself, which asked for that (307), or the
@@ -19,7 +20,9 @@ const ELSEWHERE: ReadonlySet<string> = new Set(['not_leader', 'too_stale']);
 export function failOrPassOn(exchange: Exchange, keyspace: Keyspace, kind: 'read' | 'write', error: KvorumError): void {
   const elsewhere = keyspace.semisync !== null && ELSEWHERE.has(error.code);
   if (elsewhere && passedToLeader(exchange, keyspace, kind)) return;
-  exchange.fail(error);
+  const known = error.code === 'not_leader' && keyspace.semisync !== null;
+  if (!known) exchange.fail(error);
+  else exchange.fail(new KvorumError(error.code, error.message, { extra: leaderMembers(exchange.router, keyspace) }));
 }
 
 /** A request that was handed over once is answered where it is, if only with where the leader is. */

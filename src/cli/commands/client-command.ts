@@ -28,7 +28,8 @@ const LEVELS = [
   'each_quorum',
   'all',
 ] as const satisfies Level[];
-const ORDERED = ['linearizable', 'lease', 'stale'] as const satisfies ReadConsistency[];
+const ORDERED = ['linearizable', 'lease', 'stale', 'leader', 'strong', 'follower'] as const satisfies ReadConsistency[];
+const BOUNDED = /^bounded:\d{1,9}$/;
 
 export interface ReadFlags {
   readonly consistency?: ReadConsistency;
@@ -88,12 +89,18 @@ function keyspaceCommand(name: string, description: string): Command {
 }
 
 export function readCommand(name: string, description: string): Command {
+  const choices = [...ORDERED, 'bounded:<ms>', ...LEVELS];
   return keyspaceCommand(name, description).addOption(
     new Option(
       '--consistency <level>',
-      "instead of the keyspace's own; the first three where there is a leader",
-    ).choices([...ORDERED, ...LEVELS]),
+      `instead of the keyspace's own: ${choices.join(', ')}; which of them, depends on the engine`,
+    ).argParser(readConsistency),
   );
+}
+
+function readConsistency(text: string): string {
+  if (BOUNDED.test(text) || [...ORDERED, ...LEVELS].some((word) => word === text)) return text;
+  throw new InvalidArgumentError(`Allowed choices are ${[...ORDERED, 'bounded:<ms>', ...LEVELS].join(', ')}.`);
 }
 
 /** What a JSON result carries for the next command's --session. */

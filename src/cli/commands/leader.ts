@@ -1,11 +1,15 @@
 import { Command } from 'commander';
-import { isKvorumError } from '../../base/errors/error.js';
+import { KvorumError } from '../../base/errors/error.js';
 import { connect } from '../../client/client.js';
 import { printJson } from '../output/json.js';
 import { printTable } from '../output/table.js';
 import { clientCommand, clientOf, wantsJson } from './client-command.js';
 
+/** A promotion by force waits for whoever answers. */
+const PROMOTION_MS = 60_000;
+
 interface TransferFlags {
+  readonly force?: boolean;
   readonly to?: string;
   readonly keyspace?: string;
 }
@@ -36,25 +40,37 @@ function transferCommand(): Command {
   return clientCommand('transfer', 'Hand leadership to another voter')
     .option('--to <id>', 'to this one; to the most advanced voter by default')
     .option('--keyspace <name>', 'keyspace instead of the default one')
-    .addHelpText('after', '\nExamples:\n  $ kvorum leader transfer\n  $ kvorum leader transfer --to n2')
-    .action(async ({ keyspace, to }: TransferFlags, command: Command) => {
-      const { keyspace: name, leader } = await transfer(command, to, keyspace);
-      if (wantsJson(command)) printJson({ keyspace: name, leader });
-      else process.stdout.write(`${leader} leads (keyspace ${name})\n`);
+    .option('--force', 'engine semisync: with whoever answers, although acknowledged writes may be lost')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  $ kvorum leader transfer\n  $ kvorum leader transfer --to n2\n  $ kvorum leader transfer --to n2 --keyspace feed --force',
+    )
+    .action(async ({ force = false, keyspace, to }: TransferFlags, command: Command) => {
+      if (force) await promoteByForce(command, to, keyspace);
+      else {
+        const { keyspace: name, leader } = await clientOf(command).transferLeader(to, keyspace);
+        if (wantsJson(command)) printJson({ keyspace: name, leader });
+        else process.stdout.write(`${leader} leads (keyspace ${name})\n`);
+      }
     });
 }
 
-/** Only the leader can hand over: a replica that is asked names it, and it is asked then. */
-async function transfer(
-  command: Command,
-  to: string | undefined,
-  keyspace: string | undefined,
-): Promise<{ readonly keyspace: string; readonly leader: string }> {
-  try {
-    return await clientOf(command).transferLeader(to, keyspace);
-  } catch (error) {
-    const url = isKvorumError(error) && error.code === 'not_leader' ? error.extra?.['leader_http'] : undefined;
-    if (typeof url !== 'string') throw error;
-    return connect({ node: url }).transferLeader(to, keyspace);
+/** Asks the one that is to lead: those who led, and most others, may be gone. */
+async function promoteByForce(command: Command, to: string | undefined, keyspace: string | undefined): Promise<void> {
+  if (to === undefined) throw new KvorumError('usage', '--force needs --to: which replica has most is not known');
+  const { members } = await clientOf(command).members();
+  const node = members.find(({ id }) => id === to)?.http ?? null;
+  if (node === null) throw new KvorumError('unknown_replica', `${to} is no member with an HTTP address`);
+  const promoted = await connect({ node, timeoutMs: PROMOTION_MS }).promote({
+    force: true,
+    ...(keyspace === undefined ? {} : { keyspace }),
+  });
+  if (wantsJson(command)) {
+    printJson(promoted);
+    return;
   }
+  const { keyspace: name, leader, loss_possible: loss, promised, required } = promoted;
+  const how = `${promised.length} of ${required} promises`;
+  process.stdout.write(`${leader} leads (keyspace ${name}) by ${how}\n`);
+  if (loss) process.stderr.write('acknowledged writes may be lost: see kvorum failovers on each replica\n');
 }

@@ -51,6 +51,25 @@ const LEADERLESS_COLUMNS = [
   ['overwritten', 'overwritten'],
   ['reads', 'reads'],
 ] as const;
+/** Keyspaces with a write quorum: what a write takes, and a promotion. */
+const QUORUM_COLUMNS = [
+  ['keyspace', 'keyspace'],
+  ['this replica', 'member'],
+  ['write quorum', 'write_quorum'],
+  ['followers', 'follower_count'],
+  ['available', 'available'],
+  ['promotion takes', 'promises'],
+  ['may be gone', 'failover_tolerance'],
+  ['stale ms', 'staleness_ms'],
+] as const;
+const FOLLOWER_COLUMNS = [
+  ['keyspace', 'keyspace'],
+  ['follower', 'id'],
+  ['state', 'state'],
+  ['on its disk', 'durable'],
+  ['lag', 'lag'],
+  ['silent ms', 'silent_ms'],
+] as const;
 const PEER_COLUMNS = [
   ['keyspace', 'keyspace'],
   ['peer', 'id'],
@@ -101,7 +120,11 @@ function printStatus({
   const leaderless = keyspaces.filter(isLeaderless);
   const led = keyspaces.filter((keyspace) => !isLeaderless(keyspace));
   printSection(led, KEYSPACE_COLUMNS);
-  printSection(led.map(membershipRow), MEMBER_COLUMNS);
+  const quorums = led.filter(hasQuorum);
+  const voting = led.filter((keyspace) => !hasQuorum(keyspace));
+  printSection(voting.map(membershipRow), MEMBER_COLUMNS);
+  printSection(quorums, QUORUM_COLUMNS);
+  printSection(quorums.flatMap(followerRows), FOLLOWER_COLUMNS);
   printSection(leaderless.map(leaderlessRow), LEADERLESS_COLUMNS);
   printSection(leaderless.flatMap(peerRows), PEER_COLUMNS);
   printRecords(links, LINK_COLUMNS);
@@ -116,6 +139,15 @@ function printSection(records: readonly Row[], columns: readonly (readonly [stri
 
 function isLeaderless({ clock }: Row): boolean {
   return clock !== undefined;
+}
+
+function hasQuorum({ write_quorum: writeQuorum }: Row): boolean {
+  return writeQuorum !== undefined;
+}
+
+/** Known to the leader only. */
+function followerRows({ followers, keyspace }: Row): Row[] {
+  return Array.isArray(followers) ? (followers as readonly Row[]).map((follower) => ({ keyspace, ...follower })) : [];
 }
 
 function leaderlessRow(row: Row): Row {
