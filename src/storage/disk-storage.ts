@@ -244,7 +244,8 @@ class DiskStorage implements Storage {
     if (log === 'own' && store.mark !== null && isAhead(store.mark, this.log.recovered.get(group))) {
       // A crash came between an installed snapshot and its record in the log: entries after it would leave a gap.
       const { index, term } = store.mark;
-      this.log.append([{ kind: 'checkpoint', group, index, term }], true, () => undefined);
+      const replaces = goesBack(store.mark, this.log.recovered.get(group));
+      this.log.append([{ kind: 'checkpoint', group, index, term, replaces }], true, () => undefined);
     }
     return store;
   }
@@ -286,7 +287,17 @@ class DiskStorage implements Storage {
 /** True when the log does not reach the checkpoint, or contradicts it (raft.md S5). */
 function isAhead(mark: CheckpointMark, recovered: RecoveredGroup | undefined): boolean {
   if (recovered === undefined) return true;
-  if (mark.index < recovered.baseIndex) return false;
+  if (mark.index < recovered.baseIndex) return goesBack(mark, recovered);
   if (mark.index === recovered.baseIndex) return recovered.baseTerm !== mark.term;
   return recovered.entries[mark.index - recovered.baseIndex - 1]?.term !== mark.term;
+}
+
+/**
+ * True for a leader-follower group whose log was being replaced by another history when the crash came: its hard state has no vote
+ * (log.proto). In any other group a log that begins after the checkpoint lacks a checkpoint, which is for others to say.
+ */
+function goesBack(mark: CheckpointMark, recovered: RecoveredGroup | undefined): boolean {
+  if (recovered === undefined || mark.quorum === undefined || mark.index >= recovered.baseIndex) return false;
+  const { hardState } = recovered;
+  return hardState !== null && hardState.term > 0 && hardState.vote === null;
 }

@@ -19,8 +19,15 @@ export type LogRecord =
       /** Null where the members are fixed (leader-follower groups). */
       readonly memberships: MembershipPair | null;
     }
-  /** A durable checkpoint of the group holds everything up to (index, term); `base` is what the log was cut to. */
-  | { readonly kind: 'checkpoint'; readonly group: GroupId; readonly index: LogIndex; readonly term: Term };
+  /** A durable checkpoint of the group holds everything up to (index, term): a log that lies before it or contradicts it is void. */
+  | {
+      readonly kind: 'checkpoint';
+      readonly group: GroupId;
+      readonly index: LogIndex;
+      readonly term: Term;
+      /** It is of another history (leader-follower groups, after a forced promotion): all of the log is void, and may go back. */
+      readonly replaces?: boolean;
+    };
 
 export interface RecoveredGroup {
   readonly hardState: HardState | null;

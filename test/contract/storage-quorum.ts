@@ -1,7 +1,7 @@
 import type { Test } from 'tap';
 import { groupId, logIndex, replicaId, term } from '../../src/base/brand.js';
 import type { LogRecord } from '../../src/storage/storage.js';
-import { GROUP, markAt, pieces, put, type StorageUnderTest } from './storage-fixture.js';
+import { entryRecord, GROUP, markAt, pieces, put, type StorageUnderTest } from './storage-fixture.js';
 
 /** What leader-follower groups write that raft does not (ap.md §1.3.4, §1.3.5). */
 export function quorumContract(t: Test, open: (t: Test) => Promise<StorageUnderTest>): void {
@@ -33,6 +33,22 @@ export function quorumContract(t: Test, open: (t: Test) => Promise<StorageUnderT
         ['quorum', 3],
       ],
     );
+    return again.close();
+  });
+
+  t.test('log: another history takes the place of the whole log, and goes back', async (t) => {
+    const { storage, reopen } = await open(t);
+    const done = (): void => undefined;
+    for (const index of [1, 2, 3, 4]) storage.log.append([entryRecord(index)], true, done);
+    storage.log.cut(GROUP, logIndex(3), term(1));
+    const at = { index: logIndex(1), term: term(130) };
+    storage.log.append([{ kind: 'checkpoint', group: GROUP, ...at, replaces: true }], true, done);
+    await new Promise<void>((resolve) => storage.log.append([entryRecord(2)], true, resolve));
+    if (reopen === null) return storage.close();
+    const again = await reopen();
+    const recovered = again.log.recovered.get(GROUP);
+    t.match(recovered, { baseIndex: 1, baseTerm: 130, entries: [{ index: 2 }] });
+    t.equal(recovered?.entries.length, 1);
     return again.close();
   });
 

@@ -193,7 +193,8 @@ function lines({ durableSeq, offset, seq, unit }: ReadRecord): Line[] {
       const detail = `vote ${vote ?? '-'} commit ${commit} ${members}`.trimEnd();
       return { ...BLANK, seq, offset, kind, group, term, detail };
     }
-    return { ...BLANK, seq, offset, kind, group, index: record.index, term: record.term };
+    const detail = kind === 'checkpoint' && record.replaces === true ? 'of another history' : '';
+    return { ...BLANK, seq, offset, kind, group, index: record.index, term: record.term, detail };
   });
 }
 

@@ -47,7 +47,8 @@ export class GroupReplay {
       case 'entry':
         return this.#entry(record.entry);
       case 'checkpoint':
-        if (this.#reset(record)) this.#base = { index: record.index, term: record.term };
+        if (record.replaces === true) this.#restart(record);
+        else if (this.#reset(record)) this.#base = { index: record.index, term: record.term };
         return null;
       case 'cut':
         this.#reset(record);
@@ -101,6 +102,13 @@ export class GroupReplay {
     this.#start = indexAfter(position.index);
     this.#entries.length = 0;
     return true;
+  }
+
+  /** Nothing that came before counts. Only here does a base go back. */
+  #restart({ index, term }: Position): void {
+    this.#base = { index, term };
+    this.#start = indexAfter(index);
+    this.#entries.length = 0;
   }
 
   #termAt(index: LogIndex): number | null {

@@ -47,7 +47,8 @@ export class LiveGroups {
         return;
       }
       case 'checkpoint':
-        if (record.index > group.lastIndex) this.#moveTo(group, record);
+        if (record.replaces === true) this.#restart(group, record);
+        else if (record.index > group.lastIndex) this.#moveTo(group, record);
         return;
       case 'cut':
         if (record.index > group.lastIndex) this.#moveTo(group, record);
@@ -62,7 +63,9 @@ export class LiveGroups {
 
   markDurable(id: GroupId, base: LogIndex): void {
     const group = this.#of(id);
-    if (base > group.durableBase) group.durableBase = base;
+    // The base may have gone back since: what comes after it now is needed, whatever was cut before.
+    const known = base < group.base.index ? base : group.base.index;
+    if (known > group.durableBase) group.durableBase = known;
   }
 
   /** True when everything that a segment holds has been cut: `highest` is its highest index per group. */
@@ -85,6 +88,12 @@ export class LiveGroups {
       base,
       lastIndex,
     }));
+  }
+
+  /** Segments of before are kept until the new history is as long as theirs. */
+  #restart(group: LiveGroup, position: Position): void {
+    this.#moveTo(group, position);
+    if (position.index < group.durableBase) group.durableBase = position.index;
   }
 
   #moveTo(group: LiveGroup, position: Position): void {

@@ -116,6 +116,7 @@ function decodeRecord(record: kvorum.log.Record.$Properties): StoredRecord {
     if (hardState !== null) return { kind: 'hardState', group, hardState, memberships };
   }
   if (record.checkpoint) return { kind: 'checkpoint', group, ...decodePosition(record.checkpoint) };
+  if (record.restart) return { kind: 'checkpoint', group, ...decodePosition(record.restart), replaces: true };
   if (record.cut) return { kind: 'cut', group, ...decodePosition(record.cut) };
   throw new RangeError(`a record of ${group} has no known body`);
 }

@@ -128,7 +128,12 @@ export class UnitEncoder {
       case 'checkpoint':
       case 'cut': {
         const position = { index: record.index, term: record.term };
-        const body = record.kind === 'cut' ? { cut: position } : { checkpoint: position };
+        const body =
+          record.kind === 'cut'
+            ? { cut: position }
+            : record.replaces === true
+              ? { restart: position }
+              : { checkpoint: position };
         return this.#message(TAG.unitRecords, kvorum.log.Record.encode({ group: record.group, ...body }).finish());
       }
       default:

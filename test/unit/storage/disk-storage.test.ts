@@ -256,6 +256,41 @@ t.test('a checkpoint ahead of the log is recorded in it, so that later entries l
   await again.close();
 });
 
+t.test(
+  'a checkpoint of another history behind the log: recorded where the log was being replaced, nowhere else',
+  async (t) => {
+    const open = async (rebuilding: boolean): Promise<Storage> => {
+      const wanted = { ...options(t), dir: join(t.testdir(), String(rebuilding)) };
+      const storage = await withEntries(wanted, 6);
+      const hardState = { term: term(130), vote: rebuilding ? null : replicaId('n2'), commit: logIndex(6) };
+      storage.log.append([{ kind: 'hardState', group: GROUP, hardState, memberships: null }], true, () => undefined);
+      storage.log.cut(GROUP, logIndex(5), term(1));
+      const quorum = { index: logIndex(0), writeQuorum: 1, forcedTerm: term(130) };
+      const mark = { index: logIndex(2), term: term(130), membership: formedBy('n1'), quorum, meta: Buffer.alloc(0) };
+      await storage.checkpoint(GROUP).write(mark, []);
+      await storage.close(); // As if the power went before the record was appended.
+      const after = await openStorage(wanted);
+      after.checkpoint(GROUP);
+      if (rebuilding) {
+        const entry = { index: logIndex(3), term: term(130), kind: 'noop', payload: Buffer.alloc(0) } as const;
+        await new Promise<void>((resolve) => after.log.append([{ kind: 'entry', group: GROUP, entry }], true, resolve));
+      }
+      await after.close();
+      return openStorage(wanted);
+    };
+    const replaced = await open(true);
+    t.match(replaced.log.recovered.get(GROUP), { baseIndex: 2, baseTerm: 130, entries: [{ index: 3 }] });
+    await replaced.close();
+    const lacking = await open(false);
+    t.match(
+      lacking.log.recovered.get(GROUP),
+      { baseIndex: 5, entries: [{ index: 6 }] },
+      'it lacks a checkpoint: left as it is',
+    );
+    await lacking.close();
+  },
+);
+
 t.test('groups have folders of their own; other files are left alone', async (t) => {
   const wanted = options(t);
   const storage = await openStorage(wanted);

@@ -44,6 +44,7 @@ const record: fc.Arbitrary<StoredRecord> = fc.oneof(
       return { kind: 'hardState', group, hardState, memberships };
     }),
   position.map((at): StoredRecord => ({ kind: 'checkpoint', ...at })),
+  position.map((at): StoredRecord => ({ kind: 'checkpoint', ...at, replaces: true })),
   position.map((at): StoredRecord => ({ kind: 'cut', ...at })),
 );
 
