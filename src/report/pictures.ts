@@ -108,7 +108,14 @@ function parityText(quorums: readonly QuorumRow[]): string {
     broken.length === 0
       ? 'every follower had what the leader had'
       : `followers DIFFERED after W = ${broken.join(', ')}`;
-  return `${errors}; ${parity}.`;
+  const invalid = quorums.filter(
+    ({ concurrent, sequential }) => concurrent.invalid.length + sequential.invalid.length > 0,
+  );
+  const mark =
+    invalid.length === 0
+      ? ''
+      : ` NOT VALID at W = ${invalid.map(({ writeQuorum }) => writeQuorum).join(', ')}: the machine was too busy.`;
+  return `${errors}; ${parity}.${mark}`;
 }
 
 function lost({ failed, unknown }: Figures): number {

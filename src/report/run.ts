@@ -6,7 +6,6 @@ import type { SemisyncKeyspaceConfig, Topology } from '../config/topology.js';
 import { spawnCluster } from './cluster.js';
 import { compareEngines } from './engines.js';
 import type { DelayRange } from './expected.js';
-import type { Figures } from './figures.js';
 import { enginesPicture, quorumPicture } from './pictures.js';
 import { renderPng } from './plot/png.js';
 import { QuorumSweep, spacingFor, VALUE_BYTES, type QuorumRequest } from './quorum.js';
@@ -88,27 +87,19 @@ async function measureQuorums(request: ReportRequest): Promise<QuorumReport> {
   const common = { keyspace: null, delaysMs, writeQuorums, settings, signal, say };
   if (running !== null) {
     const described = { spawned: false, topology: runningIsTopology ? file : null };
-    return sweep({ ...common, nodes: running }, (quorums) => quorums.run(described, new Map()));
+    return sweep({ ...common, nodes: running }, (quorums) => quorums.run(described, null));
   }
-  const undelayed = await measureUndelayed(file, common);
-  say(`starting ${file} with its delays`);
-  await using cluster = await spawnCluster(file, { delays: true });
+  say(`starting ${file} twice: with its delays, and without, to see what the program itself takes`);
+  await using undelayed = await spawnCluster(file, { delays: false });
+  await using delayed = await spawnCluster(file, { delays: true });
   const described = { spawned: true, topology: file };
-  return await sweep({ ...common, nodes: cluster.nodes }, (quorums) => quorums.run(described, undelayed));
+  return await sweep({ ...common, nodes: undelayed.nodes }, (plain) =>
+    sweep({ ...common, nodes: delayed.nodes }, (quorums) => quorums.run(described, (each) => plain.sequentialAt(each))),
+  );
 }
 
 /** Of a cluster whose delays nobody knows. */
 const SLOWEST_ASSUMED_MS = 100;
-
-async function measureUndelayed(
-  file: string,
-  request: Omit<QuorumRequest, 'nodes'>,
-): Promise<ReadonlyMap<number, Figures>> {
-  request.say(`starting ${file} without its delays, to see what the program itself takes`);
-  await using cluster = await spawnCluster(file, { delays: false });
-  const settings = { ...request.settings, spacingMs: spacingFor([]) };
-  return await sweep({ ...request, settings, nodes: cluster.nodes }, (quorums) => quorums.sequentialOnly());
-}
 
 async function sweep<T>(request: QuorumRequest, use: (quorums: QuorumSweep) => Promise<T>): Promise<T> {
   const quorums = await QuorumSweep.open(request);

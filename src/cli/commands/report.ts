@@ -113,7 +113,7 @@ async function measured(flags: ReportFlags, say: (line: string) => void): Promis
       runningIsTopology: url === undefined || url === '',
       writeQuorums: flags.quorums ?? [],
       load: { concurrentWrites: flags.writes, rounds: flags.rounds, sequentialWrites: flags.sequential },
-      engines: { seconds: flags.seconds, repeat: flags.repeat, warmUpSeconds: 1 },
+      engines: { seconds: flags.seconds, repeat: flags.repeat, warmUpSeconds: Math.min(1, flags.seconds / 2) },
       signal: abort.signal,
       say,
     });

@@ -33,7 +33,7 @@ function request(fake: FakeLeader, changes: Partial<QuorumRequest> = {}): Quorum
 async function sweep(t: Test, fake: FakeLeader, changes: Partial<QuorumRequest> = {}): Promise<QuorumReport> {
   const quorums = await QuorumSweep.open(request(fake, changes));
   t.teardown(() => quorums.close());
-  return quorums.run({ spawned: false, topology: null }, new Map());
+  return quorums.run({ spawned: false, topology: null }, null);
 }
 
 t.test('the document’s workload: each write quorum in turn, at once and one by one', async (t) => {
@@ -56,14 +56,27 @@ t.test('the document’s workload: each write quorum in turn, at once and one by
   t.match(report.machine, { node: process.version });
 });
 
-t.test('sequential writes are never together', async (t) => {
-  const fake = await fakeLeader(t);
-  const quorums = await QuorumSweep.open(request(fake, { writeQuorums: [3] }));
+t.test('sequential writes are never together; they are measured where nothing is delayed as well', async (t) => {
+  const [plain, fake] = [await fakeLeader(t), await fakeLeader(t)];
+  const quorums = await QuorumSweep.open(request(plain));
   t.teardown(() => quorums.close());
-  const found = await quorums.sequentialOnly();
-  t.equal(fake.together, 1);
-  t.same([...found.keys()], [3]);
-  t.same(fake.quorums, [3, 2]);
+  const found = await quorums.sequentialAt(3);
+  t.equal(plain.together, 1);
+  t.match(found, { count: 5, invalid: [] });
+  const measured = await QuorumSweep.open(request(fake, { writeQuorums: [1, 2] }));
+  t.teardown(() => measured.close());
+  const report = await measured.run({ spawned: true, topology: null }, (each) => quorums.sequentialAt(each));
+  t.same(plain.quorums, [3, 1, 2]);
+  for (const { deviation, undelayed } of report.quorums) t.equal(deviation?.overheadMs, undelayed?.meanMs);
+});
+
+t.test('writes that have to wait for the one before are no measurement of one write alone', async (t) => {
+  const fake = await fakeLeader(t);
+  const settings = { ...SETTINGS, spacingMs: 15 };
+  const quorums = await QuorumSweep.open(request(fake, { settings }));
+  t.teardown(() => quorums.close());
+  const { invalid } = await quorums.sequentialAt(3);
+  t.match(invalid, [/came late/]);
 });
 
 t.test('failures are counted by code, and have no latency', async (t) => {
