@@ -6,18 +6,18 @@ import type { Logger } from '../base/logger.js';
 import type { Prng } from '../base/prng.js';
 import { systemScheduler, type Scheduler } from '../base/scheduler.js';
 import { groupsOf } from '../cluster/placement.js';
-import type { KeyspaceConfig, LeaderlessKeyspaceConfig, SemisyncKeyspaceConfig, Topology } from '../config/topology.js';
+import type { LeaderlessKeyspaceConfig, SemisyncKeyspaceConfig, Topology } from '../config/topology.js';
 import type { EngineStatus } from '../engines/engine.js';
 import type { LeaderlessLimits } from '../engines/leaderless/events.js';
 import type { OriginBatch } from '../engines/leaderless/types.js';
 import type { RaftOptions } from '../engines/raft/events.js';
-import type { Membership } from '../engines/raft/membership.js';
 import { isSpokenBy, protocolOf, type EngineMessage } from '../engines/messages.js';
 import type { Entry } from '../engines/raft/messages.js';
 import type { Discarded } from '../engines/semisync/events.js';
 import type { LogRecord, Storage } from '../storage/storage.js';
 import type { Envelope, Transport } from '../transport/transport.js';
 import { ClusterGate } from './gate.js';
+import { configOf, logBytesMax, membershipsOf } from './groups.js';
 import { isLeaderless, type AnyMember, type MemberRecords } from './group-member.js';
 import { LeaderlessMember } from './leaderless/member.js';
 import { protocolOptions, regionsOf, stateOptions } from './leaderless/options.js';
@@ -484,22 +484,4 @@ export class Replica {
     await this.#options.transport.close();
     await this.#options.storage.close();
   }
-}
-
-function membershipsOf({ memberships }: RaftMember | SemisyncMember): readonly Membership[] {
-  const { committed, latest } = memberships;
-  return committed.index === latest.index ? [latest.membership] : [committed.membership, latest.membership];
-}
-
-function configOf({ keyspaces }: Topology, name: string): KeyspaceConfig {
-  return assertDefined(
-    keyspaces.find((keyspace) => keyspace.name === name),
-    `the topology has keyspace ${name}`,
-  );
-}
-
-/** As much as all groups keep on their own account when all of them write, and as much again. */
-function logBytesMax(topology: Topology): number {
-  const { checkpointBytes, retainBytes, segmentBytes } = topology.storage;
-  return 2 * (groupsOf(topology).length * (checkpointBytes + retainBytes) + 2 * segmentBytes);
 }

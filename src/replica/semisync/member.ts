@@ -1,30 +1,20 @@
 import { assertDefined } from '../../base/assert.js';
 import type { GroupId, LogIndex, ReplicaId, Revision, Term } from '../../base/brand.js';
-import type { Clock } from '../../base/clock.js';
 import { KvorumError } from '../../base/errors/error.js';
-import type { Logger } from '../../base/logger.js';
 import type { Entry } from '../../engines/entry.js';
 import type { EngineMessage } from '../../engines/messages.js';
 import type { Membership, MembershipPair } from '../../engines/raft/membership.js';
-import type {
-  Discarded,
-  SemisyncEffects,
-  SemisyncEvent,
-  SemisyncPersist,
-  SnapshotOrder,
-} from '../../engines/semisync/events.js';
+import type { Discarded, SemisyncEffects, SemisyncEvent, SemisyncPersist } from '../../engines/semisync/events.js';
 import { createSemisync } from '../../engines/semisync/index.js';
 import type { SemisyncMessage } from '../../engines/semisync/messages.js';
 import type { Semisync, SemisyncStatus } from '../../engines/semisync/semisync.js';
 import { KvStateMachine } from '../../kv/index.js';
 import type { KvReader } from '../../kv/types.js';
-import type { CheckpointMark, CheckpointStore, Log, LogRecord, LostWritesStore } from '../../storage/storage.js';
+import type { CheckpointMark, LogRecord } from '../../storage/storage.js';
 import type { GroupMember, MemberOutput, MemberRecords } from '../group-member.js';
 import { ApplyQueue } from '../ordered/apply-queue.js';
-import { Checkpointer } from '../ordered/checkpointer.js';
 import { RevisionWaits } from '../ordered/revision-waits.js';
-import { SnapshotReceiver, type SnapshotPiece } from '../ordered/snapshot-receiver.js';
-import { SnapshotSender } from '../ordered/snapshot-sender.js';
+import type { SnapshotPiece } from '../ordered/snapshot-receiver.js';
 import { standingOf, type Standing } from '../raft/membership-effect.js';
 import type { Failover, LostWrites, SemisyncControl, StateDigest } from '../router.js';
 import { MemberControl } from './control.js';
@@ -33,51 +23,15 @@ import { DurableGate } from './durable-gate.js';
 import { Establish } from './establish.js';
 import { Failovers } from './failovers.js';
 import { OperatorPath } from './operator-path.js';
-import type { SemisyncSettings } from './options.js';
+import type { SemisyncMemberOptions } from './options.js';
 import { ReadPath } from './read-path.js';
 import { quorumOf, reconcile } from './recover.js';
 import { createSemisyncStats } from './stats.js';
+import { Transfers } from './transfers.js';
 import { WritePath } from './write-path.js';
 
-/** What an entry costs beside its payload: record and batch headers on disk, objects in memory. */
-const ENTRY_OVERHEAD_BYTES = 128;
 /** To the engine every group is formed with this write quorum: see establish.ts. */
 const FORMED_WITH = 1;
-
-export interface SemisyncMemberOptions {
-  readonly group: GroupId;
-  readonly self: ReplicaId;
-  /** What the cluster was formed with: these are the members, for ever. */
-  readonly membership: Membership;
-  /** What the keyspace begins with: see establish.ts. */
-  readonly writeQuorum: number;
-  readonly store: CheckpointStore;
-  readonly log: Log;
-  readonly lostWrites: LostWritesStore;
-  readonly clock: Clock;
-  readonly logger: Logger;
-  readonly tickMs: number;
-  readonly requestTimeoutMs: number;
-  /** How long a request waits for what its session has seen. */
-  readonly sessionWaitMs: number;
-  readonly checkpointBytes: number;
-  readonly retainBytes: number;
-  /** See CheckpointTaskOptions. */
-  readonly logBytesMax?: number;
-  readonly semisync: SemisyncSettings;
-  /** Makes sure that a turn drains this member. */
-  wake(): void;
-  /** When the last tick that the members were told of began. */
-  tickedMs(): number;
-  send(message: EngineMessage): void;
-  onFailed(error: unknown): void;
-  /** Role, term or leader changed. */
-  onChanged(status: SemisyncStatus): void;
-  /** An entry was applied: for those who check, not for the replica's own work. */
-  onApplied?(entry: Entry): void;
-  /** Entries are leaving the log, and are in a file of lost writes already: as onApplied. */
-  onDiscarded?(discarded: Discarded): void;
-}
 
 /** What can be seen of the engine from outside; only the member itself steps and drains. */
 export type SemisyncCore = Omit<Semisync, 'step' | 'drain'>;
@@ -94,9 +48,7 @@ export class SemisyncMember implements GroupMember {
   readonly sessions: RevisionWaits;
   readonly control: SemisyncControl;
   readonly #options: SemisyncMemberOptions;
-  readonly #checkpointer: Checkpointer;
-  readonly #sender: SnapshotSender<Pick<SnapshotOrder, 'replaces' | 'forcedTerm'>>;
-  readonly #receiver: SnapshotReceiver;
+  readonly #transfers: Transfers;
   readonly #establish: Establish;
   readonly #failovers: Failovers;
   readonly #digests: Digests;
@@ -170,9 +122,17 @@ export class SemisyncMember implements GroupMember {
     this.sessions = new RevisionWaits(clock, options.sessionWaitMs);
     this.#digests = new Digests(clock, () => this.#digestNow());
     this.control = new MemberControl(this);
-    this.#checkpointer = this.#createCheckpointer();
-    this.#sender = this.#createSender();
-    this.#receiver = this.#createReceiver();
+    this.#transfers = new Transfers({
+      member: options,
+      stats,
+      core,
+      step,
+      state: () => ({ kv: this.#kv, appliedIndex: this.#appliedIndex, appliedTerm: this.#appliedTerm }),
+      membership: () => this.memberships.latest,
+      durable: () => this.#durable.reached(),
+      onCheckpointed: (at) => (this.#floor = at),
+      onInstalled: (mark, piece) => this.#onInstalled(mark, piece),
+    });
   }
 
   /** Null on a replica that the cluster was not formed with. */
@@ -185,66 +145,6 @@ export class SemisyncMember implements GroupMember {
     const recovered = reconcile(group, log.recovered.get(group), store.mark);
     if (store.mark === null) this.#appliedTerm = recovered.baseTerm;
     return createSemisync({ ...semisync, self, members: voters, leader, writeQuorum: FORMED_WITH, recovered });
-  }
-
-  #createCheckpointer(): Checkpointer {
-    const { logBytesMax, ...options } = this.#options;
-    return new Checkpointer({
-      group: options.group,
-      store: options.store,
-      log: options.log,
-      clock: options.clock,
-      logger: options.logger,
-      stats: this.stats,
-      checkpointBytes: options.checkpointBytes,
-      retainBytes: options.retainBytes,
-      ...(logBytesMax === undefined ? {} : { logBytesMax }),
-      state: () => ({ kv: this.#kv, appliedIndex: this.#appliedIndex, appliedTerm: this.#appliedTerm }),
-      termOf: (index) => assertDefined(this.#core?.termOf(index), 'the log holds what is about to be cut'),
-      inForceAt: (index) => ({
-        membership: this.memberships.latest,
-        quorum: assertDefined(this.#core, 'what was applied came from the engine').quorumAt(index),
-      }),
-      neededFrom: () => this.#sender.neededFrom,
-      onCheckpointed: (index, cutIndex) => {
-        this.#floor = index;
-        this.step({ type: 'checkpointed', index, cutIndex });
-      },
-      onFailed: (error) => options.onFailed(error),
-    });
-  }
-
-  #createSender(): SnapshotSender<Pick<SnapshotOrder, 'replaces' | 'forcedTerm'>> {
-    const options = this.#options;
-    return new SnapshotSender({
-      self: options.self,
-      store: options.store,
-      stats: this.stats,
-      logger: options.logger,
-      send: (piece) => options.send(piece),
-      onSent: (peer, index, ok) => this.step({ type: 'snapshotSent', peer, index, ok }),
-      nowMs: () => options.clock.monotonicMs(),
-    });
-  }
-
-  #createReceiver(): SnapshotReceiver {
-    const options = this.#options;
-    return new SnapshotReceiver({
-      self: options.self,
-      store: options.store,
-      clock: options.clock,
-      stats: this.stats,
-      logger: options.logger,
-      send: (message) => options.send(message),
-      tryLock: () => this.#checkpointer.tryLock(),
-      unlock: () => this.#checkpointer.unlock(),
-      appliedIndex: () => this.#appliedIndex,
-      // From then on this member knows, also after a crash, that what it has vouched for may be gone.
-      readyToInstall: ({ replaces = false }) => (replaces ? this.#durable.reached() : Promise.resolve()),
-      onInstalled: (mark, piece) => this.#onInstalled(mark, piece),
-      onAborted: () => this.step({ type: 'snapshotAborted' }),
-      onFailed: (error) => options.onFailed(error),
-    });
   }
 
   /** The cluster was formed meanwhile: until then the member has heard nobody and no tick. */
@@ -354,7 +254,7 @@ export class SemisyncMember implements GroupMember {
   onMessage(received: EngineMessage): void {
     const message = received as SemisyncMessage; // The replica hands on what this engine's members say (isSpokenBy).
     this.step({ type: 'message', message });
-    if (message.type === 'snapshotChunkResponse') this.#sender.onResponse(message);
+    if (message.type === 'snapshotChunkResponse') this.#transfers.onResponse(message);
   }
 
   onPeerUp(): void {
@@ -363,12 +263,12 @@ export class SemisyncMember implements GroupMember {
 
   onPeerDown(peer: ReplicaId): void {
     this.step({ type: 'unreachable', peer });
-    this.#sender.onUnreachable(peer);
+    this.#transfers.onUnreachable(peer);
   }
 
   /** Everything else is sent again by itself. */
   onDropped(message: EngineMessage): void {
-    if (message.type === 'snapshotChunk') this.#sender.onUnreachable(message.to);
+    if (message.type === 'snapshotChunk') this.#transfers.onUnreachable(message.to);
   }
 
   /** What was believed to be fresh is not known to be so. */
@@ -393,9 +293,7 @@ export class SemisyncMember implements GroupMember {
     this.operators.expire(nowMs);
     this.sessions.expire(nowMs, this.revision);
     this.#digests.expire(nowMs);
-    this.#sender.check(core?.term ?? null, nowMs);
-    this.#receiver.check(nowMs);
-    if (!this.#installing) this.#checkpointer.check(nowMs);
+    this.#transfers.check(nowMs, this.#installing);
     if (core !== null && core.leader !== null) this.#retryPostponed();
   }
 
@@ -413,8 +311,8 @@ export class SemisyncMember implements GroupMember {
     // Before anything of this drain is persisted, and nothing happens in between (ap.md §1.3.6).
     for (const discarded of effects.discarded) this.#keep(discarded);
     if (effects.persist !== null) this.#durable.taken(effects.persist.batch);
-    for (const chunk of effects.snapshotChunks) this.#receiver.onChunk(chunk);
-    for (const order of effects.sendSnapshots) this.#startSnapshot(order);
+    for (const chunk of effects.snapshotChunks) this.#transfers.onChunk(chunk);
+    for (const order of effects.sendSnapshots) this.#transfers.start(order);
     this.#toApply.add(effects.committed);
     this.#takeAnswers(effects);
     const { messages, afterPersist, persist } = effects;
@@ -424,17 +322,6 @@ export class SemisyncMember implements GroupMember {
   #keep(discarded: Discarded): void {
     this.#failovers.keep(discarded);
     this.#options.onDiscarded?.(discarded);
-  }
-
-  /** A member that has never written a checkpoint may have to hand over its state all the same. */
-  #startSnapshot({ forcedTerm, replaces, term, to }: SnapshotOrder): void {
-    if (this.#options.store.mark !== null) return this.#sender.start(to, term, { replaces, forcedTerm });
-    void this.#checkpointer.ensure().then(() => {
-      if (this.#closed) return;
-      if (this.#options.store.mark === null || this.#core?.term !== term) {
-        this.step({ type: 'snapshotSent', peer: to, index: 0 as LogIndex, ok: false });
-      } else this.#sender.start(to, term, { replaces, forcedTerm });
-    });
   }
 
   #takeAnswers(effects: SemisyncEffects): void {
@@ -486,7 +373,7 @@ export class SemisyncMember implements GroupMember {
     if (entry.kind === 'quorum') this.operators.onChanged(entry.index);
     this.#digests.onApplied(entry.index);
     this.#options.onApplied?.(entry);
-    this.#checkpointer.onApplied(entry.index, entry.payload.length + ENTRY_OVERHEAD_BYTES);
+    this.#transfers.onApplied(entry);
   };
 
   #onForced(epoch: Term): void {
@@ -497,7 +384,7 @@ export class SemisyncMember implements GroupMember {
   /** Applies committed entries and answers those who wait. Leaves the rest for the next turn when there are many. */
   apply(): void {
     const core = this.#core;
-    if (core === null || this.#toApply.isEmpty || this.#receiver.finishing) return;
+    if (core === null || this.#toApply.isEmpty || this.#transfers.installs) return;
     const revisionBefore = this.revision;
     this.stats.entriesApplied += this.#toApply.run(this.#appliedIndex, this.#applyEntry);
     this.stats.commandsApplied += this.revision - revisionBefore;
@@ -505,14 +392,12 @@ export class SemisyncMember implements GroupMember {
     this.reads.onApplied(this.#appliedIndex);
     this.sessions.onApplied(this.revision, this.#appliedTerm);
     if (!this.#toApply.isEmpty || core.hasEffects) this.#options.wake();
-    if (this.#checkpointer.due) this.#checkpointer.start();
+    this.#transfers.checkpointIfDue();
   }
 
   /** Writes a checkpoint now, whatever its size; resolves when it is durable (or was not needed). */
-  async checkpointNow(): Promise<void> {
-    await this.#checkpointer.idle();
-    this.#checkpointer.start();
-    await this.#checkpointer.idle();
+  checkpointNow(): Promise<void> {
+    return this.#transfers.checkpointNow();
   }
 
   #onInstalled(mark: CheckpointMark, { replaces = false }: SnapshotPiece): void {
@@ -529,14 +414,14 @@ export class SemisyncMember implements GroupMember {
     this.#onForced(quorum.forcedTerm);
     if (replaces) this.#toApply.clear();
     else this.#toApply.dropUpTo(index);
-    this.#checkpointer.onSnapshotInstalled();
+    this.#transfers.onReplaced();
     if (replaces) this.reads.onReplaced();
     this.reads.onApplied(index);
     this.sessions.onApplied(this.revision, indexTerm);
     this.#digests.onApplied(index);
     this.#installing = true;
     const { log } = this.#options;
-    log.append([{ kind: 'checkpoint', group: this.group, index, term: indexTerm }], true, () => {
+    log.append([{ kind: 'checkpoint', group: this.group, index, term: indexTerm, replaces }], true, () => {
       this.#installing = false;
       this.#floor = index;
       this.step({ type: 'snapshotInstalled', index, indexTerm, replaces, quorum });
@@ -555,16 +440,14 @@ export class SemisyncMember implements GroupMember {
 
   /** The log has failed: what waits for it will never be done. */
   cancelMaintenance(): void {
-    this.#checkpointer.cancel();
+    this.#transfers.cancel();
     this.#durable.cancel();
   }
 
   async close(): Promise<void> {
     this.#closed = true;
     this.#durable.cancel();
-    this.#sender.close();
-    await this.#receiver.close();
-    await this.#checkpointer.idle();
+    await this.#transfers.close();
   }
 }
 

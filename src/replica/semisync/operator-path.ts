@@ -1,3 +1,4 @@
+import { unreachable } from '../../base/assert.js';
 import type { LogIndex, ReplicaId, Term } from '../../base/brand.js';
 import type { Clock } from '../../base/clock.js';
 import { KvorumError } from '../../base/errors/error.js';
@@ -179,5 +180,7 @@ function promotionError(
     case 'already_leader':
     case null:
       return new KvorumError('busy', 'It cannot stand now: a full sync, its disk, or another promotion is in the way');
+    default:
+      return unreachable(refused);
   }
 }

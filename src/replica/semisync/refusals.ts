@@ -1,3 +1,4 @@
+import { unreachable } from '../../base/assert.js';
 import type { ReplicaId } from '../../base/brand.js';
 import { KvorumError } from '../../base/errors/error.js';
 import type { WriteRefusal } from '../../engines/semisync/events.js';
@@ -24,5 +25,7 @@ export function refusalError(refused: WriteRefusal): KvorumError {
       return new KvorumError('no_leader');
     case 'invalid':
       return new KvorumError('bad_request', 'There is no such write quorum');
+    default:
+      return unreachable(refused);
   }
 }

@@ -85,16 +85,16 @@ export class LostWritesFolder implements LostWritesStore {
     if (!NAME.test(file)) return null; // Nothing else in the folder is anybody's business, nor outside of it.
     return this.#open(file, (reader) => {
       const head = reader.head();
-      if (head !== null && head.group !== group) return null;
+      if (head === null) return { file, head: headOf(file, group), entries: [], damage: reader.damage };
+      if (head.group !== group) return null;
       const entries: Entry[] = [];
-      let left = bytesMax;
-      while (head !== null && entries.length < head.entries && left > 0) {
+      for (let left = bytesMax; entries.length < head.entries && left > 0;) {
         const entry = reader.next();
         if (entry === null) break;
         entries.push(entry);
         left -= entry.payload.length;
       }
-      return { file, head: head ?? headOf(file, group), entries, damage: reader.damage };
+      return { file, head, entries, damage: reader.damage };
     });
   }
 
