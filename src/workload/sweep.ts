@@ -2,7 +2,7 @@ import { KvorumError, isKvorumError } from '../base/errors/error.js';
 import { connect } from '../client/client.js';
 import { ENGINES_AVAILABLE } from '../config/topology.js';
 import { WORKLOAD_LIMITS, type WorkloadSettings } from './settings.js';
-import { listed, type Target } from './targets.js';
+import { keyspaceOf, listed, type Target } from './targets.js';
 
 export const SWEEPS = ['write-quorum', 'clients', 'pipeline', 'value-bytes', 'rate', 'engine'] as const;
 export type SweepName = (typeof SWEEPS)[number];
@@ -84,6 +84,25 @@ function keyspaceWith(engine: string, { keyspaces }: Target): string {
   throw usage(`No keyspace of the target has the engine ${engine}: it has ${listed(keyspaces)}`);
 }
 
+/**
+ * Throws `usage` when a run asks for a write quorum that its keyspace cannot have. Another keyspace of the target may have one, and
+ * would be changed, had the one under load none.
+ */
+export async function checkWriteQuorum(target: Target, keyspace: string | null, writeQuorum: number): Promise<void> {
+  const [node] = target.nodes;
+  if (node === undefined) throw usage('--sweep write-quorum asks replicas of Kvorum: give their http:// addresses');
+  const { engine, name } = keyspaceOf(target.keyspaces, keyspace);
+  if (engine !== 'semisync') {
+    const others = target.keyspaces.filter((each) => each.engine === 'semisync');
+    throw usage(`Keyspace ${name} (${engine}) has no write quorum. Of the target, these have one: ${listed(others)}`);
+  }
+  using client = connect({ node });
+  const { keyspaces } = await client.members();
+  const voters = keyspaces.find((each) => each.keyspace === name)?.voters ?? [];
+  if (writeQuorum < voters.length) return;
+  throw usage(`Keyspace ${name} has ${voters.length - 1} followers: a write quorum of ${writeQuorum} is too much`);
+}
+
 /** Sets how many replicas confirm a write, at the leader of the keyspace. Throws what the replicas answer. */
 export async function setWriteQuorum(target: Target, keyspace: string | null, writeQuorum: number): Promise<void> {
   const [node] = target.nodes;
@@ -91,7 +110,7 @@ export async function setWriteQuorum(target: Target, keyspace: string | null, wr
   const leader = await leaderUrl(node, keyspace);
   try {
     using client = connect({ node: leader });
-    await client.setWriteQuorum(writeQuorum, keyspace ?? undefined);
+    await client.setWriteQuorum(writeQuorum, keyspace ?? target.keyspaces[0]?.name);
   } catch (error) {
     if (!isKvorumError(error) || error.code !== 'route_not_found') throw error;
     const detail = `The target has no write quorum that could be set: it has ${listed(target.keyspaces)}`;

@@ -136,6 +136,11 @@ export function hasLeaders({ engine }: TargetKeyspace): boolean {
   return !LEADERLESS.includes(engine);
 }
 
+/** Only the leader takes writes of it over the Redis protocol; HTTP is passed on. */
+export function onlyLeaderWrites({ engine }: TargetKeyspace, protocol: 'resp' | 'http'): boolean {
+  return engine === 'semisync' && protocol === 'resp';
+}
+
 /** Throws `usage` when replicas of the keyspace are all alike. */
 export function checkHasLeaders(keyspace: TargetKeyspace): void {
   if (hasLeaders(keyspace)) return;

@@ -11,8 +11,8 @@ import {
   type Endpoint,
   type WorkloadSettings,
 } from '../../workload/settings.js';
-import { setWriteQuorum, settingsOf, stepsOf, type SweepStep } from '../../workload/sweep.js';
-import { checkHasLeaders, keyspaceOf, resolveTarget, type Target } from '../../workload/targets.js';
+import { checkWriteQuorum, setWriteQuorum, settingsOf, stepsOf, type SweepStep } from '../../workload/sweep.js';
+import { checkHasLeaders, keyspaceOf, onlyLeaderWrites, resolveTarget, type Target } from '../../workload/targets.js';
 import { BenchProgress } from '../output/bench-progress.js';
 import {
   benchDocument,
@@ -127,6 +127,8 @@ async function bench(flags: BenchFlags, globals: { readonly node: string; readon
   for (const run of runs) {
     checkSettings(run.settings);
     if (flags.leader === true) checkHasLeaders(keyspaceOf(target.keyspaces, run.settings.keyspace));
+    const quorum = run.step['write-quorum'];
+    if (quorum !== undefined) await checkWriteQuorum(target, run.settings.keyspace, Number(quorum));
   }
   const rows = await new BenchRun(flags, target, globals.output === 'json').all(runs);
   const document = benchDocument(rows, benchTarget(target), describeMachine());
@@ -208,10 +210,16 @@ class BenchRun {
   }
 
   /** Leaders move from run to run, and keyspaces have different ones. */
-  async #endpoints({ keyspace }: WorkloadSettings): Promise<readonly Endpoint[]> {
-    if (this.#flags.leader !== true) return this.#target.endpoints;
-    const { nodes } = this.#target;
+  async #endpoints({ keyspace, mix }: WorkloadSettings): Promise<readonly Endpoint[]> {
+    const { endpoints, keyspaces, nodes } = this.#target;
     const { protocol } = this.#flags;
+    const refused = mix.read < 1 && keyspaces.length > 0 && onlyLeaderWrites(keyspaceOf(keyspaces, keyspace), protocol);
+    if (this.#flags.leader !== true && !refused) return endpoints;
+    if (this.#flags.leader !== true && endpoints.length > 1) {
+      this.#progress.line(
+        'all connections to the leader: followers of this keyspace refuse writes over the Redis protocol',
+      );
+    }
     return (await resolveTarget({ nodes, topology: null, protocol, keyspace, leaderOnly: true })).endpoints;
   }
 

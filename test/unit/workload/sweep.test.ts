@@ -2,7 +2,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import t, { type Test } from 'tap';
-import { parseSweep, setWriteQuorum, settingsOf, stepsOf } from '../../../src/workload/sweep.js';
+import { checkWriteQuorum, parseSweep, setWriteQuorum, settingsOf, stepsOf } from '../../../src/workload/sweep.js';
 import type { Target } from '../../../src/workload/targets.js';
 import { settings } from './settings.js';
 
@@ -112,4 +112,31 @@ t.test('a target without write quorums says so, and keeps its own errors otherwi
   await t.rejects(setWriteQuorum(reached, null, 1), { code: 'unsupported_operation', message: /default \(raft\)/ });
   await t.rejects(setWriteQuorum(reached, null, 99), { code: 'bad_request' });
   await t.rejects(setWriteQuorum(target, null, 1), { code: 'usage' });
+});
+
+t.test('a write quorum is checked before anything is run', async (t) => {
+  const node = await listen(t, (_request, _body, response) => {
+    const keyspaces = [{ keyspace: 'feed', voters: ['n1', 'n2', 'n3'], leader_http: null }];
+    answer(response, 200, { members: [], keyspaces });
+  });
+  const feed = { name: 'feed', engine: 'semisync', leader: 'n1' };
+  const reached = { ...target, nodes: [node], keyspaces: [...target.keyspaces, feed] };
+  await checkWriteQuorum(reached, 'feed', 2);
+  await t.rejects(checkWriteQuorum(reached, 'feed', 3), { code: 'usage', message: /2 followers: a write quorum of 3/ });
+  await t.rejects(
+    checkWriteQuorum(reached, null, 1),
+    { code: 'usage', message: /default \(raft\) has no write quorum.*feed \(semisync\)/ },
+    'not that of another keyspace than the one under load',
+  );
+  await t.rejects(checkWriteQuorum(target, 'default', 1), { code: 'usage' });
+});
+
+t.test('without a name the write quorum of the default keyspace is meant', async (t) => {
+  let asked = '';
+  const node = await listen(t, (request, body, response) => {
+    if (request.method === 'POST') asked = body;
+    answer(response, 200, { members: [], keyspaces: [] });
+  });
+  await setWriteQuorum({ ...target, nodes: [node] }, null, 2);
+  t.same(JSON.parse(asked), { write_quorum: 2, keyspace: 'default' });
 });
