@@ -43,15 +43,15 @@ export class CommitChecks implements Observer {
 
   #onSight(id: ReplicaId, before: Sight | null, now: Sight): void {
     const { applied, commit, core, last } = now;
-    if (before !== null && (commit < before.commit || applied < before.applied)) {
+    // A full sync is applied before the log says so, and the engine hears of it; one that replaces takes everything back.
+    const installed = this.#facts.of(id).image.checkpoint.index;
+    if (before !== null && ((commit < before.commit && commit !== installed) || applied < before.applied)) {
       throw new Violation(
         'commit-bounds',
         `${id} goes back from ${before.commit} (applied ${before.applied}) to ${commit} (applied ${applied}), and nothing was replaced`,
       );
     }
-    // A full sync is applied before the log says so, and the engine hears of it.
-    const installing = applied === this.#facts.of(id).image.checkpoint.index;
-    if ((applied > commit && !installing) || commit > last) {
+    if ((applied > commit && applied !== installed) || commit > last) {
       throw new Violation('commit-bounds', `${id} has applied ${applied}, committed ${commit} of ${last} entries`);
     }
     const from = before?.commit ?? 0;

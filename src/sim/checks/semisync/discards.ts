@@ -1,4 +1,4 @@
-import type { GroupId, ReplicaId } from '../../../base/brand.js';
+import type { GroupId, ReplicaId, Term } from '../../../base/brand.js';
 import type { Discarded } from '../../../engines/semisync/events.js';
 import { Violation, type Observer, type SimProcess } from '../../world/types.js';
 import type { Facts } from './facts.js';
@@ -15,6 +15,8 @@ export class DiscardChecks implements Observer {
   readonly #told = new Map<ReplicaId, Set<number>>();
   /** Entries with commands that have left a disk's log: they must be in a file there. */
   readonly #left = new Map<ReplicaId, Map<number, Node>>();
+  /** Whose log takes the place of what a replica told last. */
+  readonly #replacedBy = new Map<ReplicaId, Term>();
   /** What it had in its checkpoint only was told as a whole. */
   readonly #beforeLog = new Set<ReplicaId>();
 
@@ -23,9 +25,10 @@ export class DiscardChecks implements Observer {
     facts.onLeft = (process, gone) => this.#onLeft(process.id, gone);
   }
 
-  onDiscarded({ id }: SimProcess, _group: GroupId, { beforeLog, entries }: Discarded): void {
+  onDiscarded({ id }: SimProcess, _group: GroupId, { beforeLog, entries, epoch }: Discarded): void {
     const { histories, stats } = this.#facts;
     const told = this.#toldBy(id);
+    this.#replacedBy.set(id, epoch);
     if (beforeLog) this.#beforeLog.add(id);
     for (const entry of entries) {
       told.add(keyOf(entry));
@@ -57,7 +60,10 @@ export class DiscardChecks implements Observer {
     const { image } = this.#facts.of(id);
     const told = this.#toldBy(id);
     const state = histories.of(image.checkpoint.index, image.checkpoint.term);
+    const newLog = histories.epoch(this.#replacedBy.get(id) ?? (0 as Term));
     for (const position of gone) {
+      // What the new log has as well comes back with it.
+      if (histories.includes(newLog, position)) continue;
       if (histories.includes(state, position) || image.termOf(position.index) === position.term) continue;
       this.#facts.stats.left++;
       if (!told.has(keyOf(position))) {

@@ -30,6 +30,7 @@ export class Histories {
   onEpoch: (noop: Node) => void = () => undefined;
   readonly #nodes = new Map<number, Node>();
   readonly #formedWith: number;
+  readonly #epochs = new Map<Term, Node>();
 
   constructor(formedWith: number) {
     this.#formedWith = formedWith;
@@ -65,7 +66,14 @@ export class Histories {
       digest: null,
     };
     this.#nodes.set(keyOf(node), node);
-    if (kind === 'noop') this.onEpoch(node);
+    if (kind !== 'noop') return;
+    this.#epochs.set(term, node);
+    this.onEpoch(node);
+  }
+
+  /** The first entry of an epoch. */
+  epoch(term: Term): Node | null {
+    return this.#epochs.get(term) ?? null;
   }
 
   /** Which W the entry itself needs: it is committed with the one before it. */

@@ -44,7 +44,7 @@ export class PromotionChecks implements Observer {
 
   /** An operator was told how it went. */
   onPromoted({ id }: SimProcess, { epoch, lossPossible, promised, required }: Promotion): void {
-    if (lossPossible === promised.length < required) return;
+    if (promised.length === 0 || lossPossible === promised.length < required) return; // Nobody: it led already.
     throw new Violation(
       'loss-reported',
       `${id} leads epoch ${epoch} with ${promised.length} of ${required} promises and says that a loss is ` +

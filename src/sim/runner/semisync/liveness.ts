@@ -49,6 +49,7 @@ export class SemisyncLiveness {
   async run(): Promise<void> {
     const { plan, stage, wire, world, workload } = this.#options;
     this.#core = this.#chooseCore();
+    stage.reach(this.#core);
     stage.end();
     this.#heal();
     wire.links = { requestLoss: 0, replyLoss: 0, delayMinMs: 0.2, delayMeanMs: 1 };
@@ -68,9 +69,9 @@ export class SemisyncLiveness {
 
   /** Intact members; one is left out where the others suffice. Force may have left some that do not count. */
   #chooseCore(): SimProcess[] {
-    const { prng, stage } = this.#options;
+    const { plan, prng, stage } = this.#options;
     const intact = stage.members().filter((process) => !stage.atlas.isDamaged(process) && !process.disk.lies);
-    const mayLose = !stage.forced && intact.length > stage.needed && chance(prng, 0.6);
+    const mayLose = !plan.healAll && !stage.forced && intact.length > stage.needed && chance(prng, 0.6);
     const lost = mayLose ? pick(prng, intact) : null;
     return intact.filter((process) => process !== lost);
   }

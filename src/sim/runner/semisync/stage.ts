@@ -44,6 +44,7 @@ export class SemisyncStage extends FaultStage implements Stage {
   readonly #smallestQuorum: number;
   #largestQuorum: number;
   #forced = false;
+  #reach: readonly SimProcess[] | null = null;
   #leaderless = 0;
   #attempts = 0;
 
@@ -90,20 +91,34 @@ export class SemisyncStage extends FaultStage implements Stage {
   watch(): void {
     const { plan, prng } = this.#options;
     const [, electionMs] = plan.knobs.electionTimeoutMs;
-    this.#leaderless = this.leader() === null ? this.#leaderless + 1 : 0;
+    this.#leaderless = this.#leads() === null ? this.#leaderless + 1 : 0;
     if (this.#leaderless === 0) this.#attempts = 0;
     const patience = Math.ceil((4 * electionMs) / WATCH_MS) + 2;
     const mayAct = plan.semisync?.promotion === 'manual' || this.#forced;
     if (mayAct && this.#leaderless >= patience) {
       this.#leaderless = 1;
       this.#attempts++;
-      const running = this.members().filter(({ state }) => state === 'running');
+      const running = this.#reached().filter(({ state }) => state === 'running');
       if (running.length > 0) {
         const force = this.#forced && this.#attempts > GENTLE_MAX;
         this.#promote(force ? mostAdvanced(running) : pick(prng, running), force);
       }
     }
     this.world.time.after(WATCH_MS, () => this.watch());
+  }
+
+  /** An operator who can reach these only: the others may go on as they like. */
+  reach(processes: readonly SimProcess[]): void {
+    this.#reach = processes;
+  }
+
+  #reached(): readonly SimProcess[] {
+    return this.#reach ?? this.members();
+  }
+
+  #leads(): SimProcess | null {
+    const running = this.#reached().filter(({ state }) => state === 'running');
+    return newestLeader(running) ?? null;
   }
 
   override end(): void {
