@@ -13,7 +13,7 @@ import { between } from './bench-flags.js';
 
 const EXAMPLES = `
 Examples:
-  $ kvorum report                                      # starts the clusters it needs; about five minutes
+  $ kvorum report                                      # starts the clusters it needs; about eight minutes
   $ kvorum report --only quorum --quorums 1,3,5
   $ SPAWN_CLUSTER=0 kvorum report                      # configs/semisync.yaml is running already
   $ SPAWN_CLUSTER=0 KVORUM_URL=http://db1:8200 kvorum report
@@ -81,6 +81,18 @@ async function report(flags: ReportFlags, output: string): Promise<void> {
   const summary = flags.redraw === true ? redrawn(flags.out, say) : await measured(flags, say);
   if (output === 'json') printJson(summary);
   else process.stdout.write(formatReport(summary));
+  failWhenDifferent(summary);
+}
+
+/** How fast a machine is, is nobody's fault; replicas that differ are. */
+function failWhenDifferent({ quorum }: Summary): void {
+  const different = (quorum?.quorums ?? []).filter(({ parity }) => !parity.inSync);
+  if (different.length === 0) return;
+  const found = different.map(({ parity, writeQuorum }) => {
+    const followers = parity.followers.filter(({ inSync }) => !inSync);
+    return `W=${writeQuorum}: ${followers.map(({ error, id }) => (error === null ? id : `${id} (${error})`)).join(', ')}`;
+  });
+  throw new KvorumError('check_failed', `Followers do not have what the leader has: ${found.join('; ')}`);
 }
 
 function redrawn(outDir: string, say: (line: string) => void): Summary {
@@ -137,7 +149,17 @@ function formatReport({ engines, quorum }: Summary): string {
   const parts: string[] = [];
   const ms = (value: number | null): string => (value === null ? '-' : value.toFixed(2));
   if (quorum !== null) {
-    const headings = ['W', 'expected ms', 'one by one ms', 'deviation %', 'at once ms', 'p99 ms', 'failed', 'in sync'];
+    const headings = [
+      'W',
+      'expected ms',
+      'one by one ms',
+      'deviation %',
+      'at once ms',
+      'p99 ms',
+      'failed',
+      'valid',
+      'in sync',
+    ];
     const rows = quorum.quorums.map(({ concurrent, deviation, expectedMs, parity, sequential, writeQuorum }) => [
       String(writeQuorum),
       ms(expectedMs),
@@ -146,6 +168,7 @@ function formatReport({ engines, quorum }: Summary): string {
       ms(concurrent.meanMs),
       ms(concurrent.p99Ms),
       String(concurrent.failed + concurrent.unknown + sequential.failed + sequential.unknown),
+      concurrent.invalid.length + sequential.invalid.length === 0 ? 'yes' : 'NO',
       parity.inSync ? 'yes' : 'NO',
     ]);
     parts.push(formatTable(headings, rows));
