@@ -1,5 +1,6 @@
 import type { Metrics, MetricSink } from '../observe/metrics.js';
 import { collectLeaderless } from './collect-leaderless.js';
+import { collectSemisync } from './collect-semisync.js';
 import type { RaftMember } from '../replica/raft/member.js';
 import type { Replica } from '../replica/replica.js';
 import type { HealthCheck } from '../replica/router.js';
@@ -26,6 +27,7 @@ export function collectReplicaMetrics(metrics: Metrics, sources: MetricSources):
     for (const check of sources.liveness()) setCheck(sink, 'liveness', check);
     for (const check of sources.readiness()) setCheck(sink, 'readiness', check);
     for (const member of replica.raftMembers) collectMember(sink, member, storage);
+    for (const member of replica.semisyncMembers) collectSemisync(sink, member, storage);
     for (const member of replica.leaderlessMembers) {
       collectLeaderless(sink, member);
       const [keyspace = ''] = member.group.split('/');

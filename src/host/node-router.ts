@@ -20,6 +20,7 @@ import { knownReplicas } from '../replica/raft/membership-replicas.js';
 import type { Replica } from '../replica/replica.js';
 import type { HealthCheck, Keyspace, ReplicaInfo, Router } from '../replica/router.js';
 import { SemisyncKeyspace } from '../replica/semisync/keyspace.js';
+import type { SemisyncMember } from '../replica/semisync/member.js';
 import { createSessionTokens } from '../replica/session/token.js';
 import type { SessionTokens } from '../replica/session/types.js';
 import type { Storage } from '../storage/storage.js';
@@ -147,7 +148,7 @@ export class NodeRouter implements Router {
   /** Where there are votes, this replica takes part in nothing before the cluster has taken it in, nor afterwards. */
   #outsider(): KvorumError | null {
     const { replica } = this.#options;
-    const standing = replica.raftMembers[0]?.standing ?? 'voter';
+    const standing = (replica.raftMembers[0] ?? replica.semisyncMembers[0])?.standing ?? 'voter';
     if (standing === 'voter' || standing === 'learner') return null;
     if (standing === 'removed') return new KvorumError('not_member', `${this.self} was removed from the cluster`);
     if (this.#joining) return new KvorumError('not_member', `${this.self} waits to be added to the cluster`);
@@ -197,12 +198,17 @@ export class NodeRouter implements Router {
   }
 
   readiness(): readonly HealthCheck[] {
-    const { leaderlessMembers, raftMembers } = this.#options.replica;
+    const { leaderlessMembers, raftMembers, semisyncMembers } = this.#options.replica;
     const groups = [
       ...raftMembers.map((member) => ({
         name: `group ${member.group}`,
         ok: takesPart(member) && member.caughtUp,
         detail: this.#groupDetail(member),
+      })),
+      ...semisyncMembers.map((member) => ({
+        name: `group ${member.group}`,
+        ok: member.core === null ? this.#isOutside(member) : member.caughtUp,
+        detail: this.#semisyncDetail(member),
       })),
       ...leaderlessMembers.map((member) => ({
         name: `group ${member.group}`,
@@ -216,6 +222,19 @@ export class NodeRouter implements Router {
       ...this.#options.replica.gate.checks(),
       ...groups,
     ];
+  }
+
+  /** It came after the group was formed: it will never hold anything of it, and is ready all the same. */
+  #isOutside({ core }: SemisyncMember): boolean {
+    return core === null && this.#options.replica.gate.open;
+  }
+
+  #semisyncDetail(member: SemisyncMember): string {
+    const { appliedIndex, core } = member;
+    if (core === null) return this.#isOutside(member) ? 'not one of its members' : 'the cluster is not formed yet';
+    if (core.status().diverged) return 'waits for a full sync: a promotion by force discarded what it had applied';
+    if (core.leader === null) return 'no leader is known';
+    return `leader ${core.leader}, applied ${appliedIndex} of ${core.commitIndex}`;
   }
 
   #groupDetail(member: RaftMember): string {

@@ -75,6 +75,52 @@ export const METRICS = {
   ),
   kvorum_raft_entries_applied_total: counter('Log entries applied', ['keyspace']),
   kvorum_commands_applied_total: counter('Commands of clients applied', ['keyspace']),
+  // Leader-follower engine (semisync), one member per keyspace.
+  kvorum_semisync_has_leader: gauge('1 when this member knows a leader', ['keyspace']),
+  kvorum_semisync_is_leader: gauge('1 when this member leads', ['keyspace']),
+  kvorum_semisync_epoch: gauge('The epoch: the highest ballot that this member has promised', ['keyspace']),
+  kvorum_semisync_write_quorum: gauge('Followers that the next write must be on the disks of', ['keyspace']),
+  kvorum_semisync_followers_available: gauge('Leader only: followers that could acknowledge a write now', ['keyspace']),
+  kvorum_semisync_promises_required: gauge('Members that must promise for a promotion without loss', ['keyspace']),
+  kvorum_semisync_diverged: gauge('1 while this member waits for a full sync because of a promotion by force', [
+    'keyspace',
+  ]),
+  kvorum_semisync_follower_lag_entries: gauge('Leader only: entries that are not on the disk of the follower', [
+    'keyspace',
+    'peer',
+  ]),
+  kvorum_semisync_follower_online: gauge('Leader only: 1 when the follower counts as available', ['keyspace', 'peer']),
+  kvorum_semisync_commit_index: gauge('Highest log index known to be acknowledged by a write quorum', ['keyspace']),
+  kvorum_semisync_applied_index: gauge('Highest log index applied to the state machine', ['keyspace']),
+  kvorum_semisync_last_index: gauge('Highest log index in the log', ['keyspace']),
+  kvorum_semisync_first_index: gauge('Lowest log index still in the log', ['keyspace']),
+  kvorum_semisync_staleness_seconds: gauge('How old the state of this member may be; absent while that is not known', [
+    'keyspace',
+  ]),
+  kvorum_semisync_leader_changes_total: counter('Leader changes this member has seen', ['keyspace']),
+  kvorum_semisync_promotions_total: counter('Promotions that operators asked for here. `result` is done or refused', [
+    'keyspace',
+    'result',
+  ]),
+  kvorum_semisync_quorum_changes_total: counter('Changes of the write quorum that were applied here', ['keyspace']),
+  kvorum_semisync_proposals_total: counter(
+    'Batches of writes proposed here. `result` is committed, refused (nothing happened) or unknown',
+    ['keyspace', 'result'],
+  ),
+  kvorum_semisync_proposals_pending: gauge('Batches of writes without an answer yet', ['keyspace']),
+  kvorum_semisync_not_enough_replicas_total: counter('Writes refused because too few followers were available', [
+    'keyspace',
+  ]),
+  kvorum_semisync_read_rounds_total: counter('Rounds asked for by strong reads: all of one turn share one', [
+    'keyspace',
+  ]),
+  kvorum_semisync_reads_total: counter('Reads at any level. `result` is served or refused', ['keyspace', 'result']),
+  kvorum_semisync_reads_pending: gauge('Batches of reads without an answer yet', ['keyspace']),
+  kvorum_semisync_entries_applied_total: counter('Log entries applied', ['keyspace']),
+  kvorum_failover_discarded_total: counter(
+    'Writes that left the log after a failover and are in a file of lost writes. `acked` is yes when this replica knew that they had been acknowledged, else no',
+    ['keyspace', 'acked'],
+  ),
   // Leaderless engines (lww, causal), one member per keyspace.
   kvorum_leaderless_ready: gauge('1 when this member has what others had when it met them', ['keyspace']),
   kvorum_leaderless_writes_total: counter(
