@@ -60,7 +60,8 @@ export class ReadChecks implements Observer {
       );
     }
     const role = member.core?.role ?? 'follower';
-    if ((consistency === 'leader' || consistency === 'strong') && role !== 'leader') {
+    // A strong one may still be served by whoever led when it was confirmed.
+    if (consistency === 'leader' && role !== 'leader') {
       throw new Violation('leader-reads', `${id} serves a read of consistency ${consistency} and is ${role}`);
     }
     if (lossy) return;

@@ -54,6 +54,8 @@ export class SemisyncLiveness {
     this.#heal();
     wire.links = { requestLoss: 0, replyLoss: 0, delayMinMs: 0.2, delayMeanMs: 1 };
     workload.drain();
+    // What an operator has begun may still take back what is served now, where it was forced.
+    await this.#options.run(world.time.nowMs + plan.livenessMs, () => !stage.promoting);
     const timeoutMs = plan.knobs.requestTimeoutMs;
     const service = new SemisyncService({ time: world.time, wire, timeoutMs }, this.#core, () => this.#leader());
     const isServed = (): boolean => workload.ended && service.served;

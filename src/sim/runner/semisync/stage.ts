@@ -47,6 +47,8 @@ export class SemisyncStage extends FaultStage implements Stage {
   #reach: readonly SimProcess[] | null = null;
   #leaderless = 0;
   #attempts = 0;
+  /** Who has been asked to lead and has not answered, in which of its lives. */
+  readonly #asked = new Map<ReplicaId, object>();
 
   constructor(options: SemisyncStageOptions) {
     super(options);
@@ -75,6 +77,11 @@ export class SemisyncStage extends FaultStage implements Stage {
   /** Somebody has been promoted by force: some members may not count. */
   get forced(): boolean {
     return this.#forced;
+  }
+
+  /** A promotion is under way that was asked for before. */
+  get promoting(): boolean {
+    return this.members().some(({ id, keyspace }) => keyspace !== null && this.#asked.get(id) === keyspace);
   }
 
   isDamaged(id: ReplicaId): boolean {
@@ -219,14 +226,21 @@ export class SemisyncStage extends FaultStage implements Stage {
   #promote(process: SimProcess, force: boolean): void {
     const { onPromoted, statistics } = this.#options;
     const asked = process.request((keyspace) => {
-      keyspace.semisync?.promote(force).then(
+      const { semisync } = keyspace;
+      if (semisync === null) return;
+      this.#asked.set(process.id, keyspace);
+      semisync.promote(force).then(
         (promotion) => {
+          this.#asked.delete(process.id);
           statistics.semisync.promotions++;
           if (promotion.lossPossible) statistics.semisync.forced++;
           guarded(this.world, () => onPromoted(process, promotion));
           return null;
         },
-        () => statistics.semisync.promotionsRefused++,
+        () => {
+          this.#asked.delete(process.id);
+          statistics.semisync.promotionsRefused++;
+        },
       );
     });
     if (asked && force) this.#forced = true;
