@@ -41,7 +41,8 @@ function answerNotNeeded(state: SemisyncState, { from, index, replaces }: Snapsh
   const { commit, matched, role } = state;
   if (role === 'candidate') return;
   if (replaces || matched >= commit) return sendAppendResponse(state, from, matched);
-  reject(state, { from, prevIndex: indexAfter(index, -1) }, { hint: { index: commit, term: termAt(state, commit) } });
+  const prevIndex = index === 0 ? index : indexAfter(index, -1);
+  reject(state, { from, prevIndex }, { hint: { index: commit, term: termAt(state, commit) } });
 }
 
 function termAt({ log }: SemisyncState, index: LogIndex): Term {
