@@ -85,13 +85,11 @@ export class PromotionChecks implements Observer {
     const { followers } = options;
     const writeQuorum = committed.at(-1)?.node.writeQuorum ?? histories.formedWith;
     const required = Math.max(Math.floor((followers + 1) / 2) + 1, followers - writeQuorum + 1);
-    const leader = this.#leaders.get(term);
-    const promised = new Set(this.#granted.get(term));
-    if (leader !== undefined) promised.add(leader);
-    if (promised.size >= required || (committed.length === 0 && followers === 0)) return;
+    const promised = this.#granted.get(term) ?? new Set();
+    if (promised.size + 1 >= required) return; // Its own counts as well.
     throw new Violation(
       'promises',
-      `epoch ${term} begins after entry ${prev?.index ?? 0} with the promises of ${[...promised].join(', ') || 'nobody'}; with ` +
+      `epoch ${term} begins after entry ${prev?.index ?? 0} with the promises of itself and ${[...promised].join(', ') || 'nobody'}; with ` +
         `a write quorum of ${writeQuorum} it takes ${required} of ${followers + 1} (ap.md §1.3.5)`,
     );
   }

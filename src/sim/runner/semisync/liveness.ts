@@ -47,7 +47,7 @@ export class SemisyncLiveness {
 
   /** Ends with a group that serves. Throws Violation. */
   async run(): Promise<void> {
-    const { plan, stage, wire, world, workload } = this.#options;
+    const { checks, plan, stage, wire, world, workload } = this.#options;
     this.#core = this.#chooseCore();
     stage.reach(this.#core);
     stage.end();
@@ -57,7 +57,14 @@ export class SemisyncLiveness {
     // What an operator has begun may still take back what is served now, where it was forced.
     await this.#options.run(world.time.nowMs + plan.livenessMs, () => !stage.promoting);
     const timeoutMs = plan.knobs.requestTimeoutMs;
-    const service = new SemisyncService({ time: world.time, wire, timeoutMs }, this.#core, () => this.#leader());
+    const service = new SemisyncService({
+      time: world.time,
+      wire,
+      timeoutMs,
+      core: this.#core,
+      leader: () => this.#leader(),
+      isLossy: () => checks.facts.lossy,
+    });
     const isServed = (): boolean => workload.ended && service.served;
     await this.#options.run(world.time.nowMs + plan.livenessMs, isServed);
     if (isServed()) return;

@@ -1,50 +1,77 @@
 import type { Revision, Term } from '../../../base/brand.js';
+import type { Answer } from '../../clients/answer.js';
 import { commandOf } from '../../clients/intent.js';
 import type { Sender } from '../../clients/wire.js';
 import { Violation, type SimProcess, type VirtualTime } from '../../world/types.js';
 import { Probe } from '../probe.js';
 
 const KEY = 'probe';
-const VALUE = 'written after all faults';
+
+export interface ServiceOptions {
+  readonly time: VirtualTime;
+  readonly wire: Sender;
+  readonly timeoutMs: number;
+  readonly core: readonly SimProcess[];
+  readonly leader: () => SimProcess;
+  /** Somebody was promoted by force: a history may still take the place of the one that was written to. */
+  readonly isLossy: () => boolean;
+}
 
 /** A write, a strong read that must show it, and a read of every member that has seen it. */
 export class SemisyncService {
+  readonly #options: ServiceOptions;
+  #attempts = 0;
   #last: Probe;
-  #reads: readonly Probe[] | null = null;
+  #reads: readonly Probe[] = [];
 
-  constructor(
-    context: { readonly time: VirtualTime; readonly wire: Sender; readonly timeoutMs: number },
-    core: readonly SimProcess[],
-    leader: () => SimProcess,
-  ) {
-    const command = commandOf({ kind: 'put', key: KEY, value: VALUE }, { clientId: KEY, seq: 1 });
-    this.#last = new Probe(context, leader, { type: 'write', command }, () => {
-      this.#last = new Probe(context, leader, { type: 'read', key: KEY, consistency: 'strong' }, (answer) => {
-        if (answer.type !== 'read') return;
-        if (answer.value !== VALUE) throw new Violation('acknowledged-kept', `a strong read does not show ${KEY}`);
-        const seen = { revision: answer.revision as Revision, epoch: (answer.epoch ?? 0) as Term };
-        this.#reads = core.map(
-          (process) =>
-            new Probe(
-              context,
-              () => process,
-              { type: 'read', key: KEY, consistency: 'follower', seen },
-              (shown) => {
-                if (shown.type === 'read' && shown.value === VALUE) return;
-                throw new Violation('session-reads', `${process.id} does not show ${KEY} to whoever has read it`);
-              },
-            ),
-        );
-      });
-    });
+  constructor(options: ServiceOptions) {
+    this.#options = options;
+    this.#last = this.#write();
   }
 
   get served(): boolean {
-    return this.#reads?.every(({ done }) => done) === true;
+    return this.#reads.length > 0 && this.#reads.every(({ done }) => done);
   }
 
   describe(): string {
-    const last = this.#reads?.find(({ done }) => !done) ?? this.#last;
+    const last = this.#reads.find(({ done }) => !done) ?? this.#last;
     return this.served ? 'served' : `the last answer is ${JSON.stringify(last.last)}`;
+  }
+
+  #write(): Probe {
+    const attempt = ++this.#attempts;
+    const value = `written after all faults, ${attempt}`;
+    this.#reads = [];
+    const command = commandOf({ kind: 'put', key: KEY, value }, { clientId: `${KEY}-${attempt}`, seq: 1 });
+    return new Probe(this.#options, this.#options.leader, { type: 'write', command }, () => {
+      this.#last = new Probe(
+        this.#options,
+        this.#options.leader,
+        { type: 'read', key: KEY, consistency: 'strong' },
+        (answer) => this.#onRead(answer, value),
+      );
+    });
+  }
+
+  #onRead(answer: Answer, value: string): void {
+    if (answer.type !== 'read') return;
+    if (answer.value !== value) return this.#again('acknowledged-kept', `a strong read does not show ${KEY}`);
+    const { epoch = 0, revision } = answer;
+    const seen = { revision: revision as Revision, epoch: epoch as Term };
+    const { core } = this.#options;
+    this.#reads = core.map((process) => {
+      const request = { type: 'read', key: KEY, consistency: 'follower', seen } as const;
+      const onShown = (shown: Answer): void => {
+        if (shown.type === 'read' && shown.value === value) return;
+        this.#again('session-reads', `${process.id} does not show ${KEY} to whoever has read it`);
+      };
+      return new Probe(this.#options, () => process, request, onShown);
+    });
+  }
+
+  /** Where force has lost it, it is written once more. */
+  #again(invariant: string, detail: string): void {
+    if (!this.#options.isLossy()) throw new Violation(invariant, detail);
+    this.#last = this.#write();
   }
 }
