@@ -41,6 +41,7 @@ export function collectReplicaMetrics(metrics: Metrics, sources: MetricSources):
     sink.set('kvorum_messages_total', replica.stats.messagesSent, { event: 'sent' });
     sink.set('kvorum_messages_total', replica.stats.messagesReceived, { event: 'received' });
     sink.set('kvorum_messages_total', replica.stats.messagesDropped, { event: 'dropped' });
+    sink.set('kvorum_messages_total', replica.stats.messagesForeign, { event: 'foreign' });
   });
 }
 

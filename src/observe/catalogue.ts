@@ -206,7 +206,10 @@ export const METRICS = {
   kvorum_peer_reconnects_total: counter('Times the link was opened again', ['peer']),
   kvorum_peer_closed_total: counter('Links closed or refused, by reason', ['peer', 'reason']),
   kvorum_peer_queue_bytes: gauge('Bytes waiting to be sent', ['peer']),
-  kvorum_messages_total: counter('Protocol messages. `event` is sent, received or dropped', ['event']),
+  kvorum_messages_total: counter(
+    'Protocol messages. `event` is sent, dropped (no link took it), received, or foreign (no member says that)',
+    ['event'],
+  ),
   // The event loop and memory of the replica's thread.
   kvorum_turns_total: counter('Turns of the replica loop that had something to do', []),
   kvorum_event_loop_lag_seconds: gauge('Lateness of timers since the last scrape. `stat` is mean, p50, p99 or max', [

@@ -1,7 +1,8 @@
+import * as fc from 'fast-check';
 import t from 'tap';
 import type { LogIndex, Term } from '../../../../src/base/brand.js';
 import { nextBallot, ownerOf, sortedMembers } from '../../../../src/engines/semisync/ballot.js';
-import type { SemisyncEntry, Tail } from '../../../../src/engines/semisync/messages.js';
+import type { PlacedQuorum, SemisyncEntry, Tail } from '../../../../src/engines/semisync/messages.js';
 import { QuorumHistory, quorumPayload, readQuorum } from '../../../../src/engines/semisync/quorum-history.js';
 import { QUORUM_RULES } from '../../../../src/engines/semisync/quorum.js';
 
@@ -99,4 +100,30 @@ t.test('ap.md §1.3.4: a write quorum is in force behind its entry, and goes wit
   t.equal(history.latest.writeQuorum, 2);
   t.throws(() => history.append(entry(21, 9), 5), /makes sense/);
   t.equal(readQuorum(new Uint8Array(2), 5), null);
+});
+
+t.test('ap.md §1.3.4: what a promise leaves out of a long history, a later change of it undercuts', async (t) => {
+  const writeQuorums = fc.array(fc.nat(63), { maxLength: 200 });
+  fc.assert(
+    fc.property(writeQuorums, (list) => {
+      const history = new QuorumHistory({ index: 0 as LogIndex, writeQuorum: 1, forcedTerm: 0 as Term }, 0 as LogIndex);
+      for (const [at, writeQuorum] of list.entries()) {
+        const index = (1 + at) as LogIndex;
+        history.append({ index, term: 64 as Term, kind: 'quorum', payload: quorumPayload(writeQuorum) }, 63);
+      }
+      const smallest = (changes: readonly PlacedQuorum[], after: number): number =>
+        Math.min(...changes.filter(({ index }) => index > after).map(({ writeQuorum }) => writeQuorum));
+      for (const commit of [0, Math.floor(list.length / 2)]) {
+        const told = history.smallestAfter(commit as LogIndex);
+        if (told.length > 64) return false;
+        // A candidate looks at the changes after the highest commit index of all, which may be any later one.
+        for (let after = commit; after <= list.length; after++) {
+          if (smallest(told, after) !== smallest(history.later(commit as LogIndex), after)) return false;
+        }
+      }
+      return true;
+    }),
+    { numRuns: 100 },
+  );
+  t.pass('the smallest of every rest is the same');
 });
