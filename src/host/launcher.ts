@@ -27,7 +27,7 @@ export class Launcher {
   #ending = false;
 
   constructor({ topology, logger }: LauncherOptions) {
-    this.#votes = topology.keyspaces.some(({ engine }) => engine === 'raft');
+    this.#votes = topology.keyspaces.some(({ engine }) => engine === 'raft' || engine === 'semisync');
     const replicas = new Map<ReplicaId, SupervisedReplica>();
     for (const replica of topology.local) {
       replicas.set(

@@ -23,7 +23,7 @@ function run(args: readonly string[], env: Readonly<Record<string, string>> = {}
 
 t.test('check says in one line that a file is right', (t) => {
   const stdout =
-    'configs/local.yaml: ok · cluster local · 3 replicas, all here · default (raft), carts (causal), likes (lww)\n';
+    'configs/local.yaml: ok · cluster local · 3 replicas, all here · default (raft), carts (causal), likes (lww), feed (semisync)\n';
   t.same(run(['check', 'configs/local.yaml']), { stdout, stderr: '', exit: 0 });
   t.end();
 });
@@ -47,14 +47,14 @@ t.test('check refuses a broken file with exit code 3 and all that is wrong', (t)
 });
 
 t.test('explain shows values, origins and what was overruled', (t) => {
-  const flags = ['--timing-heartbeat-ms', '20', '--memory', '--set', 'replicas.n1.http=127.0.0.1:9000'];
-  const { exit, stdout } = run(['explain', 'configs/local.yaml', ...flags], { KVORUM_LOG_LEVEL: 'debug' });
+  const flags = ['--timing-heartbeat-ms', '20', '--memory', '--set', 'replicas.node1.http=127.0.0.1:9000'];
+  const { exit, stdout } = run(['explain', 'configs/raft.yaml', ...flags], { KVORUM_LOG_LEVEL: 'debug' });
   t.equal(exit, 0);
   t.match(stdout, /^option +value +origin\n/);
-  t.match(stdout, /^timing\.heartbeatMs +20 ms +flag --timing-heartbeat-ms \(configs\/local\.yaml:\d+:\d+ said 50\)$/m);
+  t.match(stdout, /^timing\.heartbeatMs +20 ms +flag --timing-heartbeat-ms \(configs\/raft\.yaml:\d+:\d+ said 50\)$/m);
   t.match(stdout, /^memory +true +flag --memory$/m);
   t.match(stdout, /^log\.level +debug +environment KVORUM_LOG_LEVEL$/m);
-  t.match(stdout, /^replicas\.n1\.http +127\.0\.0\.1:9000 +flag --set replicas\.n1\.http /m);
+  t.match(stdout, /^replicas\.node1\.http +127\.0\.0\.1:9000 +flag --set replicas\.node1\.http /m);
   t.match(stdout, /^storage\.segmentBytes +67108864 bytes +default$/m);
   t.end();
 });

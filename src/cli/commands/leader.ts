@@ -70,7 +70,7 @@ async function promoteByForce(command: Command, to: string | undefined, keyspace
     return;
   }
   const { keyspace: name, leader, loss_possible: loss, promised, required } = promoted;
-  const how = `${promised.length} of ${required} promises`;
-  process.stdout.write(`${leader} leads (keyspace ${name}) by ${how}\n`);
+  const how = promised.length === 0 ? 'as before' : `by ${promised.length} of ${required} promises`;
+  process.stdout.write(`${leader} leads (keyspace ${name}) ${how}\n`);
   if (loss) process.stderr.write('acknowledged writes may be lost: see kvorum failovers on each replica\n');
 }

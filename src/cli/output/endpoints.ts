@@ -39,7 +39,7 @@ export function endpointsDocument(topology: Topology, replicas: readonly Supervi
 }
 
 function roleOf({ keyspaces }: Topology, { roles }: SupervisedReplica): string {
-  if (keyspaces.every(({ engine }) => engine !== 'raft')) return 'member';
+  if (keyspaces.every(({ engine }) => engine !== 'raft' && engine !== 'semisync')) return 'member';
   const known = [...roles.values()];
   if (known.length === 0 || known.some(({ leader }) => leader === null)) return 'no leader yet';
   return [...new Set(known.map(({ role }) => role))].join(', ');

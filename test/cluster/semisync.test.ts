@@ -1,0 +1,173 @@
+import t from 'tap';
+import { connect } from '../../src/client/client.js';
+import { eventually } from './process-cluster.js';
+import { SemisyncCluster, type Answer } from './semisync-cluster.js';
+import { Writer } from './writers.js';
+
+/** The leader-follower document and ap.md §1.3 on the program as it is started. About a minute on two cores. */
+const REFUSED_MS_MAX = 1500;
+const WRITES = 12;
+
+function mean(numbers: readonly number[]): number {
+  return numbers.reduce((sum, each) => sum + each, 0) / numbers.length;
+}
+
+t.test('the endpoints of the leader-follower document, word by word', { timeout: 90_000 }, async (t) => {
+  const cluster = await SemisyncCluster.shipped(t);
+  const leader = await cluster.leader();
+  t.equal(leader, 'leader');
+  t.match(await cluster.ask('leader', 'PUT', '/kv/a', { value: '1' }), { status: 201, json: { result: 'created' } });
+  t.match(await cluster.ask('leader', 'GET', '/kv/a'), { status: 200, json: { key: 'a', value: '1' } });
+  t.match(await cluster.ask('follower3', 'PUT', '/kv/b', { value: '2' }), { status: 201 }, 'a follower passes it on');
+  t.match(await cluster.ask('follower3', 'GET', '/kv/b'), { status: 200, json: { value: '2' } });
+  const redirected = await cluster.ask('follower3', 'PUT', '/kv/b?forward=false', { value: '3' });
+  t.equal(redirected.status, 307);
+  t.equal(redirected.headers.get('location'), `${cluster.url('leader')}/kv/b?forward=false`);
+  t.match(await cluster.ask('leader', 'POST', '/admin/quorum', { write_quorum: 5 }), {
+    status: 200,
+    json: { old: 1, new: 5 },
+  });
+  t.match(await cluster.ask('follower1', 'POST', '/admin/quorum', { write_quorum: 1 }), {
+    status: 403,
+    json: { code: 'not_leader', leader: 'leader', leader_http: cluster.url('leader') },
+  });
+  t.match(await cluster.ask('leader', 'POST', '/admin/quorum', { write_quorum: 6 }), { status: 400 });
+  await cluster.agreed();
+  const status = await cluster.ask('leader', 'GET', '/admin/replica-status');
+  const data = { a: '1', b: '2' };
+  t.match(status.json, { leader: { id: 'leader', data, write_quorum: 5 }, in_sync: true });
+  const followers = status.json['followers'] as Record<string, Answer['json']>;
+  t.same(Object.keys(followers).sort(), ['follower1', 'follower2', 'follower3', 'follower4', 'follower5']);
+  for (const follower of Object.values(followers)) t.match(follower, { in_sync: true, lag: 0, error: null, data });
+});
+
+t.test('ap.md §1.3.4: the next write takes the new quorum', { timeout: 90_000 }, async (t) => {
+  const cluster = await SemisyncCluster.processes(t, 2, { writeQuorum: 1 });
+  await cluster.leader();
+  await cluster.untilAvailable('leader', 2);
+  const put = (key: string): Promise<Answer> => cluster.ask('leader', 'PUT', `/kv/${key}`, { value: key });
+  const set = (writeQuorum: number): Promise<Answer> =>
+    cluster.ask('leader', 'POST', '/admin/quorum', { write_quorum: writeQuorum });
+  t.equal((await set(2)).status, 200);
+  t.equal((await put('both')).status, 201);
+  t.match(await set(1), { status: 200, json: { old: 2, new: 1 } });
+  await cluster.process('follower2').kill();
+  await cluster.untilAvailable('leader', 1);
+  t.equal((await put('one')).status, 201, 'one follower is enough');
+  t.match(await set(2), { status: 200, json: { old: 1, new: 2 } }, 'the change itself takes the old one');
+  t.match(await put('refused'), { status: 503, json: { code: 'not_enough_replicas' } }, 'the next write the new one');
+  t.match(await set(1), { status: 503, json: { code: 'not_enough_replicas' } }, 'which two know, or nobody');
+  await cluster.process('leader').kill();
+  await cluster.process('follower2').start();
+  await cluster.process('leader').start();
+  const leader = await cluster.leader();
+  t.match(await cluster.ask(leader, 'GET', '/admin/quorum'), { json: { write_quorum: 2 } }, 'whoever leads');
+  t.same(await cluster.agreed(), { both: 'both', one: 'one' });
+});
+
+t.test('ap.md §1.3.8: what a follower more costs', { timeout: 90_000 }, async (t) => {
+  const cluster = await SemisyncCluster.shipped(t);
+  await cluster.leader();
+  const latency = async (writeQuorum: number): Promise<string> => {
+    await cluster.ask('leader', 'POST', '/admin/quorum', { write_quorum: writeQuorum });
+    const tookMs: number[] = [];
+    for (let at = 0; at < WRITES; at++) {
+      const written = await cluster.ask('leader', 'PUT', `/kv/w${writeQuorum}-${at}`, { value: String(at) });
+      if (written.status === 201) tookMs.push(written.tookMs);
+    }
+    t.equal(tookMs.length, WRITES);
+    return `${mean(tookMs).toFixed(0)} ms with ${writeQuorum}`;
+  };
+  await latency(3); // The first writes of a process are slow.
+  t.comment(`mean of ${WRITES} writes: ${await latency(1)}, ${await latency(5)}`);
+  t.equal(Object.keys(await cluster.agreed()).length, 3 * WRITES, 'all replicas have everything');
+});
+
+t.test(
+  'ap.md §1.3.2: with too few followers writes are refused at once, until one returns',
+  { timeout: 120_000 },
+  async (t) => {
+    const cluster = await SemisyncCluster.processes(t, 3, { writeQuorum: 2 });
+    await cluster.leader();
+    await cluster.untilAvailable('leader', 3);
+    const acknowledged: Record<string, string> = {};
+    const put = async (key: string): Promise<Answer> => {
+      const answer = await cluster.ask('leader', 'PUT', `/kv/${key}`, { value: key });
+      if (answer.status < 300) acknowledged[key] = key;
+      return answer;
+    };
+    for (let at = 0; at < WRITES; at++) t.equal((await put(`before${at}`)).status, 201);
+    await Promise.all(['follower1', 'follower2'].map((id) => cluster.process(id).kill()));
+    await cluster.untilAvailable('leader', 1);
+    const refused = await put('refused');
+    t.match(refused, { status: 503, json: { code: 'not_enough_replicas', retry: 'after' } });
+    t.match(refused.json['detail'], /1 of .*2/, 'it says how many there are, and how many it takes');
+    t.ok(refused.tookMs < REFUSED_MS_MAX, `${refused.tookMs.toFixed(0)} ms`);
+    t.match(
+      await cluster.ask('follower3', 'PUT', '/kv/refused', { value: 'x' }),
+      { status: 503 },
+      'by a follower, too',
+    );
+    t.match(await cluster.ask('leader', 'POST', '/admin/quorum', { write_quorum: 1 }), { status: 503 });
+    t.equal((await cluster.ask('leader', 'GET', '/kv/before0')).status, 200, 'reads go on');
+    t.equal((await cluster.ask('leader', 'GET', '/kv/refused')).status, 404, 'nothing was written');
+    await cluster.process('follower1').start();
+    await cluster.untilAvailable('leader', 2);
+    for (let at = 0; at < WRITES; at++) t.equal((await put(`after${at}`)).status, 201);
+    await cluster.process('follower2').start();
+    t.match(await cluster.agreed(), acknowledged, 'nothing acknowledged is missing on any follower');
+  },
+);
+
+t.test(
+  'ap.md §1.3.5: the leader is killed under load, and nothing acknowledged is lost',
+  { timeout: 120_000 },
+  async (t) => {
+    const cluster = await SemisyncCluster.processes(t, 3, { writeQuorum: 2, promotion: 'auto' });
+    await cluster.leader();
+    await cluster.untilAvailable('leader', 3);
+    const followers = ['follower1', 'follower2', 'follower3'];
+    const writers = ['w1', 'w2', 'w3', 'w4'].map(
+      (id) =>
+        new Writer(
+          id,
+          cluster.ids.map((each) => cluster.url(each)),
+        ),
+    );
+    for (const writer of writers) writer.start();
+    await eventually('some load', 20_000, async () => writers.every(({ count }) => count > 20) || undefined);
+    await cluster.process('leader').kill();
+    const killedMs = performance.now();
+    const client = connect({ node: cluster.url('follower1'), timeoutMs: 8000 });
+    t.teardown(() => client.close());
+    await eventually('a write after the kill', 20_000, () => client.put('after', 'the kill'));
+    const gapMs = performance.now() - killedMs;
+    const next = await cluster.leader(followers);
+    t.ok(followers.includes(next), `${next} leads`);
+    const counts = writers.map(({ count }) => count);
+    await eventually(
+      'every writer goes on',
+      20_000,
+      async () => writers.every((w, at) => w.count > counts[at]!) || undefined,
+    );
+    await Promise.all(writers.map((writer) => writer.stop()));
+    const acknowledged = new Map(writers.flatMap((writer) => [...writer.acknowledged]));
+    const total = writers.reduce((sum, { count }) => sum + count, 0);
+    const unknown = writers.reduce((sum, writer) => sum + writer.unknown, 0);
+    for (const writer of writers) writer.close();
+    t.comment(`${Math.round(gapMs)} ms to the next acknowledged write; ${total} writes, ${unknown} asked again`);
+    const data = await cluster.agreed(followers);
+    t.same(
+      [...acknowledged].filter(([key, value]) => data[key] !== value),
+      [],
+      'every acknowledged write is there',
+    );
+
+    await cluster.process('leader').start();
+    const all = await cluster.agreed();
+    t.same(all, data, 'the old leader follows, and has what the others have');
+    t.match(await cluster.member('leader'), { role: 'follower', leader: next, diverged: false });
+    const { json } = await cluster.ask('leader', 'GET', '/admin/failovers');
+    t.match(json, { acknowledged_lost: 0, failovers: [{ leader: next, before: 'leader', forced: false }] });
+  },
+);
