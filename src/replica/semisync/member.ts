@@ -341,6 +341,7 @@ export class SemisyncMember implements GroupMember {
     if (this.#led !== null && this.#led !== leads) {
       this.writes.stopLeading(leads);
       this.operators.stopLeading();
+      this.reads.stopLeading();
     }
     this.#led = leads;
     if (role === 'pre-candidate' && this.#role !== 'pre-candidate') this.stats.elections++;
@@ -415,7 +416,6 @@ export class SemisyncMember implements GroupMember {
     if (replaces) this.#toApply.clear();
     else this.#toApply.dropUpTo(index);
     this.#transfers.onReplaced();
-    if (replaces) this.reads.onReplaced();
     this.reads.onApplied(index);
     this.sessions.onApplied(this.revision, indexTerm);
     this.#digests.onApplied(index);

@@ -174,8 +174,8 @@ export class ReadPath {
     }
   }
 
-  /** Another history took the place of what was applied: what waited for a position in the old one is not served from it. */
-  onReplaced(): void {
+  /** Only a leader serves them: what waits for an index to be applied begins again, where somebody leads. */
+  stopLeading(): void {
     const waiting = this.#waiting;
     this.#waiting = [];
     for (const { batch } of waiting) this.#askOrPostpone({ ...batch, id: this.#nextId++ });
