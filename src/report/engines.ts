@@ -12,6 +12,7 @@ export interface EnginesRequest {
   readonly nodes: readonly string[];
   readonly topology: string | null;
   readonly settings: EnginesSettings;
+  readonly loadBefore: number;
   readonly signal: AbortSignal;
   readonly say: (line: string) => void;
 }
@@ -62,7 +63,8 @@ export async function compareEngines(request: EnginesRequest): Promise<EnginesRe
   } finally {
     await generator.close();
   }
-  return { machine: describeMachine(), replicas: target.nodes.length, topology: request.topology, settings, rows };
+  const { loadBefore, topology } = request;
+  return { machine: describeMachine(), loadBefore, replicas: target.nodes.length, topology, settings, rows };
 }
 
 function loadOf(

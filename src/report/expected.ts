@@ -5,6 +5,7 @@ export type DelayRange = readonly [min: number, max: number];
 
 export interface OrderStatistic {
   readonly meanMs: number;
+  readonly medianMs: number;
   readonly deviationMs: number;
 }
 
@@ -21,16 +22,18 @@ export function orderStatistic(delays: readonly DelayRange[], writeQuorum: numbe
   const width = end / STEPS;
   let mean = 0;
   let square = 0;
+  let median: number | null = null;
   for (let step = 0; step < STEPS; step++) {
     const t = (step + 0.5) * width;
     const later = fewerThan(
       writeQuorum,
       delays.map((range) => arrivedBy(range, t)),
     );
+    if (later <= 0.5) median ??= t;
     mean += later * width;
     square += 2 * t * later * width;
   }
-  return { meanMs: mean, deviationMs: Math.sqrt(Math.max(0, square - mean * mean)) };
+  return { meanMs: mean, medianMs: median ?? end, deviationMs: Math.sqrt(Math.max(0, square - mean * mean)) };
 }
 
 function arrivedBy([min, max]: DelayRange, t: number): number {

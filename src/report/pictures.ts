@@ -1,5 +1,5 @@
 import type { Machine } from '../workload/machine.js';
-import { drawBarPanels, type Category, type Panel } from './plot/bar-panels.js';
+import { drawBarPanels, type Bar, type Category, type Panel } from './plot/bar-panels.js';
 import { drawLineChart, type Band, type Series } from './plot/line-chart.js';
 import { COLOURS } from './plot/svg.js';
 import type { Figures } from './figures.js';
@@ -7,6 +7,9 @@ import type { EngineRow, EnginesReport, QuorumReport, QuorumRow } from './summar
 
 /** Of both pictures; what fits on any screen at its own size. */
 export const PICTURE = { width: 1100, height: 760 } as const;
+
+/** Of the cores: with more at work before a measurement, its figures are not those of a machine of one's own. */
+const BUSY_SHARE = 0.5;
 
 const ENGINE_COLOURS: Readonly<Record<string, string>> = {
   raft: COLOURS.blue,
@@ -39,7 +42,7 @@ export function quorumPicture(report: QuorumReport): string {
     caption: [
       `At once: ${rounds} times ${concurrentWrites} writes. One at a time: ${sequentialWrites} writes, one every ${spacingMs} ms; only this curve must follow the expected line. ${deviationText(quorums)}`,
       `Delays of followers: ${delaysText(report)}. Values of ${valueBytes} bytes over HTTP, fsync before every acknowledgement, keyspace ${cluster.keyspace}. ${parityText(quorums)}`,
-      machineText(report.machine),
+      machineText(report.machine, report.loadBefore),
     ],
   });
 }
@@ -83,8 +86,9 @@ function deviationText(quorums: readonly QuorumRow[]): string {
   const overheads = found.flatMap(({ overheadMs }) => (overheadMs === null ? [] : [overheadMs]));
   const less = overheads.length === 0 ? '' : `, less the overhead of ${spread(overheads)} ms measured without delays,`;
   const percents = found.map(({ percent }) => signed(percent)).join(', ');
+  const medians = found.map(({ p50Percent }) => signed(p50Percent)).join(', ');
   const chance = Math.max(...found.map(({ standardErrorPercent }) => standardErrorPercent));
-  return `Its deviation${less} is ${percents} % from W = ${quorums[0]?.writeQuorum} on (standard error up to ${chance.toFixed(1)} %).`;
+  return `Its deviation${less} is ${percents} % from W = ${quorums[0]?.writeQuorum} on, that of medians ${medians} % (standard error up to ${chance.toFixed(1)} %).`;
 }
 
 function spread(values: readonly number[]): string {
@@ -109,7 +113,8 @@ function parityText(quorums: readonly QuorumRow[]): string {
       ? 'every follower had what the leader had'
       : `followers DIFFERED after W = ${broken.join(', ')}`;
   const invalid = quorums.filter(
-    ({ concurrent, sequential }) => concurrent.invalid.length + sequential.invalid.length > 0,
+    ({ concurrent, sequential, undelayed }) =>
+      concurrent.invalid.length + sequential.invalid.length + (undelayed?.invalid.length ?? 0) > 0,
   );
   const mark =
     invalid.length === 0
@@ -122,9 +127,10 @@ function lost({ failed, unknown }: Figures): number {
   return failed + unknown;
 }
 
-export function machineText({ commit, cores, cpu, date, memoryGiB, node, system, version }: Machine): string {
+function machineText({ commit, cores, cpu, date, memoryGiB, node, system, version }: Machine, load: number): string {
+  const others = load < BUSY_SHARE * cores ? '' : `; BUSY with other work before (load average ${load.toFixed(1)})`;
   const made = commit === null ? `Kvorum ${version}` : `Kvorum ${version} at ${commit}`;
-  return `${made}, ${date.slice(0, 10)}. ${cpu}, ${cores} cores shared with the load, ${memoryGiB} GiB, ${system}, Node ${node.replace(/^v/, '')}.`;
+  return `${made}, ${date.slice(0, 10)}. ${cpu}, ${cores} cores shared with the load, ${memoryGiB} GiB, ${system}, Node ${node.replace(/^v/, '')}${others}.`;
 }
 
 /** reports/engines.png as SVG. */
@@ -142,8 +148,8 @@ export function enginesPicture(report: EnginesReport): string {
     rows: [shapes.map((shape) => throughputPanel(shape, of(shape))), shapes.map((shape) => latencyPanel(of(shape)))],
     caption: [
       `An answered write is on a majority of disks (raft), on the leader's and one follower's (semisync, W = 1), on that of the replica that took it (causal, lww). All replicas store it in the end; every one syncs before it answers.`,
-      `Median of ${repeat} runs of ${seconds} s after ${warmUpSeconds} s of warm-up, in turns; uniform over ${settings.keys} keys, values of ${valueBytes} bytes, over the Redis protocol, clients at one replica (the leader). ${failed === 0 ? 'No write failed.' : `${failed} writes failed.`}`,
-      machineText(report.machine),
+      `Median of ${repeat} runs of ${seconds} s after ${warmUpSeconds} s of warm-up, in turns; lines from the slowest run to the fastest. Uniform over ${settings.keys} keys, values of ${valueBytes} bytes, over the Redis protocol, clients at one replica (the leader). ${failed === 0 ? 'No write failed.' : `${failed} writes failed.`}`,
+      machineText(report.machine, report.loadBefore),
     ],
   });
 }
@@ -152,7 +158,10 @@ function throughputPanel(shape: string, rows: readonly EngineRow[]): Panel {
   return {
     title: shape,
     yLabel: 'writes per second',
-    categories: rows.map((row) => category(row, [row.figures.operationsPerSecond])),
+    categories: rows.map((row) => {
+      const all = row.operationsPerSecondAll;
+      return category(row, [row.figures.operationsPerSecond], [Math.min(...all), Math.max(...all)]);
+    }),
   };
 }
 
@@ -160,15 +169,15 @@ function latencyPanel(rows: readonly EngineRow[]): Panel {
   return {
     title: 'Latency',
     yLabel: 'latency (ms)',
-    categories: rows.map((row) => category(row, [row.figures.p50Ms ?? 0, row.figures.p99Ms ?? 0])),
+    categories: rows.map((row) => category(row, [row.figures.p50Ms ?? 0, row.figures.p99Ms ?? 0], null)),
   };
 }
 
-function category({ engine, figures }: EngineRow, values: readonly number[]): Category {
+function category({ engine, figures }: EngineRow, values: readonly number[], spread: Bar['spread']): Category {
   const colour = ENGINE_COLOURS[engine] ?? COLOURS.faint;
   return {
     name: engine,
     remark: figures.invalid.length === 0 ? '' : 'not valid',
-    bars: values.map((value, at) => ({ value, colour, faint: at > 0 })),
+    bars: values.map((value, at) => ({ value, colour, spread, faint: at > 0 })),
   };
 }

@@ -8,7 +8,7 @@ import { LoadGenerator } from '../workload/run.js';
 import { mixOfReads, type Endpoint, type WorkloadSettings } from '../workload/settings.js';
 import { resolveTarget, type Target } from '../workload/targets.js';
 import { QuorumAdmin } from './admin.js';
-import { orderStatistic, type DelayRange } from './expected.js';
+import { orderStatistic, type DelayRange, type OrderStatistic } from './expected.js';
 import { figuresOf, rounded, type Figures } from './figures.js';
 import { parityOf } from './parity.js';
 import type { Deviation, Parity, QuorumReport, QuorumRow, QuorumSettings } from './summary.js';
@@ -25,6 +25,8 @@ export interface QuorumRequest {
   readonly settings: QuorumSettings;
   /** Followers that are slow, not wrong, get so long to catch up. */
   readonly parityWaitMs?: number;
+  /** See QuorumReport. */
+  readonly loadBefore: number;
   readonly signal: AbortSignal;
   readonly say: (line: string) => void;
 }
@@ -105,6 +107,7 @@ export class QuorumSweep {
     }
     return {
       machine: describeMachine(),
+      loadBefore: this.#request.loadBefore,
       cluster: {
         ...cluster,
         leader: leader.id,
@@ -151,10 +154,11 @@ export class QuorumSweep {
     return {
       writeQuorum,
       expectedMs: expected === null ? null : rounded(expected.meanMs, 3),
+      expectedP50Ms: expected === null ? null : rounded(expected.medianMs, 3),
       concurrent,
       sequential,
       undelayed,
-      deviation: expected === null ? null : deviationOf(sequential, expected, undelayed?.meanMs ?? null),
+      deviation: expected === null ? null : deviationOf(sequential, expected, undelayed),
       parity,
     };
   }
@@ -232,18 +236,21 @@ export class QuorumSweep {
 
 /** Null of nothing measured. */
 export function deviationOf(
-  { count, meanMs }: Figures,
-  expected: { readonly meanMs: number; readonly deviationMs: number },
-  overheadMs: number | null,
+  { count, meanMs, p50Ms }: Figures,
+  expected: OrderStatistic,
+  undelayed: Figures | null,
 ): Deviation | null {
-  if (meanMs === null) return null;
+  if (meanMs === null || p50Ms === null) return null;
+  const overheadMs = undelayed?.meanMs ?? null;
   const differenceMs = meanMs - expected.meanMs;
   const percent = ((differenceMs - (overheadMs ?? 0)) / expected.meanMs) * 100;
+  const p50Percent = ((p50Ms - (undelayed?.p50Ms ?? 0) - expected.medianMs) / expected.medianMs) * 100;
   const high = expected.meanMs * 1.05 + (overheadMs ?? 0);
   return {
     differenceMs: rounded(differenceMs, 3),
     overheadMs,
     percent: rounded(percent, 2),
+    p50Percent: rounded(p50Percent, 2),
     standardErrorPercent: rounded((expected.deviationMs / Math.sqrt(count) / expected.meanMs) * 100, 2),
     within5PercentAndOverhead: meanMs >= expected.meanMs * 0.95 && meanMs <= high,
   };
@@ -260,6 +267,7 @@ function reading(delaysKnown: boolean, overheadKnown: boolean): string[] {
     ...lines,
     'expectedMs is the mean of the W-th smallest of one uniform delay of each follower: a + (b - a) W / (F + 1).',
     `deviation.percent is (mean - overhead - expected) / expected of the sequential writes; the overhead is ${overhead}.`,
+    'deviation.p50Percent is the same of the medians: where other work stalls the machine, they move less than means do.',
     'Within 5 % and the overhead is what is hoped for; it is stated, and nothing fails when it does not hold.',
   ];
 }

@@ -1,4 +1,5 @@
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { loadavg } from 'node:os';
 import { join } from 'node:path';
 import { KvorumError } from '../base/errors/error.js';
 import { loadTopology } from '../config/load.js';
@@ -6,6 +7,7 @@ import type { SemisyncKeyspaceConfig, Topology } from '../config/topology.js';
 import { spawnCluster } from './cluster.js';
 import { compareEngines } from './engines.js';
 import type { DelayRange } from './expected.js';
+import { rounded } from './figures.js';
 import { enginesPicture, quorumPicture } from './pictures.js';
 import { renderPng } from './plot/png.js';
 import { QuorumSweep, spacingFor, VALUE_BYTES, type QuorumRequest } from './quorum.js';
@@ -84,7 +86,7 @@ async function measureQuorums(request: ReportRequest): Promise<QuorumReport> {
   const spacingMs = spacingFor(delaysMs ?? [[0, SLOWEST_ASSUMED_MS]]);
   const fixed = { warmUpSeconds: 1, valueBytes: VALUE_BYTES, protocol: 'http' } as const;
   const settings: QuorumSettings = { ...load, ...fixed, spacingMs };
-  const common = { keyspace: null, delaysMs, writeQuorums, settings, signal, say };
+  const common = { keyspace: null, delaysMs, writeQuorums, settings, loadBefore: loadNow(), signal, say };
   if (running !== null) {
     const described = { spawned: false, topology: runningIsTopology ? file : null };
     return sweep({ ...common, nodes: running }, (quorums) => quorums.run(described, null));
@@ -118,10 +120,15 @@ export function delaysOf({ replicas }: Topology, { leader }: SemisyncKeyspaceCon
 async function measureEngines(request: ReportRequest): Promise<EnginesReport> {
   const { engines, enginesTopology, running, say, signal } = request;
   const settings: EnginesSettings = { ...engines, valueBytes: 256, keys: 10_000, protocol: 'resp' };
-  if (running !== null) return compareEngines({ nodes: running, topology: null, settings, signal, say });
+  const common = { settings, loadBefore: loadNow(), signal, say };
+  if (running !== null) return compareEngines({ ...common, nodes: running, topology: null });
   say(`starting ${enginesTopology}`);
   await using cluster = await spawnCluster(enginesTopology, { delays: false });
-  return await compareEngines({ nodes: cluster.nodes, topology: enginesTopology, settings, signal, say });
+  return await compareEngines({ ...common, nodes: cluster.nodes, topology: enginesTopology });
+}
+
+function loadNow(): number {
+  return rounded(loadavg()[0] ?? 0, 2);
 }
 
 function json(value: unknown): string {

@@ -12,6 +12,8 @@ export interface Summary {
 
 export interface QuorumReport {
   readonly machine: Machine;
+  /** Load average of the minute before: what else the machine had to do. */
+  readonly loadBefore: number;
   readonly cluster: QuorumCluster;
   readonly settings: QuorumSettings;
   readonly quorums: readonly QuorumRow[];
@@ -51,6 +53,8 @@ export interface QuorumRow {
   readonly writeQuorum: number;
   /** Mean of the W-th smallest delay; null without known delays. */
   readonly expectedMs: number | null;
+  /** Its median. */
+  readonly expectedP50Ms: number | null;
   readonly concurrent: Figures;
   readonly sequential: Figures;
   /** The same writes one after the other where nothing is delayed: what the program itself takes. */
@@ -67,6 +71,8 @@ export interface Deviation {
   readonly overheadMs: number | null;
   /** (mean - overhead - expected) / expected. */
   readonly percent: number;
+  /** The same of the medians, which a machine that stalls now and then does not move. */
+  readonly p50Percent: number;
   /** Of the mean of so many draws, in percent of the expected value: twice as much is chance one time in twenty. */
   readonly standardErrorPercent: number;
   /** 0.95 expected <= mean <= 1.05 expected + overhead. */
@@ -93,6 +99,8 @@ export interface FollowerParity {
 
 export interface EnginesReport {
   readonly machine: Machine;
+  /** Load average of the minute before: what else the machine had to do. */
+  readonly loadBefore: number;
   readonly replicas: number;
   readonly topology: string | null;
   readonly settings: EnginesSettings;

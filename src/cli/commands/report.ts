@@ -48,8 +48,8 @@ export function reportCommand(): Command {
     .addOption(whole('--writes <n>', 'sent at once', 1, 10_000, 100))
     .addOption(whole('--rounds <n>', 'how often, each time from rest', 1, 1000, 10))
     .addOption(whole('--sequential <n>', 'sent one after the other', 1, 100_000, 200))
-    .addOption(new Option('--seconds <s>', 'engines: of one run').argParser(between(0.1, 3600, false)).default(2))
-    .addOption(whole('--repeat <n>', 'engines: runs of each', 1, 100, 3))
+    .addOption(new Option('--seconds <s>', 'engines: of one run').argParser(between(0.1, 3600, false)).default(1))
+    .addOption(whole('--repeat <n>', 'engines: runs of each', 1, 100, 7))
     .option('--redraw', 'measure nothing: draw the pictures from the summary')
     .addHelpText('after', EXAMPLES)
     .action((flags: ReportFlags, self: Command) => report(flags, self.optsWithGlobals<{ output: string }>().output));
@@ -160,17 +160,20 @@ function formatReport({ engines, quorum }: Summary): string {
       'valid',
       'in sync',
     ];
-    const rows = quorum.quorums.map(({ concurrent, deviation, expectedMs, parity, sequential, writeQuorum }) => [
-      String(writeQuorum),
-      ms(expectedMs),
-      ms(sequential.meanMs),
-      deviation === null ? '-' : deviation.percent.toFixed(1),
-      ms(concurrent.meanMs),
-      ms(concurrent.p99Ms),
-      String(concurrent.failed + concurrent.unknown + sequential.failed + sequential.unknown),
-      concurrent.invalid.length + sequential.invalid.length === 0 ? 'yes' : 'NO',
-      parity.inSync ? 'yes' : 'NO',
-    ]);
+    const rows = quorum.quorums.map(
+      ({ concurrent, deviation, expectedMs, parity, sequential, undelayed, writeQuorum }) => [
+        String(writeQuorum),
+        ms(expectedMs),
+        ms(sequential.meanMs),
+        deviation === null ? '-' : deviation.percent.toFixed(1),
+        deviation === null ? '-' : deviation.p50Percent.toFixed(1),
+        ms(concurrent.meanMs),
+        ms(concurrent.p99Ms),
+        String(concurrent.failed + concurrent.unknown + sequential.failed + sequential.unknown),
+        [concurrent, sequential, undelayed].every((each) => (each?.invalid.length ?? 0) === 0) ? 'yes' : 'NO',
+        parity.inSync ? 'yes' : 'NO',
+      ],
+    );
     parts.push(formatTable(headings, rows));
   }
   if (engines !== null) {

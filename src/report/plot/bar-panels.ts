@@ -5,6 +5,8 @@ import { COLOURS, document, element, FONT_PX_MIN, frame, line, text, widthOf, ty
 export interface Bar {
   readonly value: number;
   readonly colour: string;
+  /** Lowest and highest of several measurements; a line with caps. */
+  readonly spread: readonly [low: number, high: number] | null;
   /** Lighter: the second figure of a pair. */
   readonly faint: boolean;
 }
@@ -63,7 +65,7 @@ function drawPanel(panel: Panel, box: Box, pair: BarPanels['pair']): Svg {
   const left = box.left + 78;
   const right = box.left + box.width;
   const [top, bottom] = [box.top + (paired ? 68 : 46), box.top + box.height - 54];
-  const values = categories.flatMap(({ bars }) => bars.map(({ value }) => value));
+  const values = categories.flatMap(({ bars }) => bars.map(highest));
   // Room for the figure above the highest bar.
   const y = linearScale(Math.max(0, ...values) * 1.06, 6, bottom, top);
   const step = (right - left) / Math.max(1, categories.length);
@@ -94,15 +96,27 @@ function drawCategory(
       const shape = { x: first + at * width + 1.5, y: y(value), width: width - 3, height: bottom - y(value) };
       return element('rect', { ...shape, fill: colour, 'fill-opacity': faint ? 0.45 : 1 });
     }),
-    ...bars.map(({ value }, at) => {
+    ...bars.flatMap(({ spread }, at) => whisker(spread, first + (at + 0.5) * width, y)),
+    ...bars.map((bar, at) => {
       // Of a pair, the first figure ends where the second bar begins, which is the higher one.
       const pair = bars.length > 1 && at === 0;
       const x = first + at * width + (pair ? width - 2 : width / 2);
-      return text(x, y(value) - 6, threeDigits(value), { anchor: pair ? 'end' : 'middle', halo: true });
+      return text(x, y(highest(bar)) - 6, threeDigits(bar.value), { anchor: pair ? 'end' : 'middle', halo: true });
     }),
     text(middle, bottom + 20, name, { size: 13, anchor: 'middle' }),
     ...(remark === '' ? [] : [text(middle, bottom + 38, remark, { anchor: 'middle', colour: COLOURS.orange })]),
   ];
+}
+
+function highest({ spread, value }: Bar): number {
+  return spread === null ? value : Math.max(value, spread[1]);
+}
+
+function whisker(spread: Bar['spread'], x: number, y: (value: number) => number): Svg[] {
+  if (spread === null) return [];
+  const [low, high] = [y(spread[0]), y(spread[1])];
+  const cap = (at: number): Svg => line(x - 6, at, x + 6, at, COLOURS.ink);
+  return [line(x, low, x, high, COLOURS.ink), cap(low), cap(high)];
 }
 
 function pairLegend(left: number, y: number, [first, second]: BarPanels['pair']): Svg[] {

@@ -40,7 +40,7 @@ const pictures = {
   'unknown delays': quorumPicture(
     quorumReport({
       cluster: { ...quorumReport().cluster, delaysMs: null },
-      quorums: [1, 2, 3].map((each) => quorumRow(each, { expectedMs: null, deviation: null })),
+      quorums: [1, 2, 3].map((each) => quorumRow(each, { expectedMs: null, expectedP50Ms: null, deviation: null })),
     }),
   ),
   'a quorum that nothing reached': quorumPicture(
@@ -89,6 +89,11 @@ t.test('figures have units, and the caption says where they come from', async (t
   t.match(pictures.engines, 'latency (ms)');
   t.notMatch(pictures.engines, 'not valid');
   t.match(pictures['engines, not valid'], 'not valid');
+});
+
+t.test('a machine that was busy with other work is said to have been', async (t) => {
+  t.notMatch(pictures.quorums, 'BUSY');
+  t.match(quorumPicture(quorumReport({ loadBefore: 40 })), 'BUSY');
 });
 
 t.test('what went wrong is in the picture', async (t) => {

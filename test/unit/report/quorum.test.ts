@@ -24,6 +24,7 @@ function request(fake: FakeLeader, changes: Partial<QuorumRequest> = {}): Quorum
     ],
     writeQuorums: [],
     settings: SETTINGS,
+    loadBefore: 0,
     signal: new AbortController().signal,
     say: () => undefined,
     ...changes,

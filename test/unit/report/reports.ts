@@ -37,6 +37,7 @@ export function quorumRow(writeQuorum: number, changes: Partial<QuorumRow> = {})
   return {
     writeQuorum,
     expectedMs,
+    expectedP50Ms: expectedMs * 0.97,
     concurrent: figures(expectedMs * 1.3),
     sequential: figures(expectedMs + 2),
     undelayed: figures(1.9),
@@ -44,6 +45,7 @@ export function quorumRow(writeQuorum: number, changes: Partial<QuorumRow> = {})
       differenceMs: 2,
       overheadMs: 1.9,
       percent: 0.8,
+      p50Percent: -0.4,
       standardErrorPercent: 3.6,
       within5PercentAndOverhead: true,
     },
@@ -55,6 +57,7 @@ export function quorumRow(writeQuorum: number, changes: Partial<QuorumRow> = {})
 export function quorumReport(changes: Partial<QuorumReport> = {}): QuorumReport {
   return {
     machine: MACHINE,
+    loadBefore: 0.2,
     cluster: {
       spawned: true,
       topology: 'configs/semisync.yaml',
@@ -88,10 +91,11 @@ export function enginesReport(invalid: readonly string[] = []): EnginesReport {
     clients: 50,
     pipeline: 1,
     figures: figures(0.5 * 4 ** at, { operationsPerSecond: 2000 * 8 ** at, invalid }),
-    operationsPerSecondAll: [2000],
+    operationsPerSecondAll: [1500 * 8 ** at, 2000 * 8 ** at, 2500 * 8 ** at],
   });
   return {
     machine: MACHINE,
+    loadBefore: 0.2,
     replicas: 3,
     topology: 'configs/local.yaml',
     settings: { seconds: 2, warmUpSeconds: 1, repeat: 3, valueBytes: 256, keys: 10_000, protocol: 'resp' },
