@@ -74,8 +74,10 @@ export function drawSemisyncPlan(seed: number, options: SemisyncDraw): Plan {
   const replicas = Math.max(2, options.replicas ?? drawn);
   const network = drawLinks(prng.fork('links'), faults.includes('network'));
   const disk = drawDisk(prng.fork('disk'), faults.includes('disk'));
-  const knobs = drawKnobs(prng.fork('knobs'), 2 * (network.delayMeanMs + disk.syncMeanMs));
-  const semisync = drawGroup(prng.fork('group'), replicas - 1, knobs);
+  const delayMs = drawDelay(prng.fork('delay'));
+  const roundMs = 2 * (network.delayMeanMs + disk.syncMeanMs + (delayMs?.[1] ?? 0));
+  const knobs = drawKnobs(prng.fork('knobs'), roundMs);
+  const semisync = { ...drawGroup(prng.fork('group'), replicas - 1, knobs), ...(delayMs === null ? {} : { delayMs }) };
   const phases = prng.fork('phases');
   const { nemeses, safetyMs } = drawNemeses(prng.fork('nemeses'), faults, knobs);
   return {
@@ -122,6 +124,13 @@ function drawReplicas(prng: Prng): number {
     [6, 12],
     [2, 10],
   ]);
+}
+
+/** Some networks are slow on purpose. */
+function drawDelay(prng: Prng): readonly [number, number] | null {
+  if (chance(prng, 0.8)) return null;
+  const minMs = pick(prng, [0, 2, 5]);
+  return [minMs, minMs + pick(prng, [5, 20, 45])];
 }
 
 /** `roundMs`: what a round trip and a sync on both ends take; promotions that are faster than that never end. */

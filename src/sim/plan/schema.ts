@@ -77,13 +77,16 @@ const LEADERLESS = exact({
   limits: optional(LEADERLESS_LIMITS, { type: 'integer', minimum: 1 }),
 });
 
-const SEMISYNC = exact({
-  writeQuorum: { type: 'integer', minimum: 0, maximum: 8 },
-  promotion: { enum: ['auto', 'manual'] },
-  allowAsync: { type: 'boolean' },
-  maxLagMs: { type: 'integer', minimum: 1 },
-  sessionWaitMs: { type: 'integer', minimum: 1 },
-});
+const SEMISYNC = exact(
+  {
+    writeQuorum: { type: 'integer', minimum: 0, maximum: 8 },
+    promotion: { enum: ['auto', 'manual'] },
+    allowAsync: { type: 'boolean' },
+    maxLagMs: { type: 'integer', minimum: 1 },
+    sessionWaitMs: { type: 'integer', minimum: 1 },
+  },
+  { delayMs: { type: 'array', items: MS, minItems: 2, maxItems: 2 } },
+);
 
 const SEMISYNC_CLIENT = exact({
   reads: exact({ leader: WEIGHT, strong: WEIGHT, follower: WEIGHT, bounded: WEIGHT }),

@@ -17,6 +17,8 @@ import { openStorage } from '../../storage/disk-storage.js';
 import type { FileSystem } from '../../storage/file-system.js';
 import type { CheckpointMark, RecoveredGroup, Storage } from '../../storage/storage.js';
 import { incarnationAt } from '../../storage/writing.js';
+import { createDelayedTransport } from '../../transport/delayed.js';
+import type { Transport } from '../../transport/transport.js';
 import { PROTOCOL_VERSIONS } from '../../wire/protocol.js';
 import { SimCheckpoint } from './checkpoint-store.js';
 import type { Machine } from './machine.js';
@@ -85,7 +87,7 @@ export async function beginLife(options: LifeOptions): Promise<Life> {
     topology,
     self,
     storage,
-    transport: endpoint,
+    transport: withDelay(options, endpoint),
     prng: prng.fork('replica'),
     logger: silentLogger,
     clock: machine.clock,
@@ -103,6 +105,20 @@ export async function beginLife(options: LifeOptions): Promise<Life> {
   const keyspace = keyspaceOf(options, replica, storage);
   await replica.start();
   return { replica, endpoint, member, keyspace };
+}
+
+/** As src/host does it: a slow network that its topology asks for. */
+function withDelay({ life, machine, prng, self, topology }: LifeOptions, endpoint: Endpoint): Transport {
+  const rangeMs = topology.replicas.find(({ id }) => id === self)?.delayMs ?? null;
+  if (rangeMs === null) return endpoint;
+  const seed = prng.fork('delays').uint32();
+  return createDelayedTransport(endpoint, {
+    self,
+    rangeMs,
+    seed,
+    clock: machine.clock,
+    scheduler: machine.schedulerOf(life),
+  });
 }
 
 function keyspaceOf(

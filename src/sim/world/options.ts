@@ -45,6 +45,8 @@ export interface SemisyncKnobs {
   readonly promotion: 'auto' | 'manual';
   readonly allowAsync: boolean;
   readonly maxLagMs: number;
+  /** What arrives at any replica but the first waits for as long, by the product's own means; absent: nothing does. */
+  readonly delayMs?: readonly [min: number, max: number];
   /** How long a request waits for what its session has seen. */
   readonly sessionWaitMs: number;
 }

@@ -59,9 +59,10 @@ function withLeaderless(topology: Topology, { conflicts, gossipMs, sessionWaitMs
 
 function withSemisync(topology: Topology, semisync: SemisyncKnobs | undefined): Topology {
   if (semisync === undefined) return topology;
-  const { sessionWaitMs, ...settings } = semisync;
+  const { delayMs = null, sessionWaitMs, ...settings } = semisync;
   return {
     ...topology,
+    replicas: topology.replicas.map((replica, at) => (at === 0 ? replica : { ...replica, delayMs })),
     session: { ...topology.session, waitMs: sessionWaitMs },
     keyspaces: topology.keyspaces.map((keyspace) =>
       keyspace.engine === 'semisync' ? { ...keyspace, ...settings } : keyspace,

@@ -1,6 +1,6 @@
 import t from 'tap';
 import { drawPlan } from '../../../../src/sim/plan/draw.js';
-import { FAULT_CLASSES, LEADERLESS_FAULTS, parseFaults } from '../../../../src/sim/plan/faults.js';
+import { FAULT_CLASSES, LEADERLESS_FAULTS, parseFaults, SEMISYNC_FAULTS } from '../../../../src/sim/plan/faults.js';
 import { NEMESES } from '../../../../src/sim/plan/nemesis/index.js';
 import type { Plan } from '../../../../src/sim/plan/plan.js';
 import { checkPlan } from '../../../../src/sim/plan/schema.js';
@@ -42,7 +42,7 @@ t.test(
   'the swarm is varied: every class, every nemesis and every size of group is there (reliability.md §3.8)',
   async (t) => {
     for (const each of FAULT_CLASSES) {
-      if (LEADERLESS_FAULTS.includes(each))
+      if ([...LEADERLESS_FAULTS, ...SEMISYNC_FAULTS].includes(each))
         t.equal(
           share(({ faults }) => faults.includes(each)),
           0,
