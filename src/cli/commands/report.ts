@@ -154,6 +154,7 @@ function formatReport({ engines, quorum }: Summary): string {
       'expected ms',
       'one by one ms',
       'deviation %',
+      'of medians %',
       'at once ms',
       'p99 ms',
       'failed',

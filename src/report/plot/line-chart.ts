@@ -1,5 +1,5 @@
 import { linearScale } from './scale.js';
-import { COLOURS, document, element, FONT_PX_MIN, frame, line, text, widthOf, type Svg } from './svg.js';
+import { COLOURS, document, element, FONT_PX_MIN, frame, line, text, type Svg } from './svg.js';
 
 export interface Point {
   readonly x: number;
@@ -50,7 +50,12 @@ const LEGEND_ROW = 22;
 export function drawLineChart(chart: LineChart): string {
   const { height, series, width, xTicks } = chart;
   const { bottom, parts, top } = frame({ width, height }, chart.title, chart.subtitle, chart.caption);
-  const place: Place = { left: 84, right: width - 32, top: top + 14, bottom: bottom - 52 };
+  const place: Place = {
+    left: 84,
+    right: width - 32,
+    top: top + legendRows(chart) * LEGEND_ROW + 18,
+    bottom: bottom - 52,
+  };
   const values = [...series.flatMap(({ points }) => points.map(({ y }) => y)), ...chart.bands.flatMap(highs)];
   const y = linearScale(Math.max(0, ...values), 9, place.bottom, place.top);
   const step = (place.right - place.left) / Math.max(1, xTicks.length);
@@ -71,7 +76,7 @@ export function drawLineChart(chart: LineChart): string {
     text(30, (place.top + place.bottom) / 2, chart.yLabel, { size: 14, anchor: 'middle', turned: -90 }),
     ...chart.bands.map((band) => area(band, x, y.at)),
     ...series.map((each) => curve(each, x, y.at)),
-    ...legend(chart, place),
+    ...legend(chart, place, top),
   ]);
 }
 
@@ -109,24 +114,22 @@ function mark(marker: 'circle' | 'square', x: number, y: number, colour: string)
   return element('rect', { x: x - 5, y: y - 5, width: 10, height: 10, ...outline });
 }
 
-/** In the upper left corner: latency rises to the right, so nothing is drawn there. */
-function legend({ bands, series }: LineChart, place: Place): Svg[] {
-  const rows: readonly { readonly name: string; readonly sample: (x: number, y: number) => Svg[] }[] = [
-    ...series.map((each) => ({ name: each.name, sample: (x: number, y: number) => [lineSample(each, x, y)] })),
-    ...bands.map((band) => ({ name: band.name, sample: (x: number, y: number) => [areaSample(band, x, y)] })),
+/** Above the plot, in two columns: within it, it would hide something sooner or later. */
+function legend({ bands, series }: LineChart, place: Place, top: number): Svg[] {
+  const rows: readonly { readonly name: string; readonly sample: (x: number, y: number) => Svg }[] = [
+    ...series.map((each) => ({ name: each.name, sample: (x: number, y: number) => lineSample(each, x, y) })),
+    ...bands.map((band) => ({ name: band.name, sample: (x: number, y: number) => areaSample(band, x, y) })),
   ];
-  const size = FONT_PX_MIN + 1;
-  const width = 68 + Math.max(...rows.map(({ name }) => widthOf(name, size)));
-  const [left, top] = [place.left + 14, place.top + 10];
-  const height = rows.length * LEGEND_ROW + 12;
-  const box = { x: left, y: top, width, height, rx: 4, fill: '#ffffff', 'fill-opacity': 0.92, stroke: COLOURS.grid };
-  return [
-    element('rect', box),
-    ...rows.flatMap(({ name, sample }, at) => {
-      const middle = top + 6 + (at + 0.5) * LEGEND_ROW;
-      return [...sample(left + 10, middle), text(left + 58, middle + 5, name, { size })];
-    }),
-  ];
+  const perColumn = legendRows({ bands, series });
+  return rows.flatMap(({ name, sample }, at) => {
+    const left = place.left + (at < perColumn ? 0 : (place.right - place.left) / 2);
+    const middle = top + ((at % perColumn) + 0.5) * LEGEND_ROW;
+    return [sample(left, middle), text(left + 50, middle + 5, name, { size: FONT_PX_MIN + 1 })];
+  });
+}
+
+function legendRows({ bands, series }: Pick<LineChart, 'bands' | 'series'>): number {
+  return Math.ceil((bands.length + series.length) / 2);
 }
 
 function lineSample({ colour, marker = 'circle', style }: Series, x: number, y: number): Svg {
