@@ -85,12 +85,16 @@ export class SemisyncCluster {
     return assertDefined(this.#processes.get(id), `${id} has a process of its own`);
   }
 
-  async ask(id: string, method: string, path: string, body?: object): Promise<Answer> {
+  async ask(id: string, method: string, path: string, body?: object, session?: string): Promise<Answer> {
     const startMs = performance.now();
     const response = await fetch(`${this.url(id)}${path}`, {
       method,
       redirect: 'manual',
-      ...(body === undefined ? {} : { body: JSON.stringify(body), headers: { 'Content-Type': 'application/json' } }),
+      headers: {
+        ...(body !== undefined && { 'Content-Type': 'application/json' }),
+        ...(session !== undefined && { 'X-Kvorum-Session': session }),
+      },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     });
     const text = await response.text();
     const isJson = response.headers.get('content-type')?.includes('json') === true;

@@ -171,3 +171,52 @@ t.test(
     t.match(json, { acknowledged_lost: 0, failovers: [{ leader: next, before: 'leader', forced: false }] });
   },
 );
+
+t.test(
+  'ap.md §1.3.6: what a promotion by force throws away is told, to operators and to sessions',
+  { timeout: 120_000 },
+  async (t) => {
+    const cluster = await SemisyncCluster.processes(t, 2, { writeQuorum: 1, promotion: 'manual' });
+    await cluster.leader();
+    await cluster.untilAvailable('leader', 2);
+    t.equal((await cluster.ask('leader', 'PUT', '/kv/kept', { value: '1' })).status, 201);
+    await cluster.agreed();
+    await cluster.process('follower2').kill();
+    const lost = await cluster.ask('leader', 'PUT', '/kv/lost', { value: '1' });
+    t.equal(lost.status, 201, 'acknowledged: it is on two disks');
+    await cluster.agreed(['leader', 'follower1']);
+    for (const id of ['leader', 'follower1']) cluster.process(id).pause(); // Who restarts does not know what was acknowledged.
+    await cluster.process('follower2').start();
+    t.match(await cluster.ask('follower2', 'PUT', '/kv/new', { value: '2' }), { status: 503 });
+    const refused = await cluster.ask('follower2', 'POST', '/admin/promote', {});
+    t.match(refused, { status: 503, json: { code: 'not_enough_promises' } });
+    t.match(await cluster.ask('follower2', 'POST', '/admin/promote', { force: true }), {
+      status: 200,
+      json: { leader: 'follower2', promised: ['follower2'], required: 2, loss_possible: true },
+    });
+    t.match(await cluster.ask('follower2', 'PUT', '/kv/new', { value: '2' }), {
+      json: { code: 'not_enough_replicas' },
+    });
+    cluster.process('follower1').resume();
+    await cluster.untilAvailable('follower2', 1);
+    t.equal((await cluster.ask('follower2', 'PUT', '/kv/new', { value: '2' })).status, 201);
+    t.equal((await cluster.ask('follower2', 'GET', '/kv/lost')).status, 404);
+    const token = String(lost.headers.get('x-kvorum-session'));
+    for (const id of ['follower1', 'follower2']) {
+      const answer = await cluster.ask(id, 'GET', '/kv/kept?consistency=follower', undefined, token);
+      t.match(answer, { status: 410, json: { code: 'causal_history_lost' } }, `${id} does not pretend`);
+    }
+    cluster.process('leader').resume();
+    t.same(await cluster.agreed(), { kept: '1', new: '2' });
+    for (const id of ['follower1', 'leader']) {
+      const { json } = await cluster.ask(id, 'GET', '/admin/failovers');
+      t.match(json, { acknowledged_lost: 1, failovers: [{ leader: 'follower2', forced: true }] }, id);
+      const found = (json['failovers'] as { discarded: { file: string } | null }[]).find(
+        (each) => each.discarded !== null,
+      );
+      const file = encodeURIComponent(found?.discarded?.file ?? '');
+      const { json: writes } = await cluster.ask(id, 'GET', `/admin/failovers?file=${file}`);
+      t.match(writes, { commands: [{ operations: [{ op: 'put', key: 'lost', value: '1' }] }] }, 'the write itself');
+    }
+  },
+);
