@@ -21,8 +21,12 @@ export class Rollbacks {
     this.#unaware.set(id, new Map());
   }
 
-  /** What its former life said and nobody answered got lost with its links; its rounds begin anywhere now. */
+  /**
+   * What its former life said and nobody answered got lost with its links; its rounds begin anywhere now. So did what was said
+   * to it before: nothing of that made it to this life.
+   */
   onStarted(id: ReplicaId): void {
+    this.#unaware.get(id)?.clear();
     for (const told of this.#unaware.values()) told.delete(id);
   }
 

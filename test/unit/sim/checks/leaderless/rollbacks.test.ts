@@ -44,6 +44,21 @@ t.test('§1.0.1 rule 2: rounds of two lives of a member are not compared', (t) =
   t.end();
 });
 
+t.test('§1.0.1 rule 2: what is sent to a replica that is down tells it nothing', (t) => {
+  const all = [batch(A, 1), batch(A, 2)] as const;
+  const down = new Stage().has('n1 n2 n3', ...all).rollBack('n1');
+  down.message(digest(B, 'n1', { claims: [dot(A, 1)], round: 7 }));
+  t.equal(
+    reuse(answered(down.start('n1', batch(A, 1)).turn('n1'), 'n2', 8)),
+    'excused',
+    'n2 knows no more than it has',
+  );
+  const again = told(setBack()).crash('n1').start('n1', batch(A, 1)).turn('n1');
+  t.equal(reuse(answered(again, 'n2', 8)), 'excused', 'nor does what its former life was told');
+  t.equal(reuse(answered(told(again, 9), 'n2', 9)), 'dot-names-one-batch', 'until somebody tells it again');
+  t.end();
+});
+
 t.test('§1.0.1 rule 2: nobody is told by whoever knows no more', (t) => {
   const same = setBack().message(digest(B, 'n1', { claims: [dot(A, 1)], round: 7 }));
   t.equal(reuse(answered(same, 'n2', 7)), 'excused');
