@@ -16,6 +16,7 @@ function collectCore(sink: MetricSink, { core, stats }: SemisyncMember, keyspace
   sink.set('kvorum_semisync_leader_changes_total', stats.leaderChanges, { keyspace });
   sink.set('kvorum_failover_discarded_total', stats.discardedAcked, { keyspace, acked: 'yes' });
   sink.set('kvorum_failover_discarded_total', stats.discardedUnacked, { keyspace, acked: 'no' });
+  sink.set('kvorum_failover_discarded_total', stats.discardedUnsure, { keyspace, acked: 'unknown' });
   if (core === null) return; // Not formed yet, or this replica came later.
   const status = core.status();
   sink.set('kvorum_semisync_has_leader', status.leader === null ? 0 : 1, { keyspace });

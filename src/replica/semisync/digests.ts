@@ -19,6 +19,7 @@ export class Digests {
   readonly #clock: Clock;
   readonly #compute: () => StateDigest;
   #waiting: Waiting[] = [];
+  #stopped = false;
 
   constructor(clock: Clock, compute: () => StateDigest) {
     this.#clock = clock;
@@ -27,7 +28,7 @@ export class Digests {
 
   at(index: LogIndex | null, applied: LogIndex, timeoutMs: number): Promise<StateDigest | null> {
     if (index === null || index === applied) return Promise.resolve(this.#compute());
-    if (index < applied || this.#waiting.length >= WAITING_MAX) return Promise.resolve(null);
+    if (this.#stopped || index < applied || this.#waiting.length >= WAITING_MAX) return Promise.resolve(null);
     const deadlineMs = this.#clock.monotonicMs() + timeoutMs;
     return new Promise((resolve) => this.#waiting.push({ index, deadlineMs, resolve }));
   }
@@ -51,6 +52,7 @@ export class Digests {
   }
 
   stop(): void {
+    this.#stopped = true;
     this.expire(Number.POSITIVE_INFINITY);
   }
 }

@@ -51,11 +51,13 @@ export class Failovers {
     const head = headOf(group, discarded);
     const file = store.save(head, discarded.entries);
     stats.discardedAcked += head.acknowledged;
-    stats.discardedUnacked += head.writes - head.acknowledged;
+    if (head.certain) stats.discardedUnacked += head.writes - head.acknowledged;
+    else stats.discardedUnsure += head.writes - head.acknowledged;
     const { acknowledged, beforeLog, certain, epoch, fromIndex, toIndex, writes } = head;
     const fields = { group, file, epoch, fromIndex, toIndex, writes, acknowledged, certain, beforeLog };
     if (acknowledged > 0 || beforeLog) logger.error('acknowledged_writes_discarded', fields);
-    else logger.warn('writes_discarded', fields);
+    else if (certain) logger.warn('writes_discarded', fields);
+    else logger.info('writes_set_aside', fields);
   }
 
   /** `epochs`: of the log that is left. */

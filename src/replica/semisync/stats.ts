@@ -7,9 +7,13 @@ export interface SemisyncStats extends MemberStats {
   quorumChanges: number;
   promotionsDone: number;
   promotionsFailed: number;
-  /** Commands that were thrown away after a failover, and whether anybody had been told that they took effect. */
+  /**
+   * Commands that left the log, as far as this member knew: somebody had been told that they took effect; nobody had; or
+   * they could not be compared with the log that took their place, and may be in it.
+   */
   discardedAcked: number;
   discardedUnacked: number;
+  discardedUnsure: number;
 }
 
 export function createSemisyncStats(): SemisyncStats {
@@ -21,5 +25,6 @@ export function createSemisyncStats(): SemisyncStats {
     promotionsFailed: 0,
     discardedAcked: 0,
     discardedUnacked: 0,
+    discardedUnsure: 0,
   };
 }
