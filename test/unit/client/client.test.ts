@@ -16,7 +16,11 @@ interface Seen {
 type Handler = (seen: Seen, response: ServerResponse, socket: Socket) => void;
 
 /** A client, and a server that remembers what it was asked and answers as told. */
-async function serve(t: Test, handler: Handler, timeoutMs?: number): Promise<{ client: KvorumClient; seen: Seen[] }> {
+async function serve(
+  t: Test,
+  handler: Handler,
+  timeoutMs?: number,
+): Promise<{ client: KvorumClient; seen: Seen[]; url: string }> {
   const seen: Seen[] = [];
   const server = createServer((request, response) => {
     const chunks: Buffer[] = [];
@@ -36,7 +40,7 @@ async function serve(t: Test, handler: Handler, timeoutMs?: number): Promise<{ c
     server.closeAllConnections();
     server.close();
   });
-  return { client, seen };
+  return { client, seen, url: `http://127.0.0.1:${port}` };
 }
 
 function json(status: number, document: object): Handler {
@@ -46,6 +50,21 @@ function json(status: number, document: object): Handler {
 }
 
 const WRITTEN = json(200, { result: 'replaced', key: 'k', revision: 7 });
+
+t.test('a replica that has done nothing names the leader, who is asked instead, once', async (t) => {
+  const leader = await serve(t, WRITTEN);
+  const { client: direct } = await serve(t, json(503, { code: 'not_leader', detail: 'nobody knows' }));
+  await t.rejects(direct.put('k', 'v'), { code: 'not_leader' }, 'nobody is named');
+  const named = (url: string): Handler => json(403, { code: 'not_leader', detail: 'd', leader_http: url });
+  const { client, seen } = await serve(t, named(leader.url));
+  t.equal((await client.put('k', 'v')).revision, 7);
+  t.same([seen.length, leader.seen.length], [1, 1]);
+  t.match(leader.seen[0], { method: 'PUT', url: '/kv/k', body: '{"value":"v"}' });
+  const other = await serve(t, named(leader.url));
+  const { client: twice } = await serve(t, named(other.url));
+  await t.rejects(twice.put('k', 'v'), { code: 'not_leader' }, 'who is named and does not lead either is believed');
+  t.equal(leader.seen.length, 1);
+});
 
 t.test('requests are those of the HTTP interface', async (t) => {
   const { client, seen } = await serve(t, WRITTEN);
