@@ -1,4 +1,4 @@
-import type { LogIndex, ReplicaId, Term } from '../../../../src/base/brand.js';
+import { groupId, type LogIndex, type ReplicaId, type Term } from '../../../../src/base/brand.js';
 import { createPrng, type Prng } from '../../../../src/base/prng.js';
 import type {
   PromotionOutcome,
@@ -12,10 +12,23 @@ import type {
 import { createSemisync, type Semisync } from '../../../../src/engines/semisync/index.js';
 import type { SemisyncMessage, SnapshotChunk } from '../../../../src/engines/semisync/messages.js';
 import { QUORUM_RULES, type QuorumRules } from '../../../../src/engines/semisync/quorum.js';
+import { decodeFrame, encodeFrames } from '../../../../src/wire/codec.js';
+import { FRAME_HEADER_BYTES } from '../../../../src/wire/protocol.js';
 import { Checker } from './checker.js';
 import { FakeDisk, keyOf, type Checkpoint } from './disk.js';
 
+const GROUP = groupId('feed', 0);
+
 type Write = { readonly run: () => void; readonly done: () => void };
+
+/** Those of which the protocol refuses what cannot be true of any log. */
+const CHECKED: ReadonlySet<SemisyncMessage['type']> = new Set(['promiseResponse', 'fetchResponse']);
+
+/** Throws where a message that members say would cost them their connection. */
+function checkWire(message: SemisyncMessage): void {
+  const { buffers } = encodeFrames([{ group: GROUP, message }]);
+  decodeFrame(Buffer.concat(buffers).subarray(FRAME_HEADER_BYTES), message);
+}
 
 /** One member: the engine, its disk, and a driver that does what the real one does, but only when told. */
 export class TestMember {
@@ -181,6 +194,7 @@ export class Network {
 
   #send(message: SemisyncMessage): void {
     this.checker.onSent(message);
+    if (CHECKED.has(message.type)) checkWire(message);
     if (!this.lost(message)) this.wire.push(message);
   }
 
