@@ -68,9 +68,26 @@ t.test('a plan is replayed; a broken promise is exit 9, with the line that repla
   t.match(bad.stderr, /docs\/errors\.md, check_failed/);
 });
 
+t.test('every engine has worlds of its own', async (t) => {
+  for (const engine of ['raft', 'semisync', 'lww', 'causal']) {
+    const { exit, stderr, stdout } = await run([
+      'sim',
+      '--engine',
+      engine,
+      '--seeds',
+      '1..2',
+      '--jobs',
+      '1',
+      '-o',
+      'json',
+    ]);
+    t.equal(exit, 0, stderr);
+    t.match(document(stdout), { engine, ok: true, statistics: { runs: 2 } });
+  }
+});
+
 t.test('what cannot be is refused: exit 2', async (t) => {
   const refused: readonly (readonly [string[], RegExp])[] = [
-    [['--engine', 'semisync'], /cannot simulate the engine semisync: it has raft, lww, causal/],
     [['--engine', 'paxos'], /Allowed choices are raft/],
     [['--seeds', '9..1'], /write 7, 1\.\.1000 or 1\.\./],
     [['--seeds', '1..'], /need --minutes/],

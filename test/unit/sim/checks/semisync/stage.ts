@@ -3,8 +3,7 @@ import { groupId, replicaId, type LogIndex, type ReplicaId, type Term } from '..
 import type { Entry } from '../../../../../src/engines/entry.js';
 import type { EngineMessage } from '../../../../../src/engines/messages.js';
 import { createSemisyncChecks, type SemisyncChecks } from '../../../../../src/sim/checks/semisync/index.js';
-import type { Violation} from '../../../../../src/sim/world/types.js';
-import { type SimProcess } from '../../../../../src/sim/world/types.js';
+import type { SimProcess } from '../../../../../src/sim/world/types.js';
 import type { StoredRecord } from '../../../../../src/storage/wal/unit-encoder.js';
 
 export const GROUP = groupId('default', 0);
