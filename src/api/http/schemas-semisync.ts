@@ -39,7 +39,7 @@ export const SHOW_QUORUM: RouteSchema = {
         ),
       ),
     },
-    [400, 404],
+    [400, 404, 503],
   ),
 };
 

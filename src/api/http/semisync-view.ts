@@ -95,11 +95,21 @@ export function followerDocument(
   };
 }
 
+/** A replica that is no member knows nothing of it. */
+const OUTSIDE = {
+  write_quorum: null,
+  follower_count: null,
+  available: null,
+  promises: null,
+  failover_tolerance: null,
+} as const;
+
 /**
  * What a write takes, and a promotion: `promises` of all members, so that `failover_tolerance` of them may be gone. As far
  * as this member knows.
  */
 export function quorumMembers({ followers }: SemisyncControl, engine: SemisyncStatus): Record<string, unknown> {
+  if (followers === 0 && engine.promises === 0) return OUTSIDE;
   const leads = engine.role === 'leader';
   return {
     write_quorum: engine.writeQuorum,

@@ -20,7 +20,9 @@ function namedIn(exchange: Exchange, object: JsonObject): SemisyncView {
 }
 
 function showQuorum(exchange: Exchange): void {
-  const { control, engine, keyspace } = semisyncNamed(exchange, exchange.query.get('keyspace'));
+  const { control, engine, keyspace, members } = semisyncNamed(exchange, exchange.query.get('keyspace'));
+  const { self } = exchange.router;
+  if (!members.includes(self)) throw new KvorumError('not_member', `${self} is no member of ${keyspace.name}`);
   const { leader, leader_http } = leaderMembers(exchange.router, keyspace);
   const body = { keyspace: keyspace.name, ...quorumMembers(control, engine), leader, leader_http };
   exchange.json(200, JSON.stringify(body));

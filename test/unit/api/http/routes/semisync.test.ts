@@ -173,6 +173,17 @@ t.test('ap.md §1.3.4: the write quorum is changed at the leader', async (t) => 
   t.match(await set(leader, { write_quorum: 1 }), { status: 403, json: { code: 'no_leader' } });
 });
 
+t.test('a replica that came later knows nothing of it', async (t) => {
+  const app = await createHttpApp({ feed: true, self: 'n4' });
+  t.teardown(() => app.close());
+  app.router.feed.semisync.followers = 0;
+  app.router.feed.leaderId = null;
+  const { json } = await app.ask('GET', '/status');
+  const feed = (json['keyspaces'] as Record<string, unknown>[]).find(({ keyspace }) => keyspace === 'feed');
+  t.match(feed, { member: null, write_quorum: null, promises: null, failover_tolerance: null });
+  t.match((await app.ask('GET', '/admin/quorum')).json, { code: 'not_member' });
+});
+
 t.test('without such a keyspace there is nothing to administer', async (t) => {
   const app = await createHttpApp();
   t.teardown(() => app.close());
