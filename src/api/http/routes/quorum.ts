@@ -35,10 +35,16 @@ function writeQuorumOf(object: JsonObject, followers: number): number {
   throw new KvorumError('bad_request', `${read}: allowed is a whole number of followers, 1 to ${followers}`);
 }
 
+/** Where nobody is known to lead, nothing is forbidden: it may be asked again. */
+function forbid(exchange: Exchange, keyspace: Keyspace): void {
+  const error = notLeader(exchange.router, keyspace);
+  exchange.fail(error, [], error.code === 'not_leader' ? FORBIDDEN : error.spec.http);
+}
+
 function failHere(exchange: Exchange, keyspace: Keyspace, failure: unknown): void {
   const error = toKvorumError(failure);
-  if (error.code !== 'not_leader') exchange.fail(error);
-  else exchange.fail(notLeader(exchange.router, keyspace), [], FORBIDDEN);
+  if (error.code === 'not_leader') forbid(exchange, keyspace);
+  else exchange.fail(error);
 }
 
 function changeDocument({ name }: Keyspace, followers: number, change: QuorumChange): Record<string, unknown> {
@@ -59,7 +65,7 @@ function setQuorum(exchange: Exchange): void {
   const { control, keyspace } = namedIn(exchange, object);
   const writeQuorum = writeQuorumOf(object, control.followers);
   if (keyspace.leader()?.isSelf === false) {
-    exchange.fail(notLeader(exchange.router, keyspace), [], FORBIDDEN);
+    forbid(exchange, keyspace);
     return;
   }
   control.setWriteQuorum(writeQuorum).then(

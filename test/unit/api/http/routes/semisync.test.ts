@@ -170,7 +170,7 @@ t.test('ap.md §1.3.4: the write quorum is changed at the leader', async (t) => 
   }
   semisync.failWith = 'not_leader';
   leader.router.feed.leaderId = null;
-  t.match(await set(leader, { write_quorum: 1 }), { status: 403, json: { code: 'no_leader' } });
+  t.match(await set(leader, { write_quorum: 1 }), { status: 503, json: { code: 'no_leader' } });
 });
 
 t.test('a replica that came later knows nothing of it', async (t) => {
