@@ -122,3 +122,37 @@ t.test('who is being rebuilt does not count towards promises, also after a resta
   t.ok((member.core?.term ?? 0) >= promotion.epoch);
   await t.rejects(keyspace.semisync.promote(false), { code: 'diverged' });
 });
+
+t.test('by force even a member that never had anything leads, and the others go back to nothing', async (t) => {
+  const cluster = SemisyncCluster.prepare({
+    dir: t.testdir(),
+    keyspace: { writeQuorum: 1, promotion: 'manual', leader: 'n2' },
+  });
+  t.teardown(() => cluster.close());
+  // Nobody leads before n2 has a tick; n3 hears nothing of its epoch.
+  for (const id of cluster.ids) await cluster.startReplica(id);
+  await until('that the cluster is formed', () => {
+    const formed = cluster.running.every(({ replica }) => replica.gate.open);
+    if (formed) cluster.isolate('n3');
+    return formed ? true : undefined;
+  });
+  const n3 = cluster.node('n3');
+  t.equal(n3.member.core?.lastIndex, 0, 'it has nothing');
+  await cluster.led('n2', 1);
+  t.match(await put(cluster.node('n2').keyspace, 'lost', '1'), { ok: true });
+  await until('that n1 has it', () => (cluster.node('n1').member.reader.size === 1 ? true : undefined));
+  cluster.isolate('n1');
+  t.match(await n3.keyspace.semisync.promote(true), { lossPossible: true });
+  cluster.isolate('n1', false);
+  cluster.isolate('n3', false);
+  await cluster.led('n3', 2);
+  t.match(await put(n3.keyspace, 'new', '1'), { ok: true });
+  await cluster.converged();
+  for (const { id, keyspace, member } of cluster.running) {
+    t.match(await get(keyspace, 'lost', 'follower'), { value: null }, id);
+    t.equal(member.core?.status().diverged, false);
+  }
+  for (const id of cluster.ids) await cluster.restartReplica(id);
+  await cluster.led('n3', 2);
+  t.match(await get(cluster.node('n3').keyspace, 'new', 'strong'), { value: '1' });
+});
