@@ -56,12 +56,17 @@ export async function spawnCluster(file: string, options: { readonly delays: boo
   writeFileSync(moved, JSON.stringify(movedTopology(yaml, folder, ports, options)));
   const args = [EXECUTABLE, 'start', moved, '-o', 'json'];
   const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] });
-  const kill = (): void => void child.kill('SIGKILL');
-  process.once('exit', kill); // Not left behind when this process ends before its time.
+  const remove = (): void => rmSync(folder, { recursive: true, force: true, maxRetries: 3 });
+  // Nothing is left behind when this process ends before its time.
+  const kill = (): void => {
+    child.kill('SIGKILL');
+    remove();
+  };
+  process.once('exit', kill);
   const stop = async (): Promise<void> => {
     await ended(child);
     process.off('exit', kill);
-    rmSync(folder, { recursive: true, force: true });
+    remove();
   };
   const nodes = replicas.map((_, at) => `http://127.0.0.1:${ports[at * 3 + 1]}`);
   try {

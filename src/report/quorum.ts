@@ -122,6 +122,11 @@ export class QuorumSweep {
     };
   }
 
+  /** Bursts that nobody counts: code that has not been compiled yet would be measured with the first write quorum. */
+  async warmUp(): Promise<void> {
+    await this.#concurrent();
+  }
+
   /** Sequential writes alone; the write quorum stays. */
   async sequentialAt(writeQuorum: number): Promise<Figures> {
     await this.#admin.setWriteQuorum(writeQuorum);

@@ -83,6 +83,10 @@ async function measureQuorums(request: ReportRequest): Promise<QuorumReport> {
   const keyspace = topology.keyspaces.find((each) => each.engine === 'semisync');
   if (keyspace === undefined) throw new KvorumError('usage', `${file} has no keyspace with a write quorum`);
   const delaysMs = running === null || runningIsTopology ? delaysOf(topology, keyspace) : null;
+  const most = Math.max(0, ...writeQuorums);
+  if (delaysMs !== null && most > delaysMs.length) {
+    throw new KvorumError('usage', `A write quorum of ${most}: ${file} has ${delaysMs.length} followers`);
+  }
   const spacingMs = spacingFor(delaysMs ?? [[0, SLOWEST_ASSUMED_MS]]);
   const fixed = { warmUpSeconds: 1, valueBytes: VALUE_BYTES, protocol: 'http' } as const;
   const settings: QuorumSettings = { ...load, ...fixed, spacingMs };
@@ -96,7 +100,11 @@ async function measureQuorums(request: ReportRequest): Promise<QuorumReport> {
   await using delayed = await spawnCluster(file, { delays: true });
   const described = { spawned: true, topology: file };
   return await sweep({ ...common, nodes: undelayed.nodes }, (plain) =>
-    sweep({ ...common, nodes: delayed.nodes }, (quorums) => quorums.run(described, (each) => plain.sequentialAt(each))),
+    sweep({ ...common, nodes: delayed.nodes }, async (quorums) => {
+      await plain.warmUp();
+      await quorums.warmUp();
+      return quorums.run(described, (each) => plain.sequentialAt(each));
+    }),
   );
 }
 

@@ -79,6 +79,11 @@ function parseQuorums(text: string): readonly number[] {
 async function report(flags: ReportFlags, output: string): Promise<void> {
   const say = (line: string): void => void process.stderr.write(`${line}\n`);
   const summary = flags.redraw === true ? redrawn(flags.out, say) : await measured(flags, say);
+  if (summary === null) {
+    say('interrupted: nothing more is measured, and files that were there stay');
+    process.exitCode = 130;
+    return;
+  }
   if (output === 'json') printJson(summary);
   else process.stdout.write(formatReport(summary));
   failWhenDifferent(summary);
@@ -102,7 +107,8 @@ function redrawn(outDir: string, say: (line: string) => void): Summary {
   return summary;
 }
 
-async function measured(flags: ReportFlags, say: (line: string) => void): Promise<Summary> {
+/** Null: interrupted. */
+async function measured(flags: ReportFlags, say: (line: string) => void): Promise<Summary | null> {
   const { KVORUM_URL: url, SPAWN_CLUSTER: spawns } = process.env;
   const running = spawns === '0' ? runningNodes(url, flags.topology) : null;
   // A cluster of one leader and its followers has no other engines to compare.
@@ -113,7 +119,7 @@ async function measured(flags: ReportFlags, say: (line: string) => void): Promis
         ? (['quorum', 'engines'] as const)
         : (['quorum'] as const);
   const abort = new AbortController();
-  const onSignal = (): void => abort.abort(new KvorumError('usage', 'Interrupted: nothing more was measured'));
+  const onSignal = (): void => abort.abort();
   process.once('SIGINT', onSignal); // A second one ends the process.
   try {
     return await makeReport({
@@ -129,6 +135,9 @@ async function measured(flags: ReportFlags, say: (line: string) => void): Promis
       signal: abort.signal,
       say,
     });
+  } catch (error) {
+    if (!abort.signal.aborted) throw error;
+    return null; // Clusters that are interrupted as well answer with errors.
   } finally {
     process.off('SIGINT', onSignal);
   }
