@@ -264,7 +264,7 @@ export function deviationOf(
 function reading(delaysKnown: boolean, overheadKnown: boolean): string[] {
   const lines = [
     'Only the sequential writes must follow the formula: a write alone waits for the W-th fastest of its followers.',
-    'Writes at once share links that keep their order: one that is delayed holds up those behind it, so their curve lies elsewhere, mostly above.',
+    'Writes at once share links that keep their order: one that is delayed holds up those behind it, so their curve is nearly flat, near the longest delay.',
   ];
   if (!delaysKnown) return [...lines, 'The delays of the followers are not known: nothing is expected.'];
   const overhead = overheadKnown ? 'measured on the same topology without delays' : 'not measured here';
