@@ -1,7 +1,8 @@
-import { replicaOf } from '../../base/brand.js';
+import { replicaOf, type OriginId } from '../../base/brand.js';
 import { stream } from './deltas.js';
 import type { EnsureOutcome, LeaderlessEvent, Requirement } from './events.js';
-import { isAbandoned } from './stability.js';
+import type { Peer } from './peer.js';
+import { hasHeardOfPresent, isAbandoned } from './stability.js';
 import { acceptedOf, type Ensure, type LeaderlessState } from './state.js';
 import type { Dot, Vector } from './types.js';
 import { coversAll, notCovered, positionOf } from './vector.js';
@@ -86,7 +87,8 @@ function supply(state: LeaderlessState, dots: readonly Dot[], need: Requirement)
 /**
  * True when nobody can ever bring `dot` (ap.md §1.2.5): every member, asked after the request began, has less. The word of
  * another owner alone is not enough: a folder that went back in time does not know what it has written until it has met
- * whoever has it, and that one may be away. Our own origin is ours to speak of, once it may be written.
+ * whoever has it, and that one may be away. Our own origin is ours to speak of, once it may be written. Who spoke before it
+ * heard the owner's present life may have got it since, and who holds more of another's in memory is about to have it.
  */
 function isLost(state: LeaderlessState, { origin, seq }: Dot, { sinceRound }: Ensure): boolean {
   if (state.retired.has(origin)) return true;
@@ -95,5 +97,14 @@ function isLost(state: LeaderlessState, { origin, seq }: Dot, { sinceRound }: En
   if (origin === state.origin) return isWritable(state);
   const owner = state.peers.get(replicaOf(origin));
   const isSettled = owner?.origin === origin ? !owner.syncing : isAbandoned(state, origin);
-  return isSettled && peers.every((peer) => peer.up && peer.known && peer.answered > sinceRound);
+  return (
+    isSettled &&
+    peers.every((peer) => {
+      return peer.up && peer.known && peer.answered > sinceRound && hasSaidAll(state, peer, origin);
+    })
+  );
+}
+
+function hasSaidAll(state: LeaderlessState, peer: Peer, origin: OriginId): boolean {
+  return hasHeardOfPresent(state, peer, origin) && (peer.origin === origin || !peer.pending.has(origin));
 }

@@ -101,14 +101,10 @@ function retireOrigins(state: LeaderlessState): void {
     const { origin, log } = here;
     dropHopeless(state, here);
     if (state.retired.has(origin) || !isAbandoned(state, origin) || !isQuiet(state, here)) continue;
-    const present = presentOf(state, replicaOf(origin));
-    const everywhere = [...state.peers.values()].every(
-      ({ row, has, pending }) =>
-        row !== null &&
-        (present === null || row.has(present)) &&
-        positionOf(has, origin) === log.durable &&
-        !pending.has(origin),
-    );
+    const everywhere = [...state.peers.values()].every((peer) => {
+      const isSame = positionOf(peer.has, origin) === log.durable;
+      return isSame && hasHeardOfPresent(state, peer, origin) && !peer.pending.has(origin);
+    });
     if (!everywhere) continue;
     state.retired.add(origin);
     here.buffer.clear();
@@ -129,6 +125,12 @@ const NOTHING: Vector = new Map();
 /** The head waits for what was lost with its origin: it can never be delivered, here or elsewhere. */
 function dropHopeless(state: LeaderlessState, { buffer, log, waitsFor }: OriginHere): void {
   if (waitsFor !== null && state.retired.has(waitsFor.origin)) buffer.refuse(log.accepted + 1);
+}
+
+/** Nothing that a former life of the owner of `origin` sent is still on its way to `peer`, directly. */
+export function hasHeardOfPresent(state: LeaderlessState, { row }: Peer, origin: OriginId): boolean {
+  const present = presentOf(state, replicaOf(origin));
+  return row !== null && (present === null || row.has(present));
 }
 
 /** Who the member writes as by now; null: it is none. */

@@ -95,6 +95,53 @@ t.test('ap.md §1.2.5: an owner that was set back does not speak for a member th
   t.end();
 });
 
+t.test('ap.md §1.2.5: nothing is lost while a member has it in memory', (t) => {
+  const net = new Network(['a', 'b', 'c'], 10, { engine: 'lww' });
+  net.run(20);
+  net.lost = ({ to, type }) => to === 'c' && type === 'gossipDelta';
+  net.write('a', 'k=1');
+  net.persist('a');
+  net.deliverAll();
+  const request = net.ensure('c', [{ origin: A, seq: 1 }]);
+  net.crash('a');
+  net.wipe('a');
+  for (let tick = 0; tick < 60; tick++) {
+    for (const id of ['a', 'b', 'c']) net.tick(id);
+    net.deliverAll();
+    for (const id of ['a', 'c']) net.persist(id);
+  }
+  t.equal(net.engine('b').vector.get(A), undefined, 'its disk takes long');
+  t.not(net.engine('a').origin, A);
+  t.equal(result(net, 'c', request), undefined, 'b is about to have it');
+  net.heal();
+  net.run(40);
+  t.equal(result(net, 'c', request), 'covered');
+  t.end();
+});
+
+t.test('ap.md §1.2.5: nothing is lost by the word of a member that could still get it', (t) => {
+  const net = new Network(['a', 'b', 'c'], 11, { engine: 'lww' });
+  net.run(20);
+  net.lost = ({ type }) => type === 'gossipDelta';
+  net.write('a', 'k=1');
+  net.persist('a');
+  const request = net.ensure('c', [{ origin: A, seq: 1 }]);
+  for (let round = 0; round < 5; round++) net.deliverAll(); // b says that it has nothing.
+  net.lost = ({ from, to, type }) => to === 'c' && (from === 'b' || type === 'gossipDelta');
+  net.run(40);
+  t.equal(net.engine('b').vector.get(A), 1);
+  net.crash('a');
+  net.lost = ({ from, to, type }) => type === 'gossipDelta' || (from === 'b' && to === 'c');
+  net.wipe('a');
+  net.run(40);
+  t.ok(net.engine('a').writable);
+  t.equal(result(net, 'c', request), undefined, 'b has got it since');
+  net.heal();
+  net.run(40);
+  t.equal(result(net, 'c', request), 'covered');
+  t.end();
+});
+
 t.test('a write that has just been made elsewhere is not lost because an older word says so', (t) => {
   const net = new Network(['a', 'b'], 4, { engine: 'lww' });
   net.run(5);
