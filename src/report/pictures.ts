@@ -80,20 +80,24 @@ function expectedSeries(quorums: readonly QuorumRow[]): Series[] {
 }
 
 function deviationText(quorums: readonly QuorumRow[]): string {
-  const found = quorums.flatMap(({ deviation }) => (deviation === null ? [] : [deviation]));
+  const found = quorums.flatMap(({ deviation, writeQuorum }) =>
+    deviation === null ? [] : [{ ...deviation, writeQuorum }],
+  );
   if (found.length === 0) return '';
-  const signed = (value: number): string => `${value > 0 ? '+' : ''}${value.toFixed(1)}`;
-  const overheads = found.flatMap(({ overheadMs }) => (overheadMs === null ? [] : [overheadMs]));
-  const less = overheads.length === 0 ? '' : `, less the overhead of ${spread(overheads)} ms measured without delays,`;
-  const percents = found.map(({ percent }) => signed(percent)).join(', ');
-  const medians = found.map(({ p50Percent }) => signed(p50Percent)).join(', ');
-  const chance = Math.max(...found.map(({ standardErrorPercent }) => standardErrorPercent));
-  return `Its deviation${less} is ${percents} % from W = ${quorums[0]?.writeQuorum} on, that of medians ${medians} % (standard error up to ${chance.toFixed(1)} %).`;
-}
-
-function spread(values: readonly number[]): string {
-  const [low, high] = [Math.min(...values).toFixed(1), Math.max(...values).toFixed(1)];
-  return low === high ? low : `${low} to ${high}`;
+  const list = (values: readonly (number | null)[]): string =>
+    values.map((value) => (value === null ? '-' : value.toFixed(1))).join(', ');
+  const above = list(found.map(({ differenceMs }) => differenceMs));
+  const overheads = found.map(({ overheadMs }) => overheadMs);
+  const known = overheads.some((overheadMs) => overheadMs !== null);
+  const overhead = known ? `; without delays the same writes take ${list(overheads)} ms` : '';
+  const far = found.filter((each) => !each.within5PercentAndOverhead).map(({ writeQuorum }) => writeQuorum);
+  const within =
+    far.length === 0
+      ? 'Within 5 % and that overhead at every W'
+      : `More than 5 % and that overhead at W = ${far.join(', ')}`;
+  const percents = list(found.map(({ p50Percent }) => p50Percent));
+  const medians = known ? `; medians, less those without delays, are off by ${percents} %` : '';
+  return `Its means are ${above} ms above it${overhead}. ${within}${medians}.`;
 }
 
 function delaysText({ cluster: { delaysMs } }: QuorumReport): string {

@@ -67,7 +67,10 @@ export interface QuorumRow {
 export interface Deviation {
   /** mean - expected. */
   readonly differenceMs: number;
-  /** Of the sequential mean without delays; null: not measured. */
+  /**
+   * The sequential mean without delays; null: not measured. Rather too much: followers that get a write at the same instant
+   * sync it at the same instant, and wait for one disk.
+   */
   readonly overheadMs: number | null;
   /** (mean - overhead - expected) / expected. */
   readonly percent: number;

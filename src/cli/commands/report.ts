@@ -158,24 +158,15 @@ function formatReport({ engines, quorum }: Summary): string {
   const parts: string[] = [];
   const ms = (value: number | null): string => (value === null ? '-' : value.toFixed(2));
   if (quorum !== null) {
-    const headings = [
-      'W',
-      'expected ms',
-      'one by one ms',
-      'deviation %',
-      'of medians %',
-      'at once ms',
-      'p99 ms',
-      'failed',
-      'valid',
-      'in sync',
-    ];
+    const headings = ['W', 'expected ms', 'one by one ms', 'not delayed ms', 'within 5 %', 'of medians %'];
+    headings.push('at once ms', 'p99 ms', 'failed', 'valid', 'in sync');
     const rows = quorum.quorums.map(
       ({ concurrent, deviation, expectedMs, parity, sequential, undelayed, writeQuorum }) => [
         String(writeQuorum),
         ms(expectedMs),
         ms(sequential.meanMs),
-        deviation === null ? '-' : deviation.percent.toFixed(1),
+        ms(undelayed?.meanMs ?? null),
+        deviation === null ? '-' : deviation.within5PercentAndOverhead ? 'yes' : 'no',
         deviation === null ? '-' : deviation.p50Percent.toFixed(1),
         ms(concurrent.meanMs),
         ms(concurrent.p99Ms),

@@ -96,6 +96,23 @@ t.test('a machine that was busy with other work is said to have been', async (t)
   t.match(quorumPicture(quorumReport({ loadBefore: 40 })), 'BUSY');
 });
 
+t.test('the caption tells how far the sequential curve is from the formula', async (t) => {
+  const words = (svg: string): string => svg.replaceAll(/<[^>]*>/g, ' ').replaceAll(/\s+/g, ' ');
+  t.match(
+    words(pictures.quorums),
+    'Its means are 2.0, 2.0, 2.0, 2.0, 2.0 ms above it; without delays the same writes take 1.9,',
+  );
+  t.match(words(pictures.quorums), 'Within 5 % and that overhead at every W');
+  const { deviation } = quorumRow(2);
+  t.ok(deviation);
+  if (deviation === null) return;
+  const far = quorumRow(2, { deviation: { ...deviation, within5PercentAndOverhead: false } });
+  t.match(
+    words(quorumPicture(quorumReport({ quorums: [quorumRow(1), far] }))),
+    'More than 5 % and that overhead at W = 2',
+  );
+});
+
 t.test('what went wrong is in the picture', async (t) => {
   const followers = [
     { id: 'f1', inSync: false, comparedBy: 'values', mismatchedKeys: ['a'], mismatches: 1, error: null } as const,
