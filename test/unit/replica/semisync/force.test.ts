@@ -147,6 +147,7 @@ t.test('by force even a member that never had anything leads, and the others go 
   cluster.isolate('n3', false);
   await cluster.led('n3', 2);
   t.match(await put(n3.keyspace, 'new', '1'), { ok: true });
+  t.equal(n3.member.stats.quorumChanges, 1, 'the new history is given a write quorum as the first one was');
   await cluster.converged();
   for (const { id, keyspace, member } of cluster.running) {
     t.match(await get(keyspace, 'lost', 'follower'), { value: null }, id);
