@@ -5,7 +5,7 @@ import { assertDefined } from '../base/assert.js';
 import type { KvorumError } from '../base/errors/error.js';
 import type { Logger } from '../base/logger.js';
 import { createPrng } from '../base/prng.js';
-import { createHttpServer, type HttpServer } from '../api/http/index.js';
+import { createHttpServer, handOverQuorum, type HttpServer } from '../api/http/index.js';
 import { createRespServer, type RespServer } from '../api/resp/index.js';
 import type { ReplicaConfig, Topology } from '../config/topology.js';
 import { createMetrics } from '../observe/metrics.js';
@@ -213,7 +213,7 @@ class RunningNode implements ReplicaNode {
     const { http, resp, router, topology } = this.#parts;
     router.leaving = true;
     // Leadership goes first, while requests are still taken: clients of this replica are forwarded to the new leader.
-    await Promise.all(router.keyspaces.map((keyspace) => handOver(keyspace)));
+    await Promise.all(router.keyspaces.map((keyspace) => handOver(topology, router, keyspace)));
     router.draining = true;
     const finished = Promise.all([http?.drain(), resp?.drain()]);
     await Promise.race([finished, sleep(topology.timing.drainTimeoutMs)]);
@@ -238,9 +238,20 @@ class RunningNode implements ReplicaNode {
   }
 }
 
-async function handOver(keyspace: NodeRouter['keyspaces'][number]): Promise<void> {
+async function handOver(
+  { keyspaces, timing }: Topology,
+  router: NodeRouter,
+  keyspace: NodeRouter['keyspaces'][number],
+): Promise<void> {
   if (keyspace.leader()?.isSelf !== true) return;
-  await keyspace.transferLeader(null).catch(() => undefined); // Nobody to hand it to: an election will follow.
+  const config = keyspaces.find(({ name }) => name === keyspace.name);
+  // Where an operator chooses who leads, the leader that comes back takes its place again.
+  if (config?.engine === 'semisync' && config.promotion === 'manual') return;
+  const handed =
+    keyspace.semisync === null
+      ? keyspace.transferLeader(null)
+      : handOverQuorum(router, keyspace, 2 * timing.electionTimeoutMs[1]);
+  await handed.then(undefined, () => undefined); // Nobody to hand it to: an election will follow.
 }
 
 function sleep(milliseconds: number): Promise<void> {

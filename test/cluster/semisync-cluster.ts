@@ -63,7 +63,9 @@ export class SemisyncCluster {
         const file = join(folder, `${id}.yaml`);
         const default_ = { engine: 'semisync', leader: 'leader', ...keyspace };
         const topology = { cluster: 'semisync', dataDir: join(folder, 'data'), local: [id], replicas };
-        writeFileSync(file, JSON.stringify({ ...topology, keyspaces: { default: default_ } }));
+        // Slower than by default: a busy machine elects nobody anew.
+        const timing = { electionTimeoutMs: [300, 600] };
+        writeFileSync(file, JSON.stringify({ ...topology, timing, keyspaces: { default: default_ } }));
         return [id, new HostProcess(file, urls.get(id) ?? '', [])] as const;
       }),
     );
@@ -122,6 +124,14 @@ export class SemisyncCluster {
     await eventually(`${count} available followers`, 20_000, async () => {
       const { available } = await this.member(leader);
       return available === count || undefined;
+    });
+  }
+
+  /** Resolves to who leads once so many followers are available to it: which one, the machine's load may have a say in. */
+  settled(followers: number): Promise<string> {
+    return eventually(`a leader with ${followers} available followers`, 20_000, async () => {
+      const leader = await this.leader();
+      return (await this.member(leader))['available'] === followers ? leader : undefined;
     });
   }
 
