@@ -78,6 +78,9 @@ function promote(exchange: Exchange): void {
   const object = bodyOf(exchange);
   const { control, keyspace } = namedIn(exchange, object);
   const force = fields.flagMember(object, 'force');
+  // A leader that is stopped with its whole cluster need not hand over to who is about to stop, too.
+  const leaving = exchange.router.readiness().some(({ name, ok }) => name === 'draining' && !ok);
+  if (leaving) throw new KvorumError('draining', `${exchange.router.self} is about to stop`);
   exchange.mayTake(PROMOTION_MS_MAX);
   control.promote(force).then(
     (promotion) => exchange.json(200, JSON.stringify(promotionDocument(keyspace, promotion))),

@@ -206,6 +206,9 @@ t.test('ap.md §1.3.5: promotion is asked of who is to lead', async (t) => {
   });
   t.match((await follower.ask('POST', '/admin/promote', { body: { force: true } })).json, { loss_possible: true });
   t.match((await follower.ask('POST', '/admin/promote', { body: { force: 1 } })).json, { code: 'bad_request' });
+  follower.router.failedReadiness.add('draining');
+  t.match(await follower.ask('POST', '/admin/promote'), { status: 503, json: { code: 'draining' } });
+  follower.router.failedReadiness.clear();
   follower.router.feed.semisync.failWith = 'not_enough_promises';
   t.match(await follower.ask('POST', '/admin/promote'), { status: 503, json: { code: 'not_enough_promises' } });
   const transfer = (app: HttpApp, target?: string): ReturnType<HttpApp['ask']> =>
