@@ -70,13 +70,13 @@ export class QuorumSweep {
 
   static async open(request: QuorumRequest): Promise<QuorumSweep> {
     const common = { topology: null, protocol: 'http', leaderOnly: false } as const;
-    const any = await resolveTarget({ ...common, nodes: request.nodes, keyspace: request.keyspace });
-    const keyspace = request.keyspace ?? any.keyspaces.find(({ engine }) => engine === 'semisync')?.name;
+    const asked = await resolveTarget({ ...common, nodes: request.nodes, keyspace: request.keyspace });
+    const keyspace = request.keyspace ?? asked.keyspaces.find(({ engine }) => engine === 'semisync')?.name;
     if (keyspace === undefined) {
-      const engines = any.keyspaces.map(({ engine, name }) => `${name} (${engine})`).join(', ');
+      const engines = asked.keyspaces.map(({ engine, name }) => `${name} (${engine})`).join(', ');
       throw new KvorumError('usage', `No keyspace of the target has a write quorum: it has ${engines}`);
     }
-    const target = await resolveTarget({ ...common, nodes: any.nodes, keyspace, leaderOnly: true });
+    const target = await resolveTarget({ ...common, nodes: asked.nodes, keyspace, leaderOnly: true });
     const { host, port } = assertDefined(target.endpoints[0], 'a leader was found');
     const address = host.includes(':') ? `[${host}]` : host;
     return new QuorumSweep(request, target, keyspace, `http://${address}:${port}`);
