@@ -5,6 +5,7 @@ import { LEADERLESS_MUTANTS } from './catalogue/leaderless.js';
 import { MEMBERSHIP_MUTANTS } from './catalogue/membership.js';
 import { ORIGIN_MUTANTS } from './catalogue/origins.js';
 import { READ_MUTANTS } from './catalogue/reads.js';
+import { SEMISYNC_MUTANTS } from './catalogue/semisync.js';
 import { STATE_MUTANTS } from './catalogue/state.js';
 
 export type { Mutant } from './mutant.js';
@@ -18,4 +19,5 @@ export const MUTANTS: readonly Mutant[] = [
   ...STATE_MUTANTS,
   ...LEADERLESS_MUTANTS,
   ...ORIGIN_MUTANTS,
+  ...SEMISYNC_MUTANTS,
 ];

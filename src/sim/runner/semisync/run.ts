@@ -25,9 +25,10 @@ const FORMED_WITH = 1;
 
 /** Clocks run at half of the time at worst, where they are disturbed. */
 const CLOCK_STRETCH = 2.05;
-/** Ticks between what is known and what is told, and turns of a busy machine. */
-const SLACK_TICKS = 3;
-const SLACK_MS = 60;
+/** Ticks between what is known and what is told, and turns of a machine: of a busy one, where some are. */
+const SLACK_TICKS = 2;
+const TURN_MS = 2;
+const BUSY_TURN_MS = 60;
 
 /** One run of a leader-follower group: puts the parts together. What run.ts is for raft. */
 export class SemisyncRun {
@@ -54,7 +55,7 @@ export class SemisyncRun {
       nowMs: () => this.world.time.nowMs,
       isDamaged: (id) => this.#stage.isDamaged(id),
       clockStretch: plan.faults.includes('clock') ? CLOCK_STRETCH : 1,
-      slackMs: SLACK_TICKS * plan.knobs.tickMs + SLACK_MS,
+      slackMs: SLACK_TICKS * plan.knobs.tickMs + (plan.faults.includes('pause') ? BUSY_TURN_MS : TURN_MS),
     });
     const late: Observer[] = [];
     this.world = createWorld({
