@@ -16,12 +16,14 @@ export class Probe {
   readonly #request: Request;
   readonly #timeoutMs: number;
   readonly #onDone: (answer: Answer) => void;
+  readonly #isFinal: (answer: Answer) => boolean;
 
   constructor(
     context: { readonly time: VirtualTime; readonly wire: Sender; readonly timeoutMs: number },
     choose: () => SimProcess,
     request: Request,
     onDone: (answer: Answer) => void,
+    isFinal: (answer: Answer) => boolean = (answer) => certaintyOf(answer) === 'done',
   ) {
     this.#time = context.time;
     this.#wire = context.wire;
@@ -29,6 +31,7 @@ export class Probe {
     this.#choose = choose;
     this.#request = request;
     this.#onDone = onDone;
+    this.#isFinal = isFinal;
     this.#ask();
   }
 
@@ -40,7 +43,7 @@ export class Probe {
       stop();
       cancel();
       this.last = answer;
-      if (certaintyOf(answer) === 'done') {
+      if (this.#isFinal(answer)) {
         this.done = true;
         this.#onDone(answer);
       } else this.#time.after(PAUSE_MS, () => this.#ask());

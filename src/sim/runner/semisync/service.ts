@@ -1,11 +1,16 @@
 import type { Revision, Term } from '../../../base/brand.js';
-import type { Answer } from '../../clients/answer.js';
+import { certaintyOf, type Answer } from '../../clients/answer.js';
 import { commandOf } from '../../clients/intent.js';
 import type { Sender } from '../../clients/wire.js';
 import { Violation, type SimProcess, type VirtualTime } from '../../world/types.js';
 import { Probe } from '../probe.js';
 
 const KEY = 'probe';
+
+/** What the session has seen does not exist any more: asking again does not help. */
+function isShownOrLost(answer: Answer): boolean {
+  return certaintyOf(answer) === 'done' || (answer.type === 'error' && answer.code === 'causal_history_lost');
+}
 
 export interface ServiceOptions {
   readonly time: VirtualTime;
@@ -65,7 +70,7 @@ export class SemisyncService {
         if (shown.type === 'read' && shown.value === value) return;
         this.#again('session-reads', `${process.id} does not show ${KEY} to whoever has read it`);
       };
-      return new Probe(this.#options, () => process, request, onShown);
+      return new Probe(this.#options, () => process, request, onShown, isShownOrLost);
     });
   }
 
