@@ -1,5 +1,5 @@
 import { report, type CheckContext } from './check-context.js';
-import { checkMemory, checkSemisync, semisyncOnly } from './check-semisync.js';
+import { checkSemisync, semisyncOnly } from './check-semisync.js';
 import { refuseOptions, saidOf, wrongReads } from './keyspace-words.js';
 import type { ResolvedValue } from './layers.js';
 import { names } from './resolve.js';
@@ -24,10 +24,6 @@ export function checkKeyspaces(context: CheckContext): void {
     else if (engine === 'semisync') checkSemisync(context, name);
     else if (engine !== null) checkLeaderless(context, name, engine);
   }
-  checkMemory(
-    context,
-    all.filter((name) => engineOf(context, name) === 'semisync'),
-  );
   if (all.length < 2 || all.includes('default')) return;
   const { at, excerpt } = context.source.locate(['keyspaces'], 'key');
   const message = `none of the ${all.length} keyspaces is named "default": /kv and Redis database 0 need one; rename one of ${all.join(', ')}`;

@@ -47,20 +47,6 @@ export function checkSemisync(context: CheckContext, name: string): void {
   checkLag(context, name);
 }
 
-/** Acknowledged writes are looked for on the disks of those who acknowledged them (ap.md §1.3.5). */
-export function checkMemory(context: CheckContext, keyspaces: readonly string[]): void {
-  const memory = context.values.get('memory');
-  if (memory?.value !== true || keyspaces.length === 0) return;
-  const which = keyspaces.map((name) => `keyspaces.${name}`).join(', ');
-  const why = 'a promotion counts on it that what was acknowledged is still there';
-  report(
-    context,
-    'error',
-    memory,
-    `memory is true, but the engine of ${which} is semisync, and ${why}: keep it on disk`,
-  );
-}
-
 /** Those that the cluster is formed with: the members of such a keyspace, for good. */
 function firstReplicas(context: CheckContext): readonly string[] {
   const joins = (id: string): boolean => context.values.get(`replicas.${id}.joining`)?.value === true;

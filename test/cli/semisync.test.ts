@@ -9,7 +9,6 @@ t.test('write quorums and promotions from the command line', { timeout: 90_000 }
   const topology = await writeTopology(folder);
   const keyspaces = 'keyspaces:\n  default: { engine: semisync, leader: n2 }\n';
   writeFileSync(topology.file, readFileSync(topology.file, 'utf8') + keyspaces);
-  t.match(await run(['start', topology.file, '--memory']), { exit: 3, stderr: /memory is true, but the engine of/ });
   const server = await new Server([topology.file, '--data-dir', join(folder, 'data')]).ready();
   t.teardown(() => server.kill());
   t.match(server.stdout, /n1 +follower +127.*\nn2 +leader +127/, 'it waits for the leader that the file names');

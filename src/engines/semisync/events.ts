@@ -30,6 +30,11 @@ export interface SemisyncOptions {
   readonly promotionTicks: number;
   /** Ticks that an append may wait for its fsync before the leader steps down (raft.md R7). */
   readonly diskStallTicks: number;
+  /**
+   * Members keep nothing on disk: one that restarts has forgotten its log and its promises. Followers are then expected to come back
+   * with nothing; nothing that was acknowledged survives them.
+   */
+  readonly volatile?: boolean;
   /** Seed it with fresh entropy at each start of the process: besides timeouts it numbers this member's clock. */
   readonly prng: Prng;
   readonly limits: {

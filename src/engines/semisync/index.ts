@@ -93,7 +93,7 @@ function step(state: SemisyncState, event: SemisyncEvent): void {
       return onCheckpointed(state, event.index, event.cutIndex);
     case 'unreachable': {
       const progress = state.progress.get(event.peer);
-      return progress === undefined ? undefined : onUnreachable(progress);
+      return progress === undefined ? undefined : onUnreachable(state, progress);
     }
     case 'snapshotSent':
       return onSnapshotSent(state, event.peer, event.index, event.ok);

@@ -49,6 +49,13 @@ export class Progress {
     this.inflight.clear();
   }
 
+  /** It may come back with nothing: nothing that it acknowledged counts any more. */
+  forget(): void {
+    const { next } = this;
+    this.match = 0 as LogIndex;
+    this.becomeProbe(next);
+  }
+
   becomeReplicate(): void {
     this.state = 'replicate';
     this.next = indexAfter(this.match);

@@ -136,7 +136,8 @@ function onDiverged(state: SemisyncState, progress: Progress): void {
   startFullsync(state, progress, true);
 }
 
-/** What was on its way is lost. */
-export function onUnreachable(progress: Progress): void {
-  if (progress.state === 'replicate') progress.becomeProbe();
+/** What was on its way is lost; without a disk, what the follower had may be lost as well. */
+export function onUnreachable({ options }: SemisyncState, progress: Progress): void {
+  if (options.volatile === true) progress.forget();
+  else if (progress.state === 'replicate') progress.becomeProbe();
 }

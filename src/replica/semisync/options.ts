@@ -37,6 +37,7 @@ export function semisyncOptions(
     maxLagTicks: Math.max(heartbeatTicks + 1, ticks(config.maxLagMs)),
     promotionTicks: PROMOTION_TIMEOUTS * electionTicks[1],
     diskStallTicks: ticks(timing.diskStallMs),
+    volatile: topology.memory,
     prng,
     limits: {
       appendEntries: LIMITS.appendEntries,

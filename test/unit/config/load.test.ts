@@ -242,9 +242,6 @@ t.test(
     t.equal(load('keyspaces: { default: { engine: semisync } }\n', join).topology.keyspaces[0]?.engine, 'semisync');
     const async = load('keyspaces: { default: { engine: semisync, writeQuorum: 0, allowAsync: true } }\n');
     t.match(async.topology.keyspaces[0], { writeQuorum: 0, allowAsync: true });
-    t.match(messages('keyspaces: { default: { engine: semisync } }\n', { flags: { memory: true } }), [
-      /^flag --memory: error: memory is true, but the engine of keyspaces.default is semisync, and a promotion counts/,
-    ]);
     t.end();
   },
 );

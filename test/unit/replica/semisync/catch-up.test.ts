@@ -81,3 +81,20 @@ t.test('the members are those that the cluster was formed with', async (t) => {
   t.match(storage.log.recovered.get(FEED) ?? null, null, 'a fresh folder');
   t.match(keyspace.status(), { engine: { engine: 'semisync', role: 'leader' }, keyspace: 'feed', partition: 0 });
 });
+
+t.test('without disks, who comes back with nothing is brought up again, follower or leader', async (t) => {
+  const cluster = await SemisyncCluster.start({ dir: t.testdir(), memory: true });
+  t.teardown(() => cluster.close());
+  t.match(await put(cluster.node('n1').keyspace, 'a', '1'), { ok: true });
+  await cluster.converged();
+  await cluster.restartReplica('n3');
+  await cluster.led('n1', 2);
+  t.match(await put(cluster.node('n1').keyspace, 'b', '1'), { ok: true });
+  await cluster.converged();
+  await cluster.restartReplica('n1');
+  const { keyspace } = await cluster.led();
+  t.match(await get(keyspace, 'b', 'strong'), { value: '1' });
+  t.match(await put(keyspace, 'c', '1'), { ok: true });
+  await cluster.converged();
+  t.equal(cluster.running.length, 3, 'nobody took the empty log for a disk that was wiped');
+});
