@@ -42,7 +42,14 @@ function roleOf({ keyspaces }: Topology, { roles }: SupervisedReplica): string {
   if (keyspaces.every(({ engine }) => engine !== 'raft' && engine !== 'semisync')) return 'member';
   const known = [...roles.values()];
   if (known.length === 0 || known.some(({ leader }) => leader === null)) return 'no leader yet';
-  return [...new Set(known.map(({ role }) => role))].join(', ');
+  const [same, ...others] = new Set(known.map(({ role }) => role));
+  if (same !== undefined && others.length === 0) return same;
+  const led = [...roles].filter(([, { role }]) => role === 'leader').map(([group]) => keyspaceOf(group));
+  return led.length > 0 ? `leads ${led.join(', ')}` : [same, ...others].join(', ');
+}
+
+function keyspaceOf(group: string): string {
+  return group.slice(0, group.lastIndexOf('/'));
 }
 
 function linesToTry(replicas: readonly SupervisedReplica[]): string[] {
