@@ -288,6 +288,7 @@ export class SemisyncMember implements GroupMember {
       if (core.role === 'leader') this.#establish.settle();
       if (core.hasEffects) this.#options.wake();
     }
+    this.#noticeDemotion();
     this.writes.expire(nowMs);
     this.reads.expire(nowMs);
     this.operators.expire(nowMs);
@@ -295,6 +296,13 @@ export class SemisyncMember implements GroupMember {
     this.#digests.expire(nowMs);
     this.#transfers.check(nowMs, this.#installing);
     if (core !== null && core.leader !== null) this.#retryPostponed();
+  }
+
+  /** Between a message and its drain: what was appended may have left the log, and nobody can tell how far it has come. */
+  #noticeDemotion(): void {
+    const core = this.#core;
+    if (core === null || this.#led === null || (core.role === 'leader' && core.term === this.#led)) return;
+    this.writes.stopLeading(core.role === 'leader' ? core.term : null);
   }
 
   #retryPostponed(): void {
