@@ -22,12 +22,12 @@ export interface LauncherOptions {
 export class Launcher {
   readonly replicas: ReadonlyMap<ReplicaId, SupervisedReplica>;
   readonly #watchers = new Set<() => void>();
-  /** Where no keyspace votes there is no leader to wait for. */
-  readonly #votes: boolean;
+  /** Keyspaces that a leader serves. */
+  readonly #led: number;
   #ending = false;
 
   constructor({ topology, logger }: LauncherOptions) {
-    this.#votes = topology.keyspaces.some(({ engine }) => engine === 'raft' || engine === 'semisync');
+    this.#led = topology.keyspaces.filter(({ engine }) => engine === 'raft' || engine === 'semisync').length;
     const replicas = new Map<ReplicaId, SupervisedReplica>();
     for (const replica of topology.local) {
       replicas.set(
@@ -70,9 +70,8 @@ export class Launcher {
   /** Waits a little for every group to have a leader; true when all have one. */
   async waitForLeaders(): Promise<boolean> {
     const led = (): boolean =>
-      !this.#votes ||
       [...this.replicas.values()].every(
-        ({ roles }) => roles.size > 0 && [...roles.values()].every(({ leader }) => leader !== null),
+        ({ roles }) => [...roles.values()].filter(({ leader }) => leader !== null).length >= this.#led,
       );
     let waiting = true;
     const cancel = systemScheduler.after(LEADER_WAIT_MS, () => {

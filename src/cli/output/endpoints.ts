@@ -39,13 +39,14 @@ export function endpointsDocument(topology: Topology, replicas: readonly Supervi
 }
 
 function roleOf({ keyspaces }: Topology, { roles }: SupervisedReplica): string {
-  if (keyspaces.every(({ engine }) => engine !== 'raft' && engine !== 'semisync')) return 'member';
-  const known = [...roles.values()];
-  if (known.length === 0 || known.some(({ leader }) => leader === null)) return 'no leader yet';
+  const led = keyspaces.filter(({ engine }) => engine === 'raft' || engine === 'semisync').length;
+  if (led === 0) return 'member';
+  const known = [...roles.values()].filter(({ leader }) => leader !== null);
+  if (known.length < led) return 'no leader yet';
   const [same, ...others] = new Set(known.map(({ role }) => role));
   if (same !== undefined && others.length === 0) return same;
-  const led = [...roles].filter(([, { role }]) => role === 'leader').map(([group]) => keyspaceOf(group));
-  return led.length > 0 ? `leads ${led.join(', ')}` : [same, ...others].join(', ');
+  const leads = [...roles].filter(([, { role }]) => role === 'leader').map(([group]) => keyspaceOf(group));
+  return leads.length > 0 ? `leads ${leads.join(', ')}` : [same, ...others].join(', ');
 }
 
 function keyspaceOf(group: string): string {
