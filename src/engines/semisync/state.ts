@@ -19,6 +19,8 @@ import type { QuorumRules } from './quorum.js';
 import type { SemisyncStatus } from './semisync.js';
 
 const ZERO = 0 as LogIndex & Term;
+/** So many election timeouts longer the others leave the first epoch to the member that the topology names. */
+const FIRST_ATTEMPTS = 3;
 
 /** An attempt to lead. First it is asked whether it could succeed (role pre-candidate), then promises are taken. */
 export interface Candidacy {
@@ -209,7 +211,7 @@ function recoverQuorums(options: SemisyncOptions, log: RaftLog<SemisyncEntry>): 
 
 export function createState(options: SemisyncOptions, rules: QuorumRules): SemisyncState {
   checkOptions(options);
-  const { recovered, prng, self } = options;
+  const { prng, recovered, self } = options;
   const members = sortedMembers(options.members);
   const log = recoverLog(options);
   const hard = recovered.hardState ?? { term: ZERO, vote: null, commit: ZERO };
@@ -256,7 +258,9 @@ export function createState(options: SemisyncOptions, rules: QuorumRules): Semis
     outbox: emptyOutbox(),
   };
   if (behind) state.persistence.markHardState();
-  if (isHome(state)) state.electionElapsed = electionTimeout; // Nobody else would: it stands with the first tick.
+  if (isHome(state))
+    state.electionElapsed = electionTimeout; // Nobody else would: it stands with the first tick.
+  else if (log.lastTerm === 0) state.electionElapsed = -FIRST_ATTEMPTS * options.electionTicks[1];
   return state;
 }
 

@@ -245,3 +245,18 @@ t.test('a promotion that cannot begin says why', async (t) => {
   network.run(31);
   t.match(outcome(network, 'b'), { refused: 'not_enough_promises', promised: ['b'], required: 2 });
 });
+
+t.test('the first epoch is left to the member that the topology names, for a while', (t) => {
+  const late = new Network(['b', 'a', 'c'], 1);
+  late.isolate('b'); // The others are there before it can be heard.
+  late.run(25);
+  t.equal(late.leader, undefined);
+  late.heal();
+  late.run(25);
+  t.equal(late.leader?.id, 'b');
+  const gone = new Network(['b', 'a', 'c', 'd'], 1, { writeQuorum: 2 });
+  gone.member('b').alive = false;
+  gone.run(120);
+  t.ok(gone.leader !== undefined, 'not for ever');
+  t.end();
+});
