@@ -74,10 +74,12 @@ export class DiskChecks implements Observer {
       this.#checkBallot(id, image, message.type, message.term);
     }
     if (message.type === 'appendResponse') {
-      if (message.rejected || message.index <= Math.max(image.lastIndex, image.checkpoint.index)) return;
+      // What was told in a lower epoch may have been overwritten by now. It was durable, and is in the tail that was promised.
+      const last = message.term < image.term ? image.everLast : image.lastIndex;
+      if (message.rejected || message.index <= Math.max(last, image.checkpoint.index)) return;
       throw new Violation(
         'durable-before-ack',
-        `${id} acknowledges entry ${message.index} to ${message.to}; its disk has ${describe(image)}`,
+        `${id} acknowledges entry ${message.index} to ${message.to} in epoch ${message.term}; its disk has ${describe(image)}`,
       );
     }
     if (message.type !== 'promiseResponse' || isQuestion || !message.granted || !image.rebuilding) return;

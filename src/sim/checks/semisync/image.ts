@@ -23,6 +23,8 @@ export class SemisyncImage {
   /** Epochs of the entries after the base. */
   #terms: Term[] = [];
   readonly #everHeld = new Set<number>();
+  /** The highest index that was ever durable. */
+  everLast = 0 as LogIndex;
 
   get lastIndex(): LogIndex {
     return (this.#base.index + this.#terms.length) as LogIndex;
@@ -87,6 +89,7 @@ export class SemisyncImage {
     this.#terms.length = Math.max(0, Math.min(this.#terms.length, index - this.#base.index - 1));
     this.#terms.push(term);
     this.#everHeld.add(keyOf({ index, term }));
+    if (index > this.everLast) this.everLast = index;
     return gone;
   }
 
