@@ -80,7 +80,7 @@ export class SemisyncLiveness {
   #chooseCore(): SimProcess[] {
     const { plan, prng, stage } = this.#options;
     const intact = stage.members().filter((process) => !stage.atlas.isDamaged(process) && !process.disk.lies);
-    const mayLose = !plan.healAll && !stage.forced && intact.length > stage.needed && chance(prng, 0.6);
+    const mayLose = !plan.healAll && !stage.forced && stage.formed && intact.length > stage.needed && chance(prng, 0.6);
     const lost = mayLose ? pick(prng, intact) : null;
     return intact.filter((process) => process !== lost);
   }

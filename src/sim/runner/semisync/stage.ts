@@ -41,6 +41,8 @@ export class SemisyncStage extends FaultStage implements Stage {
   readonly supervisor: Supervisor;
   readonly #options: SemisyncStageOptions;
   readonly #damaged = new Set<ReplicaId>();
+  /** Seen to have committed something. */
+  readonly #formed = new Set<ReplicaId>();
   readonly #smallestQuorum: number;
   #largestQuorum: number;
   #forced = false;
@@ -88,6 +90,11 @@ export class SemisyncStage extends FaultStage implements Stage {
     return this.#damaged.has(id);
   }
 
+  /** Everybody was seen to be part of the group, which takes all of them to be formed (raft.md M5). */
+  get formed(): boolean {
+    return this.members().every(({ id }) => this.#formed.has(id));
+  }
+
   /** Members that must run for promotions, and for the largest write quorum that may be in force. */
   get needed(): number {
     const size = this.members().length;
@@ -98,6 +105,7 @@ export class SemisyncStage extends FaultStage implements Stage {
   watch(): void {
     const { plan, prng } = this.#options;
     const [, electionMs] = plan.knobs.electionTimeoutMs;
+    for (const process of this.members()) if (isFormed(process)) this.#formed.add(process.id);
     this.#leaderless = this.#leads() === null ? this.#leaderless + 1 : 0;
     if (this.#leaderless === 0) this.#attempts = 0;
     const patience = Math.ceil((4 * electionMs) / WATCH_MS) + 2;
@@ -206,7 +214,7 @@ export class SemisyncStage extends FaultStage implements Stage {
   #mayDamage(): boolean {
     const members = this.members();
     if (this.#damaged.size > 0 || members.some(({ disk }) => disk.lies)) return false;
-    return members.every(({ semisync }) => isFormed(semisync?.core ?? null)) && members.length - 1 >= this.needed;
+    return members.every((each) => isFormed(each)) && members.length - 1 >= this.needed;
   }
 
   #setQuorum(share: number): void {
@@ -247,8 +255,9 @@ export class SemisyncStage extends FaultStage implements Stage {
   }
 }
 
-function isFormed(core: { readonly commitIndex: number } | null): boolean {
-  return core !== null && core.commitIndex > 0;
+/** It has something of the group's log. */
+function isFormed({ semisync }: SimProcess): boolean {
+  return (semisync?.core?.commitIndex ?? 0) > 0;
 }
 
 /** Whom an operator would choose where only force is left: of those that can stand, the one with the greatest log. */
