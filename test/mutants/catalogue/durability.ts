@@ -221,8 +221,7 @@ export const DURABILITY_MUTANTS: readonly Mutant[] = [
     name: 'segments-removed-early',
     title: 'segments are removed before the cut that allows it is on disk',
     rule: 'raft.md W4',
-    shows: ['sound-disk-refused'],
-    faults: ['power', 'checkpoint'],
+    test: 'test/unit/storage/wal/segmented-log.test.ts',
     edits: [
       {
         file: 'src/storage/wal/segmented-log.js',

@@ -83,7 +83,7 @@ export const STATE_MUTANTS: readonly Mutant[] = [
     name: 'conflicting-log-kept',
     title: 'a restart keeps entries that contradict the checkpoint',
     rule: 'raft.md S5',
-    plan: 'test/mutants/plans/conflicting-log-kept.json',
+    test: 'test/unit/replica/raft/recover.test.ts',
     edits: [
       {
         file: 'src/replica/ordered/recover.js',

@@ -219,6 +219,23 @@ t.test('segments are begun, repeat the state of all groups, and are removed once
   t.same(indexes(openOn(fs), OTHER), [2]);
 });
 
+t.test('raft.md W4: segments stay until the cut that allows to remove them is on disk', async (t) => {
+  const fs = new SimulatedFileSystem();
+  const log = openOn(fs, { segmentBytes: 2048 });
+  for (let index = 1; index <= 40; index++) await append(log, [entryRecord(index, filler(200, index))]);
+  const before = segments(fs).length;
+  const release = fs.holdSyncs();
+  log.cut(GROUP, logIndex(40), term(1));
+  for (let turn = 0; turn < 10; turn++) await new Promise((resolve) => setImmediate(resolve));
+  t.equal(segments(fs).length, before);
+  const lost = openOn(fs.crash({ survives: () => false }));
+  t.equal(indexes(lost).at(-1), 40, 'without power nothing has happened yet');
+  release();
+  await log.close();
+  t.ok(segments(fs).length < before);
+  t.equal(openOn(fs).recovered.get(GROUP)?.baseIndex, 40);
+});
+
 t.test(
   'segments that hold only what a checkpoint record voids are removed, without a cut that lies higher',
   async (t) => {
