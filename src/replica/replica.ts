@@ -106,7 +106,7 @@ export class Replica {
       onFormed: (membership) => {
         for (const member of this.raftMembers) member.form(membership);
         for (const member of this.semisyncMembers) member.form(membership);
-        this.#checkPeers();
+        if (this.raftMembers.length === 0) this.#checkPeers();
       },
       onVouched: () => this.#checkPeers(),
     });
