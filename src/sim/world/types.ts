@@ -159,6 +159,8 @@ export interface SimDisk {
   readonly lies: boolean;
   /** The power went while it lied: nobody can tell what it lacks. */
   readonly broken: boolean;
+  /** When the oldest operation began that the process which runs now still waits for; null: there is none. */
+  readonly busySinceMs: number | null;
   /** Copies what is durable now, as a backup of the volume does. */
   keep(): void;
   /** Flips one bit of what is at rest in the log. Only while the process is down. Returns false when there is nothing. */

@@ -39,6 +39,7 @@ export class LeaderlessLiveness {
   readonly #options: LeaderlessLivenessOptions;
   #core: readonly SimProcess[] = [];
   #healing = false;
+  #healedMs = 0;
 
   constructor(options: LeaderlessLivenessOptions) {
     this.#options = options;
@@ -106,6 +107,7 @@ export class LeaderlessLiveness {
       for (const to of this.#core) if (from !== to) world.network.reset(from.id, to.id); // Late frames hold up the others.
     }
     this.#healing = true;
+    this.#healedMs = world.time.nowMs;
     this.#countMissing();
   }
 
@@ -168,10 +170,9 @@ export class LeaderlessLiveness {
       this.#core.map(({ leaderless }) =>
         isReady(leaderless) && leaderless !== null ? vectorOf(stateOf(leaderless)) : null,
       );
-    let allRunMs = beganMs;
+    let countFromMs = beganMs;
     const isOne = (): boolean => {
-      // Who stopped once more, and waits to be started, exchanges nothing.
-      if (this.#core.some(({ leaderless }) => leaderless === null)) allRunMs = world.time.nowMs;
+      if (!this.#core.every((process) => this.#exchanges(process))) countFromMs = world.time.nowMs;
       const [first = null, ...others] = members();
       return first !== null && others.every((state) => state === first);
     };
@@ -180,7 +181,7 @@ export class LeaderlessLiveness {
       const said = members().map((state, at) => `${this.#core[at]?.id ?? ''} ${state ?? 'is not ready'}`);
       throw new Violation('convergence', `no agreement within ${plan.livenessMs} ms: ${said.join('; ')}`);
     }
-    const rounds = (world.time.nowMs - allRunMs) / gossipMs;
+    const rounds = (world.time.nowMs - countFromMs) / gossipMs;
     statistics.leaderless.convergedRounds += rounds;
     const noticed = this.#core.length < plan.replicas ? ROUNDS_TO_NOTICE : 0;
     if (rounds > roundsMax(this.#core.length) + noticed) {
@@ -192,6 +193,14 @@ export class LeaderlessLiveness {
     this.#checkBytes();
     this.#checkPresent();
     if (this.#core.length === plan.replicas) await this.#collect(beganMs);
+  }
+
+  /**
+   * Who stopped once more, and waits to be started, exchanges nothing; and who waits for its disk tells nobody of what is
+   * not durable. How long an operation takes is drawn when it begins: what began before the healing is as slow as ever.
+   */
+  #exchanges({ disk, leaderless }: SimProcess): boolean {
+    return leaderless !== null && (disk.busySinceMs ?? this.#healedMs) >= this.#healedMs;
   }
 
   #checkBytes(): void {

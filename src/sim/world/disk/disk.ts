@@ -48,6 +48,8 @@ export class Disk implements SimDisk {
   #flips = 0;
   /** Counts the disks that this one was: a power loss or a wipe makes another one, which knows nothing of the last. */
   #epoch = 0;
+  /** Operations that somebody waits for, oldest first. */
+  readonly #underWay = new Set<{ readonly life: number; readonly beganMs: number }>();
 
   constructor(options: DiskOptions) {
     this.#options = options;
@@ -76,6 +78,12 @@ export class Disk implements SimDisk {
 
   get broken(): boolean {
     return this.#broken;
+  }
+
+  get busySinceMs(): number | null {
+    const { life } = this.#options.machine;
+    for (const operation of this.#underWay) if (operation.life === life) return operation.beganMs;
+    return null;
   }
 
   keep(): void {
@@ -198,7 +206,10 @@ export class Disk implements SimDisk {
     const { life } = machine;
     const epoch = this.#epoch;
     const { syncMeanMs, slowTail } = this.faults;
+    const operation = { life, beganMs: time.nowMs };
+    this.#underWay.add(operation);
     time.schedule(duration(prng, syncMeanMs, slowTail), machine.ordinal, EVENT.disk, () => {
+      this.#underWay.delete(operation);
       if (epoch !== this.#epoch) return;
       const tell = complete();
       machine.deliver(life, () => {

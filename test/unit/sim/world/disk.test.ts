@@ -141,3 +141,27 @@ t.test('a replica that lags behind the log gets a snapshot in many pieces (raft.
   t.same(new Set(installed), new Set([victim]));
   t.equal(await get(world, victim, 'k39'), 'v'.repeat(219));
 });
+
+t.test(
+  'an operation under way is known by when it began, to the process that waits for it (reliability.md §3.3)',
+  async (t) => {
+    const world = started(17);
+    const first = await leader(world);
+    const { disk } = first;
+    t.equal(await put(world, first, 'a', '1'), null);
+    const idle = (): Promise<boolean> => until(world, () => disk.busySinceMs === null || null);
+    const busy = (): Promise<number> => until(world, () => disk.busySinceMs);
+    await idle();
+    const beganMs = world.time.nowMs;
+    first.checkpoint();
+    const sinceMs = await busy();
+    t.ok(sinceMs >= beganMs);
+    await idle();
+    t.ok(world.time.nowMs > sinceMs);
+    t.equal(await put(world, first, 'a', '2'), null);
+    first.checkpoint();
+    await busy();
+    first.crash('nothing');
+    t.equal(disk.busySinceMs, null, 'nobody waits any more');
+  },
+);

@@ -28,6 +28,11 @@ export interface HealingOptions {
 
 const nothing = (): void => undefined;
 
+class FakeDisk {
+  faults = null;
+  busySinceMs: number | null = null;
+}
+
 /** The second phase of a run, with everything around it made up: three processes that agree and serve, unless told otherwise. */
 export class Healing {
   readonly time = new FakeTime();
@@ -88,9 +93,13 @@ export class Healing {
   }
 
   #process(id: string): FakeProcess {
-    const machine = { resume: nothing, slow: nothing, setClock: nothing, start: nothing, disk: { faults: null } };
+    const machine = { resume: nothing, slow: nothing, setClock: nothing, start: nothing, disk: new FakeDisk() };
     this.stage.member(id).origin = `${id}~x` as typeof A;
     return Object.assign(this.stage.process(id), machine);
+  }
+
+  disk(id: string): FakeDisk {
+    return (this.stage.process(id) as FakeProcess & { readonly disk: FakeDisk }).disk;
   }
 
   member(id: string): FakeMember {

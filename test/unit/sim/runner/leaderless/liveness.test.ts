@@ -114,6 +114,23 @@ t.test('§1.0.4: rounds count from when all run: who waits to be started exchang
   t.equal(await started(16.1, 300), 'convergence-rounds');
 });
 
+t.test('§1.0.4: rounds count from when no disk is as slow as before the healing', async (t) => {
+  /** n2 waits for its disk, for an operation that began `sinceMs` after the healing, until `waitMs` have gone. */
+  const slow = async (rounds: number, sinceMs: number, waitMs: number): Promise<string | null> => {
+    const healing = new Healing();
+    const healedMs = healing.time.nowMs;
+    await healing.liveness.run();
+    const disk = healing.disk('n2');
+    disk.busySinceMs = healedMs + sinceMs;
+    healing.time.after(waitMs, () => (disk.busySinceMs = null));
+    return after(healing, rounds, waitMs - 1);
+  };
+  t.equal(await slow(16, -1, 300), null, 'it began before');
+  t.equal(await slow(16.1, -1, 300), 'convergence-rounds');
+  t.equal(await slow(16, 0, 300), 'convergence-rounds', 'it began with the healing: the disk is well');
+  t.equal(await slow(16, -1, LIVENESS_MS), 'convergence', 'no disk is waited for for ever');
+});
+
 t.test('§1.0.4: what is sent is about what was missing', async (t) => {
   const sent = (bytes: number, prepare?: (healing: Healing) => void, options?: HealingOptions) =>
     converged((healing) => healing.sends(bytes), prepare, options);
