@@ -11,8 +11,18 @@ import { diskStalled, membershipOf, type RaftState } from './state.js';
  * while a change is under way, because the old set may be all that is left to finish it.
  */
 export function mayCampaign(state: RaftState): boolean {
-  if (state.role === 'leader' || !isVoter(membershipOf(state), state.self)) return false;
+  if (state.role === 'leader' || !isEligible(state)) return false;
   return state.installing === null && !state.logLost && !diskStalled(state);
+}
+
+/**
+ * A removed voter stands until the final membership is known to be committed, as in Raft thesis §4.2.2: it may be the
+ * only one that holds it. The others then need its vote in the joint one, and cannot have it, as its log is longer. It
+ * asks the new voters, does not count itself, and hands over when the change is done (M7).
+ */
+function isEligible({ memberships, self }: RaftState): boolean {
+  const { committed, latest } = memberships;
+  return isVoter(latest.membership, self) || isVoter(committed.membership, self);
 }
 
 /** The election timeout has passed: first ask whether we could win (pre-vote, Raft thesis §9.6). */

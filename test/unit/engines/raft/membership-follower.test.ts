@@ -117,7 +117,7 @@ t.test('C5: an election in a joint membership is not won by the new set alone', 
   t.end();
 });
 
-t.test('a voter of the old set stands for election while a change is under way, and no longer', (t) => {
+t.test('M7: a voter of the old set stands for election until it knows that the change is done, and no longer', (t) => {
   const solo = new Solo({ voters: ['a', 'b', 'c'] });
   solo.appendEntries('b', 1, [0, 0], [membershipEntry(1, 1, membershipOf('bc', { outgoing: 'abc' }))]);
   solo.persist();
@@ -125,6 +125,13 @@ t.test('a voter of the old set stands for election while a change is under way, 
   solo.tick(25);
   t.equal(solo.raft.role, 'pre-candidate');
   solo.appendEntries('b', 1, [1, 1], [membershipEntry(2, 1, membershipOf('bc', { removed: 'a' }))]);
+  solo.persist();
+  t.match(solo.raft.status(), { voter: false });
+  solo.tick(25);
+  t.equal(solo.raft.role, 'pre-candidate', 'nobody else may hold the final membership');
+  solo.receive('b', 2, 'voteResponse', { preVote: true, granted: true });
+  t.equal(solo.raft.role, 'pre-candidate', 'it does not count itself');
+  solo.append('b', 1, [2, 1], [1], 2);
   solo.persist();
   solo.tick(100);
   t.equal(solo.raft.role, 'follower');

@@ -156,6 +156,35 @@ t.test('M1: who leads next finishes a change whose first step is committed', (t)
   t.end();
 });
 
+t.test('M7: a removed leader that alone holds the final membership leads once more, to finish the change', (t) => {
+  const network = new Network(['a', 'b'], 71);
+  network.elect('a');
+  network.change('a', remove('a'));
+  for (let round = 0; round < 20 && network.raft('a').committedMembership.membership.outgoing.length === 0; round++) {
+    network.deliverAll('appendRequest');
+    network.persist('b');
+    network.persist('a');
+    const [answer] = network.wire.splice(0, 1);
+    if (answer !== undefined) network.deliver(answer);
+  }
+  t.equal(votersOn(network, 'a'), 'b//');
+  network.wire = [];
+  network.isolate('a');
+  network.run(60);
+  t.equal(network.leader, undefined, 'a hears no voter, and b needs the vote of a');
+  t.equal(votersOn(network, 'b'), 'b/ab/', 'which it cannot have: its log is shorter');
+  network.heal();
+  network.run(100);
+  t.equal(network.leader?.id, 'b');
+  t.equal(votersOn(network, 'b'), 'b//');
+  t.strictSame(network.raft('b').committedMembership.membership.removed, ['a']);
+  const { term } = network.raft('b');
+  network.run(200);
+  t.equal(network.leader?.id, 'b');
+  t.equal(network.raft('b').term, term, 'and a is quiet from then on');
+  t.end();
+});
+
 t.test('E5: a group of one that grew to two, and crashed at once, gets the vote of one who does not know it', (t) => {
   const network = new Network(['a'], 68);
   network.elect('a');
