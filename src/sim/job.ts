@@ -1,5 +1,5 @@
 import { systemClock } from '../base/clock.js';
-import { drawPlan, type DrawOptions } from './plan/draw.js';
+import { drawPlan, type DrawOptions } from './plan/draw/index.js';
 import { shrink, type Shrunk } from './plan/shrink.js';
 import type { Plan } from './plan/plan.js';
 import { runPlan, type FoundViolation, type RunResult } from './run.js';

@@ -5,7 +5,7 @@ import { History } from './clients/history.js';
 import { ClientWire } from './clients/wire.js';
 import { Workload } from './clients/workload.js';
 import { NEMESES } from './plan/nemesis/index.js';
-import { drawPlan, type DrawOptions } from './plan/draw.js';
+import { drawPlan, type DrawOptions } from './plan/draw/index.js';
 import type { NemesisAction, Plan } from './plan/plan.js';
 import { Liveness } from './runner/liveness.js';
 import { addedReplica } from './runner/operator.js';

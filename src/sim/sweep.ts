@@ -2,7 +2,7 @@ import { fileURLToPath } from 'node:url';
 import { Piscina } from 'piscina';
 import { systemClock } from '../base/clock.js';
 import type { ChunkResult, ChunkTask, SeedViolation, ShrinkResult, ShrinkTask } from './job.js';
-import type { DrawOptions } from './plan/draw.js';
+import type { DrawOptions } from './plan/draw/index.js';
 import { addStatistics, createStatistics, type Statistics } from './runner/statistics.js';
 
 export interface SweepOptions {

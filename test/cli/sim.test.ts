@@ -2,7 +2,7 @@ import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { formatPlanFile } from '../../src/sim/plan/file.js';
-import { drawPlan } from '../../src/sim/plan/draw.js';
+import { drawPlan } from '../../src/sim/plan/draw/index.js';
 import { run } from './program.js';
 
 interface SimDocument {

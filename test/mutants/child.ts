@@ -1,5 +1,5 @@
 import { FAULT_CLASSES } from '../../src/sim/plan/faults.js';
-import type { DrawOptions } from '../../src/sim/plan/draw.js';
+import type { DrawOptions } from '../../src/sim/plan/draw/index.js';
 import type { PlanFile } from '../../src/sim/plan/file.js';
 import type { Plan } from '../../src/sim/plan/plan.js';
 import type { RunResult } from '../../src/sim/run.js';
@@ -19,7 +19,7 @@ interface Simulator {
 async function load(mutant: string | null): Promise<Simulator> {
   const query = mutant === null ? '' : `?mutant=${mutant}`;
   const load = async (file: string): Promise<unknown> => import(`${new URL(file, import.meta.url).href}${query}`);
-  const { drawPlan } = (await load('../../src/sim/plan/draw.js')) as Pick<Simulator, 'drawPlan'>;
+  const { drawPlan } = (await load('../../src/sim/plan/draw/index.js')) as Pick<Simulator, 'drawPlan'>;
   const { loadPlanFile } = (await load('../../src/sim/plan/file.js')) as Pick<Simulator, 'loadPlanFile'>;
   const { runCaught } = (await load('../../src/sim/job.js')) as Pick<Simulator, 'runCaught'>;
   return { drawPlan, loadPlanFile, runCaught };

@@ -5,7 +5,7 @@ import { Command, InvalidArgumentError, Option } from 'commander';
 import { KvorumError } from '../../base/errors/error.js';
 import type { SeedViolation } from '../../sim/job.js';
 import { runCaught } from '../../sim/job.js';
-import { drawPlan, type DrawOptions } from '../../sim/plan/draw.js';
+import { drawPlan, type DrawOptions } from '../../sim/plan/draw/index.js';
 import { FAULT_CLASSES, parseFaults, type FaultClass } from '../../sim/plan/faults.js';
 import { formatPlanFile, loadPlanFile } from '../../sim/plan/file.js';
 import { SIMULATED_ENGINES, type Plan, type SimulatedEngine } from '../../sim/plan/plan.js';

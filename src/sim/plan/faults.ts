@@ -31,7 +31,7 @@ export const FAULT_CLASSES = [
   'checkpoint',
   /** Clients behind bad links, with duplicates, hedged requests and shared ids. */
   'clients',
-  /** Disks that say yes to a sync, and lose with the power what they have vouched for. Rare (draw-lies.ts). */
+  /** Disks that say yes to a sync, and lose with the power what they have vouched for. Rare (draw/lies.ts). */
   'lost-sync',
   /** An older copy of a data folder that is put back. Leaderless engines only: raft forbids it (docs/operations.md). */
   'rollback',

@@ -1,5 +1,5 @@
 import { ddmin } from './ddmin.js';
-import { HEALED_DISK, HEALED_LINKS } from './draw-machines.js';
+import { HEALED_CLIENT_LINKS, HEALED_DISK, HEALED_LINKS } from './healed.js';
 import { NEMESES } from './nemesis/index.js';
 import type { ClientPlan, NemesisAction, OperationMix, Plan } from './plan.js';
 
@@ -136,10 +136,7 @@ class Shrinker {
       await this.#try({ ...this.plan, network: { ...this.plan.network, [name]: 0 } });
     }
     await this.#try({ ...this.plan, disk: HEALED_DISK });
-    await this.#try({
-      ...this.plan,
-      clientLinks: { requestLoss: 0, replyLoss: 0, delayMinMs: 0.2, delayMeanMs: 1 },
-    });
+    await this.#try({ ...this.plan, clientLinks: HEALED_CLIENT_LINKS });
     await this.#try({ ...this.plan, knobs: { ...this.plan.knobs, engineLimits: {} } });
     await this.#try({ ...this.plan, healAll: true });
   }

@@ -3,7 +3,7 @@ import type { History } from '../clients/history.js';
 import { keysOf } from '../clients/intent.js';
 import type { ClientWire } from '../clients/wire.js';
 import type { Workload } from '../clients/workload.js';
-import { HEALED_DISK, HEALED_LINKS } from '../plan/draw-machines.js';
+import { HEALED_DISK, HEALED_LINKS } from '../plan/healed.js';
 import { chance, pick } from '../plan/dice.js';
 import { shuffled } from '../plan/nemesis/stage.js';
 import type { Plan } from '../plan/plan.js';

@@ -33,7 +33,6 @@ export const CRASH_NEMESES: readonly Nemesis[] = [
   nemesis(
     'crash-leader',
     ['crash'],
-    6,
     { when: WHEN, delayMs: [0, 0, 1, 5], restartMs: RESTART_MS },
     (stage, { delayMs, restartMs, when }) =>
       at(stage, when, (leader) => {
@@ -45,7 +44,6 @@ export const CRASH_NEMESES: readonly Nemesis[] = [
   nemesis(
     'crash',
     ['crash'],
-    4,
     { target: ['follower', 'any', 'minority', 'majority', 'all'], restartMs: RESTART_MS },
     (stage, { restartMs, target }, prng) => crashAll(stage, prng, stage.pick(prng, target), 'nothing', restartMs),
   ),
@@ -53,7 +51,6 @@ export const CRASH_NEMESES: readonly Nemesis[] = [
   nemesis(
     'crash-loop',
     ['crash'],
-    2,
     { target: ['leader', 'any'], times: [3, 6], everyMs: [5, 40, 200], restartMs: [2, 20] },
     (stage, { everyMs, restartMs, target, times }, prng) => {
       const [victim] = stage.pick(prng, target);
@@ -67,7 +64,6 @@ export const CRASH_NEMESES: readonly Nemesis[] = [
   nemesis(
     'usurper',
     ['crash', 'partition'],
-    4,
     { afterMs: [2, 10, 50, 200], restartMs: [300, 5000], silent: [true, false] },
     (stage, { afterMs, restartMs, silent }) => {
       const alone = stage.leader();
@@ -99,7 +95,6 @@ export const CRASH_NEMESES: readonly Nemesis[] = [
   nemesis(
     'forgetful-voters',
     ['crash', 'partition'],
-    3,
     { elections: [1.1, 1.6, 2.5], times: [3, 8], everyMs: [20, 60], restartMs: [2, 20] },
     (stage, { elections, everyMs, restartMs, times }, prng) => {
       const apartMs = elections * stage.world.topology.timing.electionTimeoutMs[0];
@@ -124,7 +119,6 @@ export const CRASH_NEMESES: readonly Nemesis[] = [
   nemesis(
     'power-leader',
     ['power'],
-    5,
     { when: WHEN, delayMs: [0, 0, 1, 5], loss: LOSSES, restartMs: RESTART_MS },
     (stage, { delayMs, loss, restartMs, when }) =>
       at(stage, when, (leader) => {
@@ -137,7 +131,6 @@ export const CRASH_NEMESES: readonly Nemesis[] = [
   nemesis(
     'power',
     ['power'],
-    6,
     { target: ['all', 'all', 'majority', 'minority', 'any'], loss: LOSSES, restartMs: RESTART_MS },
     (stage, { loss, restartMs, target }, prng) => crashAll(stage, prng, stage.pick(prng, target), loss, restartMs),
   ),
@@ -145,7 +138,6 @@ export const CRASH_NEMESES: readonly Nemesis[] = [
   nemesis(
     'power-in-sync-window',
     ['power'],
-    6,
     {
       when: ['appending', 'appending', 'elected', 'committed'],
       delayMs: [0, 1, 2, 4, 8],
@@ -162,7 +154,6 @@ export const CRASH_NEMESES: readonly Nemesis[] = [
   nemesis(
     'power-flicker',
     ['power'],
-    3,
     { target: ['any', 'follower', 'majority'], loss: LOSSES, times: [2, 4], everyMs: [10, 60, 300] },
     (stage, { everyMs, loss, target, times }, prng) => {
       const victims = stage.pick(prng, target);

@@ -27,7 +27,6 @@ export const DIRECTED_NEMESES: readonly Nemesis[] = [
   nemesis(
     'wipe-joined-voter',
     ['wipe', 'crash', 'partition', 'membership'],
-    0,
     { lagMs: [150], restartMs: [20], awayMs: [2000] },
     (stage, { awayMs, lagMs, restartMs }) => {
       const leader = stage.leader();
@@ -52,7 +51,6 @@ export const DIRECTED_NEMESES: readonly Nemesis[] = [
   nemesis(
     'power-after-install',
     ['partition', 'power', 'checkpoint'],
-    0,
     { workMs: [15], checkpointMs: [60], loss: ['unsynced', 'sectors'], restartMs: [20] },
     (stage, { checkpointMs, loss, restartMs, workMs }) => {
       const alone = stage.leader();

@@ -10,13 +10,12 @@ function putBack(stage: Stage, process: SimProcess, loss: (typeof LOSSES)[number
   process.rollBack();
 }
 
-/** What happens to groups without a leader only. Weights are in draw-leaderless.ts: raft's plans never have these. */
+/** What happens to groups without a leader only. How often: plan/draw/leaderless.ts. */
 export const LEADERLESS_NEMESES: readonly Nemesis[] = [
   // A volume is restored, a machine set back to a snapshot of it (ap.md §1.0.1 rule 2).
   nemesis(
     'roll-back',
     ['rollback'],
-    0,
     { target: ['any', 'any', 'minority'], ageMs: [20, 100, 500, 1500], loss: LOSSES, restartMs: [2, 20, 300] },
     (stage, { ageMs, loss, restartMs, target }, prng) => {
       for (const process of stage.pick(prng, target)) {
@@ -30,7 +29,6 @@ export const LEADERLESS_NEMESES: readonly Nemesis[] = [
   nemesis(
     'sole-holder',
     ['partition', 'crash'],
-    0,
     { aloneMs: [50, 200, 600], togetherMs: [1, 5, 20, 100], restartMs: [20, 1000, 4000], silent: [true, false] },
     (stage, { aloneMs, restartMs, silent, togetherMs }, prng) => {
       const [sole, next, ...others] = shuffled(prng, stage.members());
@@ -55,7 +53,6 @@ export const LEADERLESS_NEMESES: readonly Nemesis[] = [
   nemesis(
     'hostile',
     ['hostile'],
-    0,
     { what: ['digest', 'delta'], power: [44, 51, 52], target: ['any', 'all'] },
     (stage, { power, target, what }, prng) => {
       const dice = createPrng(prng.uint32());

@@ -19,7 +19,6 @@ export const DISK_NEMESES: readonly Nemesis[] = [
   nemesis(
     'slow-disk',
     ['disk'],
-    5,
     {
       target: ['leader', 'leader', 'follower', 'any', 'majority'],
       syncMs: [30, 150, 600],
@@ -35,7 +34,6 @@ export const DISK_NEMESES: readonly Nemesis[] = [
   nemesis(
     'disk-error',
     ['disk'],
-    5,
     { target: ['leader', 'follower', 'any'], fault: ['EIO', 'ENOSPC', 'short write'], count: [1, 2, 3, 5, 9, 17] },
     (stage, { count, fault, target }, prng) => {
       for (const process of stage.pick(prng, target)) process.disk.failNext(count, fault);
@@ -45,7 +43,6 @@ export const DISK_NEMESES: readonly Nemesis[] = [
   nemesis(
     'disk-error-then-power',
     ['disk', 'power'],
-    3,
     {
       target: ['leader', 'follower', 'any'],
       fault: ['EIO', 'ENOSPC', 'short write'],
@@ -64,7 +61,6 @@ export const DISK_NEMESES: readonly Nemesis[] = [
   nemesis(
     'rot',
     ['rot'],
-    4,
     { target: ['leader', 'follower', 'any'], bits: [1, 3], restartMs: [20, 300], replace: [true, false] },
     (stage, { bits, replace, restartMs, target }, prng) => {
       for (const process of stage.pick(prng, target)) {
@@ -80,7 +76,6 @@ export const DISK_NEMESES: readonly Nemesis[] = [
   nemesis(
     'lost-sync',
     ['lost-sync'],
-    0,
     {
       target: ['leader', 'follower', 'any'],
       next: ['power', 'power', 'power', 'kill', 'nothing'],
@@ -101,7 +96,6 @@ export const DISK_NEMESES: readonly Nemesis[] = [
   nemesis(
     'wipe',
     ['wipe'],
-    4,
     { target: ['leader', 'follower', 'any'], restartMs: [20, 300], replace: [true, false] },
     (stage, { replace, restartMs, target }, prng) => {
       for (const process of stage.pick(prng, target)) {
@@ -113,7 +107,6 @@ export const DISK_NEMESES: readonly Nemesis[] = [
   nemesis(
     'wipe-while-leader-is-away',
     ['wipe', 'crash', 'partition'],
-    4,
     { lagMs: [30, 150], restartMs: [2, 20], awayMs: [300, 2000] },
     (stage, { awayMs, lagMs, restartMs }, prng) => {
       const leader = stage.leader();
@@ -135,7 +128,6 @@ export const PROCESS_NEMESES: readonly Nemesis[] = [
   nemesis(
     'pause',
     ['pause'],
-    6,
     { target: ['leader', 'leader', 'follower', 'minority', 'majority'], durationMs: [30, 300, 1200, 4000] },
     (stage, { durationMs, target }, prng) => {
       for (const process of stage.pick(prng, target)) stage.pause(process, durationMs);
@@ -144,7 +136,6 @@ export const PROCESS_NEMESES: readonly Nemesis[] = [
   nemesis(
     'slow-process',
     ['pause'],
-    3,
     { target: ['leader', 'follower', 'any'], turnMs: [1, 5, 25], durationMs: [300, 2000] },
     (stage, { durationMs, target, turnMs }, prng) => {
       for (const process of stage.pick(prng, target)) {
@@ -156,7 +147,6 @@ export const PROCESS_NEMESES: readonly Nemesis[] = [
   nemesis(
     'clock',
     ['clock'],
-    4,
     {
       target: ['leader', 'follower', 'any', 'all'],
       rate: [0.5, 0.9, 1, 1.1, 2],

@@ -48,7 +48,6 @@ export const NETWORK_NEMESES: readonly Nemesis[] = [
   nemesis(
     'isolate',
     ['partition'],
-    8,
     {
       target: ['leader', 'leader', 'follower', 'any', 'minority'],
       direction: ['in', 'out', 'both'],
@@ -61,7 +60,6 @@ export const NETWORK_NEMESES: readonly Nemesis[] = [
   nemesis(
     'random-partition',
     ['partition'],
-    4,
     { durationMs: PARTITION_MS, silent: SILENT, symmetric: [true, true, false] },
     (stage, { durationMs, silent, symmetric }, prng) => {
       const side = new Map(idsOf(stage).map((id) => [id, prng.between(0, 1)]));
@@ -75,7 +73,6 @@ export const NETWORK_NEMESES: readonly Nemesis[] = [
   nemesis(
     'bridge',
     ['partition'],
-    2,
     { durationMs: PARTITION_MS, silent: SILENT },
     (stage, { durationMs, silent }, prng) => {
       const [bridge, ...rest] = shuffled(prng, idsOf(stage));
@@ -88,7 +85,6 @@ export const NETWORK_NEMESES: readonly Nemesis[] = [
   nemesis(
     'majorities-ring',
     ['partition'],
-    2,
     { durationMs: PARTITION_MS, silent: SILENT },
     (stage, { durationMs, silent }, prng) => {
       const ring = shuffled(prng, idsOf(stage));
@@ -110,7 +106,6 @@ export const NETWORK_NEMESES: readonly Nemesis[] = [
   nemesis(
     'swizzle-clog',
     ['network'],
-    4,
     { target: ['minority', 'majority', 'all'], stepMs: [20, 100, 400] },
     (stage, { stepMs, target }, prng) => {
       const clogged = pickIds(stage, prng, target);
@@ -125,7 +120,6 @@ export const NETWORK_NEMESES: readonly Nemesis[] = [
   nemesis(
     'storm',
     ['network'],
-    3,
     { kind: ['loss', 'duplicates', 'reordering', 'delay', 'corruption'], durationMs: [200, 1000, 3000] },
     (stage, { durationMs, kind }) => {
       if (kind === 'loss') stage.disturbNetwork({ loss: 0.4 }, durationMs);
@@ -139,7 +133,6 @@ export const NETWORK_NEMESES: readonly Nemesis[] = [
   nemesis(
     'late-answers',
     ['partition', 'network'],
-    4,
     { cutAfterMs: [10, 30, 100], elections: [1.2, 1.5, 1.8, 2.2, 2.7], silent: SILENT },
     (stage, { cutAfterMs, elections, silent }) => {
       const { network, time, topology } = stage.world;
@@ -152,7 +145,7 @@ export const NETWORK_NEMESES: readonly Nemesis[] = [
       stage.after(cutAfterMs, () => cutFor(stage, out, 2 * durationMs, silent));
     },
   ),
-  nemesis('reset', ['network'], 2, { target: ['leader', 'any', 'all'] }, (stage, { target }, prng) => {
+  nemesis('reset', ['network'], { target: ['leader', 'any', 'all'] }, (stage, { target }, prng) => {
     const picked = pickIds(stage, prng, target);
     const links = linksWhere(idsOf(stage), (from, to) => picked.includes(from) || picked.includes(to));
     for (const [from, to] of links) stage.world.network.reset(from, to);

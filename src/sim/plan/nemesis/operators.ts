@@ -10,14 +10,13 @@ function growOne(stage: Stage): void {
 }
 
 export const OPERATOR_NEMESES: readonly Nemesis[] = [
-  nemesis('transfer', ['transfer'], 4, { to: ['anybody', 'follower', 'any'] }, (stage, { to }, prng) => {
+  nemesis('transfer', ['transfer'], { to: ['anybody', 'follower', 'any'] }, (stage, { to }, prng) => {
     if (to === 'anybody') stage.operator.transfer(null);
     else stage.operator.transfer(stage.pick(prng, to)[0] ?? null);
   }),
   nemesis(
     'transfer-storm',
     ['transfer'],
-    2,
     { times: [3, 8], everyMs: [10, 80, 300] },
     (stage, { everyMs, times }, prng) => {
       for (let round = 0; round < times; round++) {
@@ -25,26 +24,25 @@ export const OPERATOR_NEMESES: readonly Nemesis[] = [
       }
     },
   ),
-  nemesis('checkpoint', ['checkpoint'], 4, { target: ['leader', 'any', 'all'] }, (stage, { target }, prng) => {
+  nemesis('checkpoint', ['checkpoint'], { target: ['leader', 'any', 'all'] }, (stage, { target }, prng) => {
     for (const process of stage.pick(prng, target)) if (process.state === 'running') process.checkpoint();
   }),
-  nemesis('grow', ['membership'], 6, { times: [1, 1, 2] }, (stage, { times }) => {
+  nemesis('grow', ['membership'], { times: [1, 1, 2] }, (stage, { times }) => {
     for (let round = 0; round < times; round++) growOne(stage);
   }),
-  nemesis('remove', ['membership'], 4, { target: ['leader', 'follower', 'any'] }, (stage, { target }, prng) => {
+  nemesis('remove', ['membership'], { target: ['leader', 'follower', 'any'] }, (stage, { target }, prng) => {
     const [process] = stage.pick(prng, target);
     if (process !== undefined && stage.members().length > MEMBERS_MIN) stage.operator.remove(process);
   }),
-  nemesis('replace', ['membership'], 4, { target: ['leader', 'follower', 'any'] }, (stage, { target }, prng) => {
+  nemesis('replace', ['membership'], { target: ['leader', 'follower', 'any'] }, (stage, { target }, prng) => {
     const [process] = stage.pick(prng, target);
     if (process !== undefined) stage.operator.replace(process);
   }),
-  nemesis('add-again', ['membership'], 2, {}, (stage, _options, prng) => stage.operator.addAgain(prng)),
+  nemesis('add-again', ['membership'], {}, (stage, _options, prng) => stage.operator.addAgain(prng)),
   // Raft's membership bugs need a partition while the change is under way (raft.md M1, M2).
   nemesis(
     'cut-change',
     ['membership', 'partition'],
-    5,
     {
       change: ['grow', 'remove', 'replace'],
       afterMs: [1, 10, 60, 250],
@@ -67,7 +65,6 @@ export const OPERATOR_NEMESES: readonly Nemesis[] = [
   nemesis(
     'crash-change',
     ['membership', 'crash'],
-    4,
     {
       change: ['grow', 'remove'],
       afterMs: [1, 10, 60, 250],

@@ -16,12 +16,11 @@ function partFor(stage: Stage, side: readonly SimProcess[], durationMs: number, 
   );
 }
 
-/** What happens to leader-follower groups only. Weights are in draw-semisync.ts: plans of others never have these. */
+/** What happens to leader-follower groups only. How often: plan/draw/semisync.ts. */
 export const SEMISYNC_NEMESES: readonly Nemesis[] = [
   nemesis(
     'set-quorum',
     ['quorum'],
-    0,
     { share: [0, 0.34, 0.67, 1], times: [1, 1, 2, 4], everyMs: [0, 5, 60] },
     (stage, { everyMs, share, times }, prng) => {
       for (let round = 0; round < times; round++) {
@@ -34,7 +33,6 @@ export const SEMISYNC_NEMESES: readonly Nemesis[] = [
   nemesis(
     'crash-quorum',
     ['quorum', 'crash'],
-    0,
     { share: [0, 0, 0.5, 1], afterMs: [0, 1, 3, 8, 20], loss: LOSSES, restartMs: RESTART_MS },
     (stage, { afterMs, loss, restartMs, share }, prng) => {
       const leader = stage.leader();
@@ -47,7 +45,6 @@ export const SEMISYNC_NEMESES: readonly Nemesis[] = [
   nemesis(
     'promote',
     ['promotion'],
-    0,
     { target: ['follower', 'follower', 'any'], times: [1, 1, 3], everyMs: [5, 50, 300] },
     (stage, { everyMs, target, times }, prng) => {
       for (let round = 0; round < times; round++) {
@@ -61,7 +58,6 @@ export const SEMISYNC_NEMESES: readonly Nemesis[] = [
   nemesis(
     'upheaval',
     ['promotion', 'partition'],
-    0,
     {
       rounds: [1, 2, 3],
       change: [true, false],
@@ -84,14 +80,13 @@ export const SEMISYNC_NEMESES: readonly Nemesis[] = [
       }
     },
   ),
-  nemesis('force', ['force'], 0, { target: ['follower', 'any'] }, (stage, { target }, prng) => {
+  nemesis('force', ['force'], { target: ['follower', 'any'] }, (stage, { target }, prng) => {
     for (const process of stage.pick(prng, target)) stage.quorums?.promote(process, true);
   }),
   // Somebody loses patience on one side of a cut; the other side may go on as well (ap.md §1.3.6).
   nemesis(
     'force-apart',
     ['force', 'partition'],
-    0,
     { side: ['one', 'half'], waitMs: [5, 100, 400], durationMs: [600, 1500, 4000], silent: [true, false] },
     (stage, { durationMs, side, silent, waitMs }, prng) => {
       const leader = stage.leader();

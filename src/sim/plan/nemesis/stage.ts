@@ -95,8 +95,6 @@ export interface Nemesis {
   readonly name: string;
   /** All of them must be in the plan's world. */
   readonly faults: readonly FaultClass[];
-  /** How often it is drawn beside the others. 0: never; only in plans that somebody wrote, or by dice of its own. */
-  readonly weight: number;
   readonly choices: Choices;
   strike(stage: Stage, options: Readonly<Record<string, Scalar>>, prng: Prng): void;
 }
@@ -105,12 +103,11 @@ export interface Nemesis {
 export function nemesis<const C extends Choices>(
   name: string,
   faults: readonly FaultClass[],
-  weight: number,
   choices: C,
   strike: (stage: Stage, options: Drawn<C>, prng: Prng) => void,
 ): Nemesis {
   // Plans are checked against `choices` when they are loaded (schema.ts), and drawn from them.
-  return { name, faults, weight, choices, strike: (stage, options, prng) => strike(stage, options as Drawn<C>, prng) };
+  return { name, faults, choices, strike: (stage, options, prng) => strike(stage, options as Drawn<C>, prng) };
 }
 
 /** A random order (Fisher-Yates). */

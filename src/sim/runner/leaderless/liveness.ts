@@ -9,7 +9,7 @@ import type { LeaderlessClient } from '../../clients/leaderless/client.js';
 import { leaderlessKeysOf } from '../../clients/leaderless/intent.js';
 import type { LeaderlessRequest, LeaderlessWire, SimLevel } from '../../clients/leaderless/wire.js';
 import { chance, pick } from '../../plan/dice.js';
-import { HEALED_DISK, HEALED_LINKS } from '../../plan/draw-machines.js';
+import { HEALED_DISK, HEALED_LINKS } from '../../plan/healed.js';
 import { shuffled } from '../../plan/nemesis/stage.js';
 import type { Plan } from '../../plan/plan.js';
 import { Violation, type Observer, type SimProcess, type World } from '../../world/types.js';

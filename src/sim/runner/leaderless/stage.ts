@@ -109,7 +109,7 @@ export class LeaderlessStage extends FaultStage implements Stage {
   crash(process: SimProcess, loss: CrashLoss, restartMs: number): void {
     this.supervisor.crash(process, loss, restartMs);
     if (!process.disk.broken || this.#damaged.has(process.id)) return;
-    // It has vouched for what it lacks now, and cannot know: somebody takes the disk away (draw-lies.ts).
+    // It has vouched for what it lacks now, and cannot know: somebody takes the disk away (plan/draw/lies.ts).
     const { statistics } = this.#options;
     this.#damaged.add(process.id);
     statistics.damagedDisks++;

@@ -6,7 +6,7 @@ import type { History } from '../../clients/history.js';
 import { keysOf } from '../../clients/intent.js';
 import type { SemisyncWire } from '../../clients/semisync/wire.js';
 import type { Workload } from '../../clients/workload.js';
-import { HEALED_DISK, HEALED_LINKS } from '../../plan/draw-machines.js';
+import { HEALED_DISK, HEALED_LINKS } from '../../plan/healed.js';
 import { chance, pick } from '../../plan/dice.js';
 import type { Plan } from '../../plan/plan.js';
 import { Violation, type SimProcess, type World } from '../../world/types.js';

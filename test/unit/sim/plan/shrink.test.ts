@@ -1,7 +1,7 @@
 import t from 'tap';
 import { ddmin } from '../../../../src/sim/plan/ddmin.js';
-import { drawPlan } from '../../../../src/sim/plan/draw.js';
-import { HEALED_LINKS } from '../../../../src/sim/plan/draw-machines.js';
+import { drawPlan } from '../../../../src/sim/plan/draw/index.js';
+import { HEALED_LINKS } from '../../../../src/sim/plan/healed.js';
 import type { Plan } from '../../../../src/sim/plan/plan.js';
 import { shrink, type ShrinkOptions } from '../../../../src/sim/plan/shrink.js';
 

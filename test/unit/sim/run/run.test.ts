@@ -1,5 +1,5 @@
 import t from 'tap';
-import { drawPlan } from '../../../../src/sim/plan/draw.js';
+import { drawPlan } from '../../../../src/sim/plan/draw/index.js';
 import type { NemesisAction, Plan, Scalar } from '../../../../src/sim/plan/plan.js';
 import { checkPlan } from '../../../../src/sim/plan/schema.js';
 import { runPlan, type RunResult } from '../../../../src/sim/run.js';

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { drawPlan } from '../../../../src/sim/plan/draw.js';
+import { drawPlan } from '../../../../src/sim/plan/draw/index.js';
 import type { Plan } from '../../../../src/sim/plan/plan.js';
 import { Sweep, type SweepOptions } from '../../../../src/sim/sweep.js';
 

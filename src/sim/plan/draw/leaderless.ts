@@ -1,28 +1,24 @@
-import { assertDefined } from '../../base/assert.js';
-import { createPrng, type Prng } from '../../base/prng.js';
-import type { Knobs, LeaderlessKnobs } from '../world/options.js';
-import { drawAction } from './draw-action.js';
-import { drawClientLinks } from './draw-clients.js';
-import { drawDisk, drawLinks } from './draw-machines.js';
-import { FAULT_CLASSES, SEMISYNC_FAULTS, type FaultClass } from './faults.js';
-import { NEMESES, type Nemesis } from './nemesis/index.js';
-import { PLAN_VERSION, type ClientPlan, type LevelMix, type NemesisAction, type Plan } from './plan.js';
-import { chance, pick, weighted } from './dice.js';
+import { createPrng, type Prng } from '../../../base/prng.js';
+import type { Knobs, LeaderlessKnobs } from '../../world/options.js';
+import { chance, pick, weighted } from '../dice.js';
+import { SEMISYNC_FAULTS } from '../faults.js';
+import { PLAN_VERSION, type ClientPlan, type LevelMix, type Plan } from '../plan.js';
+import { drawCast, drawClientLinks } from './clients.js';
+import { drawFaults, type Swarm } from './faults.js';
+import { drawDisk, drawLinks } from './machines.js';
+import { drawNemeses, type Rhythm, type Weights } from './nemeses.js';
+import type { DrawOptions } from './options.js';
+import { UNDER_WAY_MS } from './phases.js';
 
-/** Classes that mean nothing where there is no leader, and whose members are those of the topology. */
-const WITHOUT: readonly FaultClass[] = ['membership', 'transfer', ...SEMISYNC_FAULTS];
-
-/** Rare: whoever has them in it must expect losses. */
-const RARE: Partial<Record<FaultClass, number>> = {
-  'lost-sync': 0.08,
-  hostile: 0.15,
-  rollback: 0.4,
-  wipe: 0.6,
-  rot: 0.5,
+const SWARM: Swarm = {
+  // There is no leader, and members are those of the topology.
+  without: ['membership', 'transfer', ...SEMISYNC_FAULTS],
+  // Whoever has them in it must expect losses.
+  rarity: { 'lost-sync': 0.08, hostile: 0.15, rollback: 0.4, wipe: 0.6, rot: 0.5 },
 };
 
-/** How often each nemesis is drawn beside the others. Those of raft that wait for a leader are left out. */
-const WEIGHTS: Readonly<Record<string, number>> = {
+/** Those of raft that wait for a leader are left out. */
+const WEIGHTS: Weights = {
   isolate: 8,
   'random-partition': 5,
   bridge: 3,
@@ -52,22 +48,17 @@ const WEIGHTS: Readonly<Record<string, number>> = {
   checkpoint: 6,
 };
 
-export interface LeaderlessDraw {
-  readonly faults: readonly FaultClass[];
-  readonly replicas?: number | undefined;
-}
-
 /** What each seed's world of `engine` is like, from dice of its own: raft's plans know nothing of it. */
-export function drawLeaderlessPlan(engine: 'lww' | 'causal', seed: number, options: LeaderlessDraw): Plan {
+export function drawLeaderlessPlan(engine: 'lww' | 'causal', seed: number, options: DrawOptions): Plan {
   const prng = createPrng(seed).fork(engine);
-  const faults = drawFaults(prng.fork('faults'), options.faults);
+  const faults = drawFaults(prng.fork('faults'), options.faults, SWARM);
   const replicas = options.replicas ?? drawReplicas(prng.fork('replicas'));
   const network = drawLinks(prng.fork('links'), faults.includes('network'));
   const disk = drawDisk(prng.fork('disk'), faults.includes('disk'));
   const knobs = drawKnobs(prng.fork('knobs'));
   const leaderless = drawLeaderless(prng.fork('leaderless'), engine, knobs);
   const phases = prng.fork('phases');
-  const { nemeses, safetyMs } = drawNemeses(prng.fork('nemeses'), faults, leaderless);
+  const { nemeses, safetyMs } = drawNemeses(prng.fork('nemeses'), WEIGHTS, faults, rhythmOfGossip(leaderless));
   return {
     version: PLAN_VERSION,
     seed: prng.fork('world').uint32(),
@@ -89,17 +80,13 @@ export function drawLeaderlessPlan(engine: 'lww' | 'causal', seed: number, optio
   };
 }
 
-/** What was under way when the faults ended: a slow sync, or a full sync of which a piece was lost. */
-const UNDER_WAY_MS = 14_000;
-
 function livenessMs({ requestTimeoutMs }: Knobs, { gossipMs }: LeaderlessKnobs): number {
   return 40 * gossipMs + 4 * requestTimeoutMs + UNDER_WAY_MS;
 }
 
-function drawFaults(prng: Prng, allowed: readonly FaultClass[]): FaultClass[] {
-  const share = pick(prng, [0.25, 0.4, 0.4, 0.6, 0.8, 1]);
-  const possible = FAULT_CLASSES.filter((each) => !WITHOUT.includes(each));
-  return possible.filter((each) => chance(prng, share * (RARE[each] ?? 1)) && allowed.includes(each));
+/** Calm for some rounds of gossip, or for none. */
+function rhythmOfGossip({ gossipMs }: LeaderlessKnobs): Rhythm {
+  return { bursts: [2, 3, 4], calmMs: gossipMs, calms: [0, 1, 2, 3] };
 }
 
 function drawReplicas(prng: Prng): number {
@@ -171,7 +158,7 @@ interface ClientDraw {
 
 function drawClients(prng: Prng, { knobs, leaderless, safetyMs }: ClientDraw): ClientPlan[] {
   const count = prng.between(2, 8);
-  const shared = {
+  const manners = {
     keys: prng.between(1, 6),
     mix: { ...pick(prng, MIXES), append: 0, cas: 0, increment: 0 },
     reads: { linearizable: 1, lease: 0, stale: 0 },
@@ -188,51 +175,5 @@ function drawClients(prng: Prng, { knobs, leaderless, safetyMs }: ClientDraw): C
       blind: pick(prng, [0, 0.2]),
     },
   };
-  const operations = Math.min(Math.ceil(safetyMs / 15), Math.ceil(500 / count));
-  return Array.from({ length: count }, (_, at) => ({
-    id: `c${at}`,
-    seed: prng.uint32(),
-    operations,
-    ...shared,
-    session: chance(prng, 0.75),
-  }));
-}
-
-/** Bursts of actions with calm between them, as for raft (draw.ts). */
-function drawNemeses(
-  prng: Prng,
-  faults: readonly FaultClass[],
-  { gossipMs }: LeaderlessKnobs,
-): { readonly nemeses: NemesisAction[]; readonly safetyMs: number } {
-  const possible = Object.keys(WEIGHTS)
-    .map((name) => assertDefined(NEMESES.get(name), 'what is drawn exists'))
-    .filter((each) => each.faults.every((needed) => faults.includes(needed)));
-  const kinds = possible.filter(() => chance(prng, 0.6));
-  const drawnFrom = kinds.length > 0 ? kinds : possible;
-  const bursts = pick(prng, [2, 3, 4]);
-  const perBurst = pick(prng, [1, 2, 3, 5]);
-  const nemeses: NemesisAction[] = [];
-  let atMs = chance(prng, 0.2) ? 0 : calmMs(prng, gossipMs);
-  for (let burst = 0; burst < bursts; burst++) {
-    const actions = prng.between(1, 2 * perBurst - 1);
-    for (let action = 0; action < actions && drawnFrom.length > 0; action++) {
-      nemeses.push(drawAction(prng, weightedNemesis(prng, drawnFrom), atMs));
-      if (chance(prng, 0.7)) atMs += prng.between(1, BURST_STEP_MS);
-    }
-    atMs += calmMs(prng, gossipMs);
-  }
-  return { nemeses, safetyMs: atMs };
-}
-
-const BURST_STEP_MS = 250;
-
-function calmMs(prng: Prng, gossipMs: number): number {
-  return Math.ceil(gossipMs * pick(prng, [0, 1, 2, 3])) + prng.between(100, 700);
-}
-
-function weightedNemesis(prng: Prng, from: readonly Nemesis[]): Nemesis {
-  return weighted(
-    prng,
-    from.map((each) => [each, WEIGHTS[each.name] ?? 0] as const),
-  );
+  return drawCast(prng, { count, twins: false, session: 0.75, safetyMs, operationMs: 15, operationsMax: 500, manners });
 }

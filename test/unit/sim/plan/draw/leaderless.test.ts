@@ -1,9 +1,9 @@
 import t from 'tap';
-import { drawPlan } from '../../../../src/sim/plan/draw.js';
-import { FAULT_CLASSES, SEMISYNC_FAULTS } from '../../../../src/sim/plan/faults.js';
-import { NEMESES } from '../../../../src/sim/plan/nemesis/index.js';
-import type { Plan } from '../../../../src/sim/plan/plan.js';
-import { checkPlan } from '../../../../src/sim/plan/schema.js';
+import { drawPlan } from '../../../../../src/sim/plan/draw/index.js';
+import { FAULT_CLASSES, SEMISYNC_FAULTS } from '../../../../../src/sim/plan/faults.js';
+import { NEMESES } from '../../../../../src/sim/plan/nemesis/index.js';
+import type { Plan } from '../../../../../src/sim/plan/plan.js';
+import { checkPlan } from '../../../../../src/sim/plan/schema.js';
 
 const SEEDS = 300;
 

@@ -1,21 +1,11 @@
-import type { Prng } from '../../base/prng.js';
-import type { DiskFaults, LinkFaults } from '../world/types.js';
-import { pick } from './dice.js';
-
-const GOOD_LINKS: LinkFaults = {
-  loss: 0,
-  duplicate: 0,
-  corrupt: 0,
-  reorder: 0,
-  delayMinMs: 0.2,
-  delayMeanMs: 1,
-  slowTail: 0,
-  capacityBytes: 4_194_304,
-};
+import type { Prng } from '../../../base/prng.js';
+import type { DiskFaults, LinkFaults } from '../../world/types.js';
+import { pick } from '../dice.js';
+import { HEALED_LINKS } from '../healed.js';
 
 export function drawLinks(prng: Prng, faults: boolean): LinkFaults {
   const delayMeanMs = pick(prng, [0.5, 1, 3, 10]);
-  const links = { ...GOOD_LINKS, delayMinMs: delayMeanMs / 5, delayMeanMs };
+  const links = { ...HEALED_LINKS, delayMinMs: delayMeanMs / 5, delayMeanMs };
   if (!faults) return links;
   return {
     ...links,
@@ -28,10 +18,6 @@ export function drawLinks(prng: Prng, faults: boolean): LinkFaults {
     capacityBytes: pick(prng, [16_384, 262_144, 4_194_304]),
   };
 }
-
-/** What links are like when faults have ended. */
-export const HEALED_LINKS = GOOD_LINKS;
-export const HEALED_DISK: DiskFaults = { syncMeanMs: 1, slowTail: 0 };
 
 /** Even a healthy disk takes long enough for a crash to come in between. */
 export function drawDisk(prng: Prng, faults: boolean): DiskFaults {

@@ -1,10 +1,10 @@
-import { assertDefined } from '../../base/assert.js';
-import { createPrng } from '../../base/prng.js';
-import { chance } from './dice.js';
-import { drawAction } from './draw-action.js';
-import { FAULT_CLASSES, type FaultClass } from './faults.js';
-import { NEMESES } from './nemesis/index.js';
-import type { NemesisAction, Plan } from './plan.js';
+import { assertDefined } from '../../../base/assert.js';
+import { createPrng } from '../../../base/prng.js';
+import { chance } from '../dice.js';
+import { FAULT_CLASSES, type FaultClass } from '../faults.js';
+import { NEMESES } from '../nemesis/index.js';
+import type { NemesisAction, Plan } from '../plan.js';
+import { drawAction } from './nemeses.js';
 
 export const LIES = 'lost-sync';
 
