@@ -1,20 +1,29 @@
 import t from 'tap';
-import type { OriginId } from '../../../../../src/base/brand.js';
 import { A, B, batch, C, Stage } from './stage.js';
 
-const at = (...positions: [OriginId, number][]): Map<OriginId, number> => new Map(positions);
+const A1 = batch(A, 1);
+const A2 = batch(A, 2);
+const B1 = batch(B, 1);
 
 t.test('reliability.md §3.3: who has applied the same has the same state', (t) => {
-  const other = (change: Parameters<Stage['turn']>[1]): string | null => {
-    const stage = new Stage().turn('n1', { vector: at([A, 2], [B, 1]), collectedTo: 0, hash: 'one' });
+  const other = (batches: readonly (typeof A1)[], change: Parameters<Stage['turn']>[1]): string | null => {
+    const stage = new Stage()
+      .has('n1 n3', A1, A2, B1)
+      .turn('n1', { hash: 'one' })
+      .has('n2', ...batches);
     return Stage.broken(() => stage.turn('n2', change));
   };
-  t.equal(other({ vector: at([B, 1], [A, 2]), hash: 'one' }), null);
-  t.equal(other({ vector: at([B, 1], [A, 2]), hash: 'another' }), 'strong-convergence');
-  t.equal(other({ vector: at([B, 1], [A, 1]), hash: 'another' }), null, 'at another vector there is no telling');
-  t.equal(other({ vector: at([B, 1], [A, 2]), hash: 'another', collectedTo: 1 }), null, 'nor with fewer tombstones');
+  t.equal(other([B1, A1, A2], { hash: 'one' }), null);
+  t.equal(other([B1, A1, A2], { hash: 'another' }), 'strong-convergence');
+  t.equal(other([B1, A1], { hash: 'another' }), null, 'at another vector there is no telling');
+  t.equal(other([B1, A1, A2], { hash: 'another', collectedTo: 1 }), null, 'nor with fewer tombstones');
+  const none = new Map([
+    [C, 0],
+    [A, 2],
+    [B, 1],
+  ]);
   t.equal(
-    other({ vector: at([C, 0], [A, 2], [B, 1]), hash: 'another' }),
+    other([B1, A1, A2], { vector: none, hash: 'another' }),
     'strong-convergence',
     'who has nothing of an origin has nothing of it',
   );
@@ -22,9 +31,9 @@ t.test('reliability.md §3.3: who has applied the same has the same state', (t) 
 });
 
 t.test('reliability.md §3.3: whenever: also long after the first one has gone on', (t) => {
-  const stage = new Stage().turn('n1', { vector: at([A, 1]), hash: 'one' }).turn('n1', { vector: at([A, 2]) });
+  const stage = new Stage().has('n1', A1).turn('n1', { hash: 'one' }).has('n1', A2).turn('n1').has('n2', A1);
   t.equal(
-    Stage.broken(() => stage.turn('n2', { vector: at([A, 1]), hash: 'another' })),
+    Stage.broken(() => stage.turn('n2', { hash: 'another' })),
     'strong-convergence',
   );
   t.end();

@@ -1,15 +1,14 @@
 import t from 'tap';
-import { A, batch, dot, Stage } from './stage.js';
+import { A, batch, dot, Stage, syncEnd } from './stage.js';
 
 const all = [batch(A, 1), batch(A, 2)] as const;
-const merged = new Map([[A, 2]]);
 
 /** n2 has merged what only n1 had, and its disk has none of it yet when that of n1 is gone. */
 function stage(): Stage {
   return new Stage()
     .has('n1', ...all)
     .turn('n1')
-    .turn('n2', { vector: merged })
+    .synced('n1', 'n2', dot(A, 2))
     .wipe('n1')
     .start('n1')
     .turn('n1');
@@ -30,7 +29,7 @@ t.test('what a member has merged and shows is not lost with the disk that it cam
     .crash('n2')
     .start('n2')
     .found('n2', [dot(A, 2)])
-    .turn('n2', { vector: merged });
+    .turn('n2', { vector: new Map([[A, 2]]) });
   t.same(lost(well), []);
   t.end();
 });
@@ -48,25 +47,26 @@ t.test('it is lost with the memory that had it, once that process is back withou
 t.test('what is merged after the disk of its sender was gone is back', (t) => {
   const late = new Stage()
     .has('n1', ...all)
+    .message(syncEnd('n1', 'n2', dot(A, 2)))
     .wipe('n1')
     .start('n1')
     .turn('n1');
   t.same(lost(late), [1, 2]);
   t.same(lost(late.turn('n2')), [1, 2], 'nobody has it');
-  late.turn('n2', { vector: merged }).read('n2', {}, [[dot(A, 2), 'n1~a:2']]);
+  late.turn('n2', { vector: new Map([[A, 2]]) }).read('n2', {}, [[dot(A, 2), 'n1~a:2']]);
   t.same(lost(late), []);
   t.end();
 });
 
 t.test('where positions were taken again meanwhile, they stand for two writes (ap.md §1.0.2)', (t) => {
   const again = (gone: (stage: Stage) => Stage): string | null => {
-    const stage = gone(new Stage().has('n1', ...all))
+    const stage = gone(new Stage().has('n1', ...all).message(syncEnd('n1', 'n2', dot(A, 2))))
       .start('n1')
       .turn('n1')
       .has('n1', batch(A, 1, { boot: 2 }))
       .turn('n1');
     t.same(lost(stage), [2]);
-    return Stage.broken(() => stage.turn('n2', { vector: merged }));
+    return Stage.broken(() => stage.turn('n2', { vector: new Map([[A, 2]]) }));
   };
   t.equal(
     again((stage) => stage.wipe('n1')),

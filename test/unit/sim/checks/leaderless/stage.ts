@@ -132,6 +132,13 @@ export class Stage {
     return this;
   }
 
+  /** A full sync of `from`, which has all that, ends at `to`, and is merged there. */
+  synced(from: string, to: string, ...claims: readonly Dot[]): this {
+    this.message(syncEnd(from, to, ...claims));
+    for (const { origin, seq } of claims) this.member(to).vector.set(origin, seq);
+    return this.turn(to);
+  }
+
   checkpoint(id: string, vector: readonly Dot[], counter = 0): this {
     return this.#each(id, (observer, process) =>
       observer.onCheckpoint?.(process, GROUP, markOf(vector, counter), false),
