@@ -14,7 +14,7 @@ import { mixOfReads, type WorkloadSettings } from '../../src/workload/settings.j
  * a leader serves a linearizable read, and resident memory. `node dist/bench/macro/restart.js [keys]`
  */
 const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
-const EXECUTABLE = join(ROOT, 'dist/src/cli/kvorum.cjs');
+const EXECUTABLE = fileURLToPath(new URL('../../src/cli/kvorum.cjs', import.meta.url));
 const KEYS = Number(process.argv[2] ?? 1_000_000);
 const PIPELINE = 2000;
 

@@ -1,8 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parse } from 'yaml';
 import { KvorumError } from '../base/errors/error.js';
@@ -46,10 +45,16 @@ export function movedTopology(
   return { ...file, dataDir: join(folder, 'data'), replicas };
 }
 
+export interface SpawnOptions {
+  readonly delays: boolean;
+  /** Where its own folder goes. Not the system's: that is often in memory, where fsync costs nothing. */
+  readonly parent: string;
+}
+
 /** Starts the topology in a process of its own, as `kvorum start` does; resolves when all replicas listen and all leaders lead. */
-export async function spawnCluster(file: string, options: { readonly delays: boolean }): Promise<SpawnedCluster> {
+export async function spawnCluster(file: string, options: SpawnOptions): Promise<SpawnedCluster> {
   const yaml = readTopology(file);
-  const folder = mkdtempSync(join(tmpdir(), 'kvorum-report-'));
+  const folder = mkdtempSync(resolve(options.parent, '.cluster-'));
   const { replicas } = parse(yaml) as TopologyFile;
   const ports = await freePorts(replicas.length * 3);
   const moved = join(folder, 'topology.json');

@@ -78,7 +78,7 @@ export function readSummary(outDir: string): Summary | null {
 }
 
 async function measureQuorums(request: ReportRequest): Promise<QuorumReport> {
-  const { load, running, runningIsTopology, say, signal, topology: file, writeQuorums } = request;
+  const { load, outDir: parent, running, runningIsTopology, say, signal, topology: file, writeQuorums } = request;
   const { topology } = loadTopology({ file, env: {} });
   const keyspace = topology.keyspaces.find((each) => each.engine === 'semisync');
   if (keyspace === undefined) throw new KvorumError('usage', `${file} has no keyspace with a write quorum`);
@@ -96,8 +96,8 @@ async function measureQuorums(request: ReportRequest): Promise<QuorumReport> {
     return sweep({ ...common, nodes: running }, (quorums) => quorums.run(described, null));
   }
   say(`starting ${file} twice: with its delays, and without, to see what the program itself takes`);
-  await using undelayed = await spawnCluster(file, { delays: false });
-  await using delayed = await spawnCluster(file, { delays: true });
+  await using undelayed = await spawnCluster(file, { delays: false, parent });
+  await using delayed = await spawnCluster(file, { delays: true, parent });
   const described = { spawned: true, topology: file };
   return await sweep({ ...common, nodes: undelayed.nodes }, (plain) =>
     sweep({ ...common, nodes: delayed.nodes }, async (quorums) => {
@@ -126,12 +126,12 @@ export function delaysOf({ replicas }: Topology, { leader }: SemisyncKeyspaceCon
 }
 
 async function measureEngines(request: ReportRequest): Promise<EnginesReport> {
-  const { engines, enginesTopology, running, say, signal } = request;
+  const { engines, enginesTopology, outDir, running, say, signal } = request;
   const settings: EnginesSettings = { ...engines, valueBytes: 256, keys: 10_000, protocol: 'resp' };
   const common = { settings, loadBefore: loadNow(), signal, say };
   if (running !== null) return compareEngines({ ...common, nodes: running, topology: null });
   say(`starting ${enginesTopology}`);
-  await using cluster = await spawnCluster(enginesTopology, { delays: false });
+  await using cluster = await spawnCluster(enginesTopology, { delays: false, parent: outDir });
   return await compareEngines({ ...common, nodes: cluster.nodes, topology: enginesTopology });
 }
 

@@ -23,8 +23,9 @@ export interface SystemSpec {
   start(folder: string): Promise<RunningSystem>;
 }
 
-const RAFT_ONLY = { default: { engine: 'raft' } };
 const ROOT = fileURLToPath(new URL('../../../..', import.meta.url));
+/** Of the same build as this file. */
+const EXECUTABLE = fileURLToPath(new URL('../../../src/cli/kvorum.cjs', import.meta.url));
 
 function versionOf(program: string, args: string[], pattern: RegExp): string | null {
   const { stdout, error } = spawnSync(program, args, { encoding: 'utf8' });
@@ -50,7 +51,7 @@ async function stopAll(children: readonly ChildProcess[]): Promise<void> {
 }
 
 /** Three Kvorum replicas, either as threads of one process (the default of `kvorum start`) or a process each. */
-export function kvorum(processes: 1 | 3, keyspaces: Readonly<Record<string, object>> = RAFT_ONLY): SystemSpec {
+export function kvorum(processes: 1 | 3): SystemSpec {
   return {
     name: processes === 1 ? 'kvorum' : 'kvorum, 3 processes',
     promise: 'fsync on a majority',
@@ -62,12 +63,12 @@ export function kvorum(processes: 1 | 3, keyspaces: Readonly<Record<string, obje
         const [peer, http, redis] = ports.slice(at * 3, at * 3 + 3).map((port) => `127.0.0.1:${port}`);
         return { id: `n${at + 1}`, peer, http, redis };
       });
+      const keyspaces = { default: { engine: 'raft' } };
       const file = join(folder, 'topology.yaml');
       writeFileSync(file, JSON.stringify({ cluster: 'bench', dataDir: join(folder, 'data'), replicas, keyspaces }));
-      const main = join(ROOT, 'dist/src/cli/kvorum.cjs');
       const which = processes === 1 ? [[]] : replicas.map(({ id }) => ['--replica', id]);
       const children = which.map((args) =>
-        spawn(process.execPath, [main, 'start', file, ...args], { stdio: ['ignore', 'ignore', 'inherit'] }),
+        spawn(process.execPath, [EXECUTABLE, 'start', file, ...args], { stdio: ['ignore', 'ignore', 'inherit'] }),
       );
       const leader = await kvorumLeader(ports);
       return { port: ports[leader * 3 + 2] ?? 0, protocol: 'resp', stop: () => stopAll(children) };
