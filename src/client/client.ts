@@ -217,9 +217,9 @@ export class KvorumClient implements Disposable {
     return (await this.#call('GET', `/admin/quorum${query({ keyspace })}`)) as unknown as QuorumView;
   }
 
-  /** Makes the replica the leader there; with `force` although acknowledged writes may be lost. */
-  async promote({ force = false, keyspace }: PromoteOptions = {}): Promise<Promoted> {
-    const body = { force, ...defined({ keyspace }) };
+  /** Makes the replica the leader there; with `force` although acknowledged writes may be lost, or for another write quorum. */
+  async promote({ force = false, keyspace, writeQuorum }: PromoteOptions = {}): Promise<Promoted> {
+    const body = { force, ...defined({ keyspace, write_quorum: writeQuorum }) };
     return (await this.#call('POST', '/admin/promote', body)) as unknown as Promoted;
   }
 

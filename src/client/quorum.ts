@@ -26,6 +26,8 @@ export interface QuorumChanged {
 export interface PromoteOptions {
   /** With whoever answers, although acknowledged writes may be lost. */
   readonly force?: boolean;
+  /** With force only: what the new epoch begins with. The leader itself may be asked for that. */
+  readonly writeQuorum?: number;
   /** The default one, or else the first that has a write quorum. */
   readonly keyspace?: string;
 }
@@ -37,6 +39,8 @@ export interface Promoted {
   readonly promised: readonly string[];
   readonly required: number;
   readonly loss_possible: boolean;
+  /** For the next write. */
+  readonly write_quorum: number;
 }
 
 export interface FailoversView {

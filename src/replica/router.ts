@@ -172,9 +172,10 @@ export interface SemisyncControl {
   setWriteQuorum(writeQuorum: number): Promise<QuorumChange>;
   /**
    * Makes this replica the leader. Rejects with not_enough_promises, diverged, transfer_failed, busy. `force`: with
-   * whoever answers, although acknowledged writes may be lost.
+   * whoever answers, although acknowledged writes may be lost. `writeQuorum`, by force only (otherwise bad_request): what the new
+   * epoch begins with, where the one of before finds too few followers for ever; the present leader may be asked, too.
    */
-  promote(force: boolean): Promise<Promotion>;
+  promote(force: boolean, writeQuorum?: number): Promise<Promotion>;
   /** Promotions and lost writes that this replica knows of, newest first. */
   failovers(): Promise<readonly Failover[]>;
   /** Entries of a file of lost writes that `failovers` listed; null: there is none. */
@@ -204,6 +205,8 @@ export interface Promotion {
   /** P: with so many promises nothing acknowledged is lost. */
   readonly required: number;
   readonly lossPossible: boolean;
+  /** For the next write. */
+  readonly writeQuorum: number;
 }
 
 /** An epoch that began, or entries that this replica had to throw away because of it (ap.md §1.3.6). */

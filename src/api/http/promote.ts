@@ -13,8 +13,9 @@ import { notLeader, semisyncView } from './semisync-view.js';
 export const PROMOTION_MS_MAX = 60_000;
 
 export function promotionDocument(keyspace: Keyspace, promotion: Promotion): Record<string, unknown> {
-  const { epoch, leader, lossPossible, promised, required } = promotion;
-  return { keyspace: keyspace.name, leader, epoch, promised, required, loss_possible: lossPossible };
+  const { epoch, leader, lossPossible, promised, required, writeQuorum } = promotion;
+  const how = { promised, required, loss_possible: lossPossible, write_quorum: writeQuorum };
+  return { keyspace: keyspace.name, leader, epoch, ...how };
 }
 
 /**

@@ -81,18 +81,24 @@ const PROMOTED = part.object(
     promised: { ...part.list(part.TEXT), description: 'Who promised to follow' },
     required: { ...part.COUNT, description: 'With so many promises nothing acknowledged is lost' },
     loss_possible: part.FLAG,
+    write_quorum: { ...part.COUNT, description: 'For the next write' },
   },
-  ['keyspace', 'leader', 'epoch', 'promised', 'required', 'loss_possible'],
+  ['keyspace', 'leader', 'epoch', 'promised', 'required', 'loss_possible', 'write_quorum'],
 );
 
 export const PROMOTE: RouteSchema = {
   summary: 'Make this replica the leader',
   description:
     'Refused when too few members promise to follow it for every acknowledged write to be among theirs. force: with ' +
-    'whoever answers, although acknowledged writes may be lost; those are told at /admin/failovers.',
+    'whoever answers, although acknowledged writes may be lost; those are told at /admin/failovers. write_quorum, with force only: ' +
+    'where followers are gone for good, and too few are left to change it. The leader itself may be asked for that.',
   operationId: 'promote',
   tags: ADMIN,
-  body: part.object({ keyspace: KEYSPACE, force: part.FLAG }),
+  body: part.object({
+    keyspace: KEYSPACE,
+    force: part.FLAG,
+    write_quorum: { ...part.COUNT, description: 'What the new epoch begins with; with force only' },
+  }),
   response: part.responses({ 200: part.json('It leads', PROMOTED) }, [400, 404, 409, 415, 503]),
 };
 

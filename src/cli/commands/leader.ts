@@ -3,15 +3,23 @@ import { KvorumError } from '../../base/errors/error.js';
 import { connect } from '../../client/client.js';
 import { printJson } from '../output/json.js';
 import { printTable } from '../output/table.js';
-import { clientCommand, clientOf, wantsJson } from './client-command.js';
+import { clientCommand, clientOf, wantsJson, wholeNumber } from './client-command.js';
 
 /** A promotion by force waits for whoever answers. */
 const PROMOTION_MS = 60_000;
+
+const TRANSFER_EXAMPLES = `
+Examples:
+  $ kvorum leader transfer
+  $ kvorum leader transfer --to n2
+  $ kvorum leader transfer --to n2 --keyspace feed --force
+  $ kvorum leader transfer --to n1 --force --write-quorum 1    # followers are gone for good`;
 
 interface TransferFlags {
   readonly force?: boolean;
   readonly to?: string;
   readonly keyspace?: string;
+  readonly writeQuorum?: number;
 }
 
 export function leaderCommand(): Command {
@@ -41,12 +49,12 @@ function transferCommand(): Command {
     .option('--to <id>', 'to this one; to the most advanced voter by default')
     .option('--keyspace <name>', 'keyspace instead of the default one')
     .option('--force', 'engine semisync: with whoever answers, although acknowledged writes may be lost')
-    .addHelpText(
-      'after',
-      '\nExamples:\n  $ kvorum leader transfer\n  $ kvorum leader transfer --to n2\n  $ kvorum leader transfer --to n2 --keyspace feed --force',
-    )
-    .action(async ({ force = false, keyspace, to }: TransferFlags, command: Command) => {
-      if (force) await promoteByForce(command, to, keyspace);
+    .option('--write-quorum <n>', 'with --force: what the new epoch begins with; --to may be the leader', wholeNumber)
+    .addHelpText('after', TRANSFER_EXAMPLES)
+    .action(async (flags: TransferFlags, command: Command) => {
+      const { force = false, keyspace, to, writeQuorum } = flags;
+      if (writeQuorum !== undefined && !force) throw new KvorumError('usage', '--write-quorum needs --force');
+      if (force) await promoteByForce(command, flags);
       else {
         const { keyspace: name, leader } = await clientOf(command).transferLeader(to, keyspace);
         if (wantsJson(command)) printJson({ keyspace: name, leader });
@@ -56,7 +64,7 @@ function transferCommand(): Command {
 }
 
 /** Asks the one that is to lead: those who led, and most others, may be gone. */
-async function promoteByForce(command: Command, to: string | undefined, keyspace: string | undefined): Promise<void> {
+async function promoteByForce(command: Command, { keyspace, to, writeQuorum }: TransferFlags): Promise<void> {
   if (to === undefined) throw new KvorumError('usage', '--force needs --to: which replica has most is not known');
   const { members } = await clientOf(command).members();
   const node = members.find(({ id }) => id === to)?.http ?? null;
@@ -64,6 +72,7 @@ async function promoteByForce(command: Command, to: string | undefined, keyspace
   const promoted = await connect({ node, timeoutMs: PROMOTION_MS }).promote({
     force: true,
     ...(keyspace === undefined ? {} : { keyspace }),
+    ...(writeQuorum === undefined ? {} : { writeQuorum }),
   });
   if (wantsJson(command)) {
     printJson(promoted);
@@ -71,6 +80,7 @@ async function promoteByForce(command: Command, to: string | undefined, keyspace
   }
   const { keyspace: name, leader, loss_possible: loss, promised, required } = promoted;
   const how = promised.length === 0 ? 'as before' : `by ${promised.length} of ${required} promises`;
-  process.stdout.write(`${leader} leads (keyspace ${name}) ${how}\n`);
+  const quorum = writeQuorum === undefined ? '' : `, write quorum ${promoted.write_quorum}`;
+  process.stdout.write(`${leader} leads (keyspace ${name}) ${how}${quorum}\n`);
   if (loss) process.stderr.write('acknowledged writes may be lost: see kvorum failovers on each replica\n');
 }

@@ -11,6 +11,7 @@ import { replayLog, type Replay, type ReplayVisitor } from '../../storage/wal/re
 import type { Entry } from '../../engines/entry.js';
 import type { HardState } from '../../engines/raft/events.js';
 import type { Membership, MembershipPair } from '../../engines/raft/membership.js';
+import { openingOf } from '../../engines/semisync/opening.js';
 import type { ReadRecord } from '../../storage/wal/segment-reader.js';
 import type { StoredRecord } from '../../storage/wal/unit-encoder.js';
 import { printJson } from '../output/json.js';
@@ -199,9 +200,10 @@ function lines({ durableSeq, offset, seq, unit }: ReadRecord): Line[] {
 }
 
 /** Of leader-follower groups: which write quorum, and whether an epoch began by force (ap.md §1.3.4). */
-function describeEntry({ kind, payload }: Entry): string {
-  if (kind === 'quorum') return `quorum ${payload.join(' ')}`;
-  return kind === 'noop' && payload.length > 0 ? 'noop by force' : kind;
+function describeEntry(entry: Entry): string {
+  if (entry.kind === 'quorum') return `quorum ${entry.payload.join(' ')}`;
+  const { lossPossible, writeQuorum } = openingOf(entry);
+  return `${entry.kind}${lossPossible ? ' by force' : ''}${writeQuorum === null ? '' : ` quorum ${writeQuorum}`}`;
 }
 
 /** A leader-follower group has no memberships to show; without a vote its log is being replaced. */

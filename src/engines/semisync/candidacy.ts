@@ -4,9 +4,17 @@ import { concludeCandidacy } from './candidacy-outcome.js';
 import { declareRebuilt, endOf, isGreater, isWellFormed, lastPosition, mergeEntries } from './merge.js';
 import type { FetchResponse, PromiseResponse } from './messages.js';
 import type { PromotionOutcome } from './events.js';
-import { becomeLeader, setLeader } from './role.js';
+import { becomeFollower, becomeLeader, setLeader } from './role.js';
 import { send } from './send.js';
-import { diskStalled, resetElectionTimer, tailOf, type Candidacy, type SemisyncState } from './state.js';
+import {
+  diskStalled,
+  isWriteQuorum,
+  resetElectionTimer,
+  tailOf,
+  type Candidacy,
+  type PromotionRequest,
+  type SemisyncState,
+} from './state.js';
 
 /**
  * Nothing is in the way of leading: no full sync, no disk that stands still or forgot, no history of our own. By force even
@@ -17,20 +25,25 @@ export function mayStand(state: SemisyncState): boolean {
   return state.installing === null && !state.logLost && knowsItsLog && !diskStalled(state);
 }
 
-/** An operator wants this member to lead. */
-export function promote(state: SemisyncState, id: number, force: boolean): void {
-  const refused = refusal(state, force);
+/** An operator wants this member to lead, by force also with another write quorum. */
+export function promote(state: SemisyncState, request: PromotionRequest): void {
+  const { id } = request;
+  const refused = refusal(state, request);
   if (refused === null) {
     if (state.candidacy !== null) concludeCandidacy(state, 'replaced'); // Its own attempt gives way.
-    stand(state, { id, force });
+    // It leads, and stands for an epoch that begins with another write quorum: whatever is under way has to wait for that.
+    if (state.role === 'leader') becomeFollower(state, state.term, null);
+    stand(state, request);
     return;
   }
   const required = state.rules.promises(state.followers, state.quorums.latest.writeQuorum);
   state.outbox.promotions.push({ id, accepted: null, refused, promised: [], required, lossPossible: false });
 }
 
-function refusal(state: SemisyncState, force: boolean): PromotionOutcome['refused'] {
-  if (state.role === 'leader') return 'already_leader';
+function refusal(state: SemisyncState, { force, writeQuorum }: PromotionRequest): PromotionOutcome['refused'] {
+  const { followers, options, role } = state;
+  if (writeQuorum !== null && !(force && isWriteQuorum(writeQuorum, followers, options.allowAsync))) return 'invalid';
+  if (role === 'leader' && writeQuorum === null) return 'already_leader';
   if (state.rebuilding && !force) return 'diverged';
   const unable = state.installing !== null || state.logLost || diskStalled(state);
   return unable || (state.candidacy?.request ?? null) !== null ? 'busy' : null;
@@ -145,9 +158,9 @@ function chooseLog(state: SemisyncState): void {
 }
 
 function lead(state: SemisyncState): void {
-  const { lossPossible } = open(state);
+  const { lossPossible, request } = open(state);
   if (state.rebuilding) declareRebuilt(state); // By force: what we have is the truth from now on.
-  becomeLeader(state, lossPossible);
+  becomeLeader(state, { lossPossible, writeQuorum: request?.writeQuorum ?? null });
   concludeCandidacy(state, null, state.epochStartIndex);
 }
 

@@ -1,5 +1,6 @@
 import { assert } from '../../base/assert.js';
 import { indexAfter, type LogIndex } from '../../base/brand.js';
+import { openingOf } from './opening.js';
 import type { SemisyncState } from './state.js';
 
 /** Moves the commit index; never back, never beyond the log. */
@@ -24,7 +25,7 @@ export function advanceCommit(state: SemisyncState): void {
   if (state.role !== 'leader') return;
   const { log, persistence, quorums, rules } = state;
   const followers = [...state.progress.values()].map(({ match }) => match);
-  let reached = state.commit;
+  let reached = chosenAnew(state, followers);
   for (;;) {
     const [change] = quorums.later(reached);
     const end = change?.index ?? log.lastIndex; // One write quorum is in force for all entries up to here.
@@ -40,11 +41,26 @@ export function advanceCommit(state: SemisyncState): void {
   if (reached >= state.epochStartIndex) commitTo(state, reached);
 }
 
-/** What the entry at `index` is committed with: the write quorum, and more where an epoch began by force. */
+/**
+ * An epoch that began with a write quorum of its own takes everything before it along: what was in force there may be out of
+ * reach for good. Up to where that is done; at least the commit index.
+ */
+function chosenAnew(state: SemisyncState, followers: readonly LogIndex[]): LogIndex {
+  const { commit, log, persistence, quorums, rules } = state;
+  const own = persistence.persistedIndex;
+  const opens = quorums.later(commit).filter(({ index }) => openingOf(log.at(index)).writeQuorum !== null);
+  const newest = opens.findLast(({ index }) => rules.reached(own, followers, requiredAcks(state, index)) >= index);
+  return newest?.index ?? commit;
+}
+
+/**
+ * What the entry at `index` is committed with: the write quorum, and at least half of the members where an epoch began by force with
+ * something missing, or with a write quorum of its own. Every majority then meets one who knows.
+ */
 export function requiredAcks({ followers, log, quorums, rules }: SemisyncState, index: LogIndex): number {
-  const writeQuorum = quorums.forEntry(index);
-  const { kind, payload } = log.at(index);
-  return kind === 'noop' && payload.length > 0 ? Math.max(writeQuorum, rules.forcedStart(followers)) : writeQuorum;
+  const { lossPossible, writeQuorum } = openingOf(log.at(index));
+  const required = writeQuorum ?? quorums.forEntry(index);
+  return lossPossible || writeQuorum !== null ? Math.max(required, rules.forcedStart(followers)) : required;
 }
 
 /** How many followers have `index` on their disks. */

@@ -74,9 +74,10 @@ export type SemisyncEvent =
   | { readonly type: 'readIndex'; readonly id: number }
   /**
    * An operator wants this member to lead. Answered by exactly one promotion outcome with the same id. `force`: with
-   * whoever answers in time, even where that may lose acknowledged writes.
+   * whoever answers in time, even where that may lose acknowledged writes; then the epoch may begin with another write
+   * quorum, and the present leader may be asked for that as well.
    */
-  | { readonly type: 'promote'; readonly id: number; readonly force: boolean }
+  | { readonly type: 'promote'; readonly id: number; readonly force: boolean; readonly writeQuorum?: number }
   /** Everything up to and including persist number `batch` is durable. */
   | { readonly type: 'persisted'; readonly batch: number }
   /** The state machine has applied everything up to `index`. */
@@ -137,9 +138,10 @@ export interface PromotionOutcome {
   /**
    * `not_enough_promises`: `promised` of `required` answered, nothing was changed unless a ballot was already under way.
    * `diverged`: this member applied what others do not know and needs a full sync first. `replaced`: a higher ballot won.
-   * `busy`: it cannot stand now (full sync, a disk that stands still, another promotion).
+   * `busy`: it cannot stand now (full sync, a disk that stands still, another promotion). `invalid`: no such write quorum, or
+   * one without force.
    */
-  readonly refused: 'not_enough_promises' | 'diverged' | 'replaced' | 'busy' | 'already_leader' | null;
+  readonly refused: 'not_enough_promises' | 'diverged' | 'replaced' | 'busy' | 'already_leader' | 'invalid' | null;
   readonly promised: readonly ReplicaId[];
   /** P: with so many, every acknowledged write is in the log of one of them (ap.md §1.3.5). */
   readonly required: number;

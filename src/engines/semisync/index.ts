@@ -6,6 +6,8 @@ import { advanceCommit, followersWith, requiredAcks } from './commit.js';
 import type { HardState, SemisyncEffects, SemisyncEvent, SemisyncOptions, SemisyncPersist } from './events.js';
 import { onAppliedFreshness, voidFreshness } from './freshness.js';
 import { checkAlways, checkInvariants, createInvariantMemory } from './invariants.js';
+import type { SemisyncEntry } from './messages.js';
+import { openingOf } from './opening.js';
 import { propose, setQuorum } from './proposals.js';
 import { QUORUM_RULES, type QuorumRules } from './quorum.js';
 import { flushReads, hasReadsToFlush, requestRead } from './reads.js';
@@ -33,6 +35,7 @@ export function createSemisync(options: SemisyncOptions, rules: QuorumRules = QU
     status: () => statusOf(state),
     termOf: (index) => state.log.termOf(index),
     quorumAt: (index) => state.quorums.after(index),
+    bringsQuorum: (index) => bringsQuorum(state.log.at(index)),
     acksOf: (index) => ({ acks: followersWith(state, index), required: requiredAcks(state, index) }),
     epochs: () => epochsOf(state),
     stalenessTicks: () => state.tick - state.freshness.freshTick,
@@ -84,7 +87,7 @@ function step(state: SemisyncState, event: SemisyncEvent): void {
     case 'readIndex':
       return requestRead(state, event.id);
     case 'promote':
-      return promote(state, event.id, event.force);
+      return promote(state, { id: event.id, force: event.force, writeQuorum: event.writeQuorum ?? null });
     case 'persisted':
       return onPersisted(state, event.batch);
     case 'applied':
@@ -122,6 +125,11 @@ function onCheckpointed(state: SemisyncState, index: LogIndex, cutIndex: LogInde
   assert(cutIndex <= index && index <= state.applied, 'a checkpoint holds what is applied, and what is cut');
   state.log.cutPrefix(cutIndex);
   state.quorums.prune(index);
+}
+
+/** A change, or the first entry of an epoch that an operator began with a write quorum of his own. */
+function bringsQuorum(entry: SemisyncEntry): boolean {
+  return entry.kind === 'quorum' || openingOf(entry).writeQuorum !== null;
 }
 
 function hasEffects(state: SemisyncState): boolean {

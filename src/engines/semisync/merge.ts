@@ -1,5 +1,6 @@
 import { indexAfter, type LogIndex, type Term } from '../../base/brand.js';
 import type { SemisyncEntry } from './messages.js';
+import { readOpening } from './opening.js';
 import { readQuorum } from './quorum-history.js';
 import type { SemisyncState } from './state.js';
 
@@ -15,6 +16,7 @@ export function isWellFormed(
   for (const entry of entries) {
     if (entry.index !== index + 1 || entry.term < before || entry.term > term) return false;
     if (entry.kind === 'quorum' && readQuorum(entry.payload, followers) === null) return false;
+    if (entry.kind === 'noop' && readOpening(entry.payload, followers) === null) return false;
     index = entry.index;
     before = entry.term;
   }

@@ -2,7 +2,7 @@ import type { LogIndex, ReplicaId, Term } from '../../base/brand.js';
 
 /**
  * What an entry carries. `noop` opens an epoch: nothing of older epochs is committed but by it or what follows it. Its payload is
- * empty, or one byte 1 where the epoch began by force. `commands` is one batch of client commands, opaque here.
+ * empty, or tells that the epoch began by force, or with another write quorum (opening.ts). `commands` is one batch of client commands, opaque here.
  * `quorum` is a new write quorum: one byte, 0 to F (ap.md §1.3.4).
  */
 export type SemisyncEntryKind = 'noop' | 'commands' | 'quorum';

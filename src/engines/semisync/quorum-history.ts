@@ -1,6 +1,7 @@
 import { assert, assertDefined } from '../../base/assert.js';
 import { indexAfter, type LogIndex } from '../../base/brand.js';
 import type { PlacedQuorum, SemisyncEntry } from './messages.js';
+import { readOpening } from './opening.js';
 
 /** Changes of the write quorum that may be under way at once: a promise lists them. */
 export const OPEN_CHANGES_MAX = 16;
@@ -17,7 +18,7 @@ export function readQuorum(payload: Uint8Array, followers: number): number | nul
 
 /**
  * The write quorums that the log brought, by the index of their entries, and where epochs began by force. One is in force
- * *after* its entry: the entry itself is committed with the one before it (ap.md §1.3.4). Below the floor (what the last checkpoint holds) only the one that
+ * *after* its entry: a change is committed with the one before it (ap.md §1.3.4), an entry that opens an epoch with its own. Below the floor (what the last checkpoint holds) only the one that
  * was in force there is kept.
  */
 export class QuorumHistory {
@@ -71,12 +72,17 @@ export class QuorumHistory {
 
   /** An entry was appended to the log. */
   append({ index, kind, payload, term }: SemisyncEntry, followers: number): void {
-    const { forcedTerm } = this.latest;
-    if (kind === 'noop' && payload.length > 0) this.#place({ ...this.latest, index, forcedTerm: term });
+    const { forcedTerm, writeQuorum } = this.latest;
+    if (kind === 'noop' && payload.length > 0) {
+      const opening = readOpening(payload, followers);
+      assert(opening !== null, `entry ${index} opens an epoch in a way that makes sense`);
+      const forced = opening.lossPossible ? term : forcedTerm;
+      this.#place({ index, writeQuorum: opening.writeQuorum ?? writeQuorum, forcedTerm: forced });
+    }
     if (kind !== 'quorum') return;
-    const writeQuorum = readQuorum(payload, followers);
-    assert(writeQuorum !== null, `entry ${index} holds a write quorum that makes sense`);
-    this.#place({ index, writeQuorum, forcedTerm });
+    const changed = readQuorum(payload, followers);
+    assert(changed !== null, `entry ${index} holds a write quorum that makes sense`);
+    this.#place({ index, writeQuorum: changed, forcedTerm });
   }
 
   #place(placed: PlacedQuorum): void {

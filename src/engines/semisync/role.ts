@@ -3,6 +3,7 @@ import { indexAfter, type LogIndex, type ReplicaId, type Term } from '../../base
 import { nextBallot } from './ballot.js';
 import { concludeCandidacy } from './candidacy-outcome.js';
 import type { SemisyncEntryKind } from './messages.js';
+import { openingPayload, type Opening } from './opening.js';
 import { Progress } from './progress.js';
 import { refuseReads } from './reads.js';
 import { resetElectionTimer, type SemisyncState } from './state.js';
@@ -47,8 +48,8 @@ export function becomeFollower(state: SemisyncState, term: Term, leader: Replica
   resetElectionTimer(state);
 }
 
-/** Promises are enough, and what they told of is in our log. `forced`: some may be missing, and the log says so. */
-export function becomeLeader(state: SemisyncState, forced: boolean): void {
+/** Promises are enough, or an operator forced it, and what they told of is in our log. The log says how the epoch began. */
+export function becomeLeader(state: SemisyncState, opening: Opening): void {
   const { log, options, persistence, self, tick } = state;
   assert(state.role === 'candidate', 'leaders were promised a ballot');
   assert(persistence.durableTerm === state.term, 'a leader has its ballot on disk');
@@ -66,7 +67,7 @@ export function becomeLeader(state: SemisyncState, forced: boolean): void {
   }
   state.heartbeatElapsed = options.heartbeatTicks; // The next tick tells everybody.
   state.epochStartIndex = indexAfter(log.lastIndex);
-  appendOwn(state, 'noop', forced ? Uint8Array.of(1) : new Uint8Array(0));
+  appendOwn(state, 'noop', openingPayload(opening));
 }
 
 /** Leader: appends to the own log. Replicated and persisted with the next drain. */

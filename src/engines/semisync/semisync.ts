@@ -55,6 +55,8 @@ export interface Semisync extends Engine<SemisyncEvent, SemisyncEffects, Semisyn
   termOf(index: LogIndex): Term | null;
   /** What is in force after `index`, which is applied and not older than the last checkpoint: part of a checkpoint. */
   quorumAt(index: LogIndex): PlacedQuorum;
+  /** True when a write quorum was set by the entry at `index`, which is in the log. */
+  bringsQuorum(index: LogIndex): boolean;
   /** How far an appended write is from its commit; on the leader, for an index of its log that is not committed. */
   acksOf(index: LogIndex): { readonly acks: number; readonly required: number };
   /** The epochs of the retained log, oldest first: where each began, as far as that was not cut away. */

@@ -22,10 +22,19 @@ const ZERO = 0 as LogIndex & Term;
 /** So many election timeouts longer the others leave the first epoch to the member that the topology names. */
 const FIRST_ATTEMPTS = 3;
 
+/** What an operator asks of the member that is to lead. */
+export interface PromotionRequest {
+  readonly id: number;
+  /** With whoever answers in time. */
+  readonly force: boolean;
+  /** By force only: what the epoch begins with; null: with what is in force. */
+  readonly writeQuorum: number | null;
+}
+
 /** An attempt to lead. First it is asked whether it could succeed (role pre-candidate), then promises are taken. */
 export interface Candidacy {
   /** An operator's promotion; null when this member stands by itself. */
-  readonly request: { readonly id: number; readonly force: boolean } | null;
+  readonly request: PromotionRequest | null;
   /** The ballot that it is, or would be, about. */
   ballot: Term;
   /** When the step that is under way began, or got further. */

@@ -34,8 +34,8 @@ export class MemberControl implements SemisyncControl {
     return this.#asked(() => this.#member.operators.setQuorum(writeQuorum));
   }
 
-  promote(force: boolean): Promise<Promotion> {
-    return this.#asked(() => this.#member.operators.promote(force));
+  promote(force: boolean, writeQuorum?: number): Promise<Promotion> {
+    return this.#asked(() => this.#member.operators.promote(force, writeQuorum));
   }
 
   failovers(): Promise<readonly Failover[]> {

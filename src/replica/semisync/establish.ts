@@ -61,14 +61,11 @@ export class Establish {
   #isKnown(core: Semisync): boolean {
     if (core.status().followers.length === 0) return true;
     let placed = core.quorumAt(core.lastIndex);
-    while (placed.index > 0) {
-      // The entry that opens an epoch which began by force is noted in the same place, and changes nothing.
-      const opens =
-        core.termOf(placed.index) === placed.forcedTerm &&
-        core.termOf(indexAfter(placed.index, -1)) !== placed.forcedTerm;
-      if (!opens || indexAfter(placed.index, -1) < this.#options.floor()) return true;
+    // The entry that opens an epoch which began by force is noted in the same place, and may change nothing.
+    while (placed.index > this.#options.floor()) {
+      if (core.bringsQuorum(placed.index)) return true;
       placed = core.quorumAt(indexAfter(placed.index, -1));
     }
-    return false;
+    return placed.index > 0;
   }
 }

@@ -7,6 +7,7 @@ import type { Membership, MembershipPair } from '../../engines/raft/membership.j
 import type { Discarded, SemisyncEffects, SemisyncEvent, SemisyncPersist } from '../../engines/semisync/events.js';
 import { createSemisync } from '../../engines/semisync/index.js';
 import type { SemisyncMessage } from '../../engines/semisync/messages.js';
+import { openingOf } from '../../engines/semisync/opening.js';
 import type { Semisync, SemisyncStatus } from '../../engines/semisync/semisync.js';
 import { KvStateMachine } from '../../kv/index.js';
 import type { KvReader } from '../../kv/types.js';
@@ -118,7 +119,15 @@ export class SemisyncMember implements GroupMember {
       stalenessMs: () => this.stalenessMs(),
     });
     const { allowAsync } = options.semisync;
-    this.operators = new OperatorPath({ ...shared, core, allowAsync, settle: () => void this.#establish.settle() });
+    this.operators = new OperatorPath({
+      ...shared,
+      group,
+      logger,
+      core,
+      allowAsync,
+      members: () => this.#membership.voters.length,
+      settle: () => void this.#establish.settle(),
+    });
     this.sessions = new RevisionWaits(clock, options.sessionWaitMs);
     this.#digests = new Digests(clock, () => this.#digestNow());
     this.control = new MemberControl(this);
@@ -378,7 +387,7 @@ export class SemisyncMember implements GroupMember {
     this.writes.applyEntry(entry, this.#kv);
     this.#appliedIndex = entry.index;
     this.#appliedTerm = entry.term;
-    if (entry.kind === 'noop' && entry.payload.length > 0) this.#onForced(entry.term);
+    if (openingOf(entry).lossPossible) this.#onForced(entry.term);
     if (entry.kind === 'quorum') this.operators.onChanged(entry.index);
     this.#digests.onApplied(entry.index);
     this.#options.onApplied?.(entry);

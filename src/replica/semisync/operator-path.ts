@@ -1,7 +1,8 @@
 import { unreachable } from '../../base/assert.js';
-import type { LogIndex, ReplicaId, Term } from '../../base/brand.js';
+import type { GroupId, LogIndex, ReplicaId, Term } from '../../base/brand.js';
 import type { Clock } from '../../base/clock.js';
 import { KvorumError } from '../../base/errors/error.js';
+import type { Logger } from '../../base/logger.js';
 import type { PromotionOutcome, QuorumOutcome, SemisyncEvent } from '../../engines/semisync/events.js';
 import type { Semisync } from '../../engines/semisync/semisync.js';
 import type { Promotion, QuorumChange } from '../router.js';
@@ -12,11 +13,15 @@ import type { SemisyncStats } from './stats.js';
 const PENDING_MAX = 16;
 
 export interface OperatorPathOptions {
+  readonly group: GroupId;
   readonly self: ReplicaId;
+  readonly logger: Logger;
   readonly clock: Clock;
   readonly requestTimeoutMs: number;
   readonly allowAsync: boolean;
   readonly stats: SemisyncStats;
+  /** Of the group: F + 1. */
+  members(): number;
   core(): Omit<Semisync, 'step' | 'drain'> | null;
   step(event: SemisyncEvent): void;
   /** Leader: the first change is the one to what the topology says (establish.ts). */
@@ -66,12 +71,8 @@ export class OperatorPath {
     if (this.#stopped !== null) return this.#stopped;
     if (core === null || core.leader === null) return new KvorumError('no_leader');
     if (core.leader !== self) return notLeader(core.leader);
-    const followers = core.status().followers.length;
-    const min = allowAsync ? 0 : 1;
-    if (!Number.isInteger(writeQuorum) || writeQuorum < min || writeQuorum > followers) {
-      const zero = writeQuorum === 0 && !allowAsync ? '; 0 takes allowAsync' : '';
-      return new KvorumError('bad_request', `The write quorum is a whole number from ${min} to ${followers}${zero}`);
-    }
+    const invalid = invalidQuorum(writeQuorum, core.status().followers.length, allowAsync);
+    if (invalid !== null) return invalid;
     return this.#changes.size < PENDING_MAX ? null : new KvorumError('busy', 'Too many changes are under way');
   }
 
@@ -104,27 +105,43 @@ export class OperatorPath {
     }
   }
 
-  promote(force: boolean): Promise<Promotion> {
-    const core = this.#options.core();
-    if (this.#stopped !== null) return Promise.reject(this.#stopped);
-    if (core === null) return Promise.reject(new KvorumError('starting', 'The cluster forms'));
-    if (this.#promotions.size >= PENDING_MAX) return Promise.reject(new KvorumError('busy'));
+  promote(force: boolean, writeQuorum?: number): Promise<Promotion> {
+    const refusal = this.#promotionRefusal(force, writeQuorum);
+    if (refusal !== null) return Promise.reject(refusal);
     return new Promise((resolve, reject) => {
       const id = this.#nextId++;
       this.#promotions.set(id, { resolve, reject });
-      this.#options.step({ type: 'promote', id, force });
+      const request = { type: 'promote', id, force } as const;
+      this.#options.step(writeQuorum === undefined ? request : { ...request, writeQuorum });
     });
   }
 
+  #promotionRefusal(force: boolean, writeQuorum: number | undefined): KvorumError | null {
+    const { allowAsync, members } = this.#options;
+    if (this.#stopped !== null) return this.#stopped;
+    if (this.#options.core() === null) return new KvorumError('starting', 'The cluster forms');
+    if (writeQuorum !== undefined) {
+      if (!force) return new KvorumError('bad_request', 'A promotion sets the write quorum by force only');
+      const invalid = invalidQuorum(writeQuorum, members() - 1, allowAsync);
+      if (invalid !== null) return invalid;
+    }
+    return this.#promotions.size < PENDING_MAX ? null : new KvorumError('busy');
+  }
+
   onPromotions(outcomes: readonly PromotionOutcome[]): void {
-    const { self, stats } = this.#options;
+    const { group, logger, self, stats } = this.#options;
     for (const { accepted, id, lossPossible, promised, refused, required } of outcomes) {
       const waiting = this.#promotions.get(id);
       this.#promotions.delete(id);
       const epoch = accepted?.term ?? this.#options.core()?.term;
       if (epoch !== undefined && (refused === null || refused === 'already_leader')) {
-        if (refused === null) stats.promotionsDone++;
-        waiting?.resolve({ leader: self, epoch, promised, required, lossPossible });
+        const writeQuorum = this.#options.core()?.status().writeQuorum ?? 0;
+        const promotion = { leader: self, epoch, promised, required, lossPossible, writeQuorum };
+        if (refused === null) {
+          stats.promotionsDone++;
+          logger[lossPossible ? 'warn' : 'info']('promoted', { group, ...promotion });
+        }
+        waiting?.resolve(promotion);
       } else {
         stats.promotionsFailed++;
         waiting?.reject(promotionError(refused, promised, required));
@@ -162,6 +179,13 @@ export class OperatorPath {
   }
 }
 
+function invalidQuorum(writeQuorum: number, followers: number, allowAsync: boolean): KvorumError | null {
+  const min = allowAsync ? 0 : 1;
+  if (Number.isInteger(writeQuorum) && writeQuorum >= min && writeQuorum <= followers) return null;
+  const zero = writeQuorum === 0 && !allowAsync ? '; 0 takes allowAsync' : '';
+  return new KvorumError('bad_request', `The write quorum is a whole number from ${min} to ${followers}${zero}`);
+}
+
 function promotionError(
   refused: PromotionOutcome['refused'],
   promised: readonly ReplicaId[],
@@ -176,6 +200,8 @@ function promotionError(
       return new KvorumError('diverged');
     case 'replaced':
       return new KvorumError('transfer_failed', 'Another replica took the lead meanwhile');
+    case 'invalid':
+      return new KvorumError('bad_request', 'The keyspace cannot have such a write quorum');
     case 'busy':
     case 'already_leader':
     case null:

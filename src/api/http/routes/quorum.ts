@@ -78,11 +78,16 @@ function promote(exchange: Exchange): void {
   const object = bodyOf(exchange);
   const { control, keyspace } = namedIn(exchange, object);
   const force = fields.flagMember(object, 'force');
+  const writeQuorum =
+    member(object, 'write_quorum') === undefined ? undefined : writeQuorumOf(object, control.followers);
+  if (writeQuorum !== undefined && !force) {
+    throw new KvorumError('bad_request', '"write_quorum" takes "force": true; POST /admin/quorum changes it otherwise');
+  }
   // A leader that is stopped with its whole cluster need not hand over to who is about to stop, too.
   const leaving = exchange.router.readiness().some(({ name, ok }) => name === 'draining' && !ok);
   if (leaving) throw new KvorumError('draining', `${exchange.router.self} is about to stop`);
   exchange.mayTake(PROMOTION_MS_MAX);
-  control.promote(force).then(
+  control.promote(force, writeQuorum).then(
     (promotion) => exchange.json(200, JSON.stringify(promotionDocument(keyspace, promotion))),
     (failure: unknown) => exchange.fail(toKvorumError(failure)),
   );

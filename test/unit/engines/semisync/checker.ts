@@ -2,6 +2,7 @@ import type { LogIndex, ReplicaId, Term } from '../../../../src/base/brand.js';
 import type { Discarded } from '../../../../src/engines/semisync/events.js';
 import type { Semisync } from '../../../../src/engines/semisync/index.js';
 import type { SemisyncEntry, SemisyncMessage } from '../../../../src/engines/semisync/messages.js';
+import { openingOf } from '../../../../src/engines/semisync/opening.js';
 import { keyOf, type FakeDisk } from './disk.js';
 
 function expect(condition: boolean, property: string): void {
@@ -26,6 +27,8 @@ export class Checker {
   acknowledged = 0;
   quorumChanges = 0;
   promotions = 0;
+  /** First entries of epochs that brought a write quorum, as far as they were committed. */
+  chosen = 0;
   /** Epoch of the last promotion that an operator forced with too few promises; nothing older counts any more. */
   world = 0 as Term;
   /** What was committed and is not any more: only by force. */
@@ -89,6 +92,7 @@ export class Checker {
     for (const key of state.slice(0, index - 1)) {
       const entry = this.#entries.get(key);
       if (entry?.kind === 'quorum') writeQuorum = entry.payload[0] ?? 0;
+      else if (entry?.kind === 'noop') writeQuorum = entry.payload[1] ?? writeQuorum;
     }
     return writeQuorum;
   }
@@ -114,10 +118,11 @@ export class Checker {
       this.#resurrect(history, entry.index, term);
       expect(role === 'leader', `${id} follows what no leader has committed: ${key}`);
       expect(entry.index === this.committed.length + 1, `commit order: ${key}`);
-      this.#checkCopies(id, history, entry);
+      this.#checkCopies(id, engine, history, entry);
       this.committed.push({ key, epoch: term });
       if (entry.kind === 'commands') this.acknowledged++;
       if (entry.kind === 'quorum') this.quorumChanges++;
+      if (openingOf(entry).writeQuorum !== null) this.chosen++;
     }
   }
 
@@ -129,13 +134,31 @@ export class Checker {
     }
   }
 
-  /** ap.md §1.3.5: an acknowledged write is on the leader's disk and on those of W followers, in the W of its index. */
-  #checkCopies(id: ReplicaId, history: readonly string[], entry: SemisyncEntry): void {
+  /**
+   * ap.md §1.3.5: an acknowledged write is on the leader's disk and on those of W followers, in the W of its index; or where an
+   * operator has begun an epoch with a W of his own at or behind it, that epoch's first entry is on so many.
+   */
+  #checkCopies(id: ReplicaId, engine: Semisync, history: readonly string[], entry: SemisyncEntry): void {
     const writeQuorum = this.writeQuorumAt(history, entry.index);
-    let followers = 0;
-    for (const [other, disk] of this.#disks) if (other !== id && disk.holds(entry)) followers++;
+    const followers = this.#followersWith(id, entry);
     expect(this.#disks.get(id)?.holds(entry) === true, `${keyOf(entry)} is on the leader's own disk`);
-    expect(followers >= writeQuorum, `${keyOf(entry)} is on ${followers} of ${writeQuorum} followers' disks`);
+    expect(
+      followers >= writeQuorum || this.#isTakenAlong(id, engine, entry.index),
+      `${keyOf(entry)} is on ${followers} of ${writeQuorum} followers' disks`,
+    );
+  }
+
+  #followersWith(id: ReplicaId, entry: SemisyncEntry): number {
+    return [...this.#disks].filter(([other, disk]) => other !== id && disk.holds(entry)).length;
+  }
+
+  #isTakenAlong(id: ReplicaId, engine: Semisync, index: LogIndex): boolean {
+    for (let at = index; at <= engine.lastIndex; at = (at + 1) as LogIndex) {
+      const later = this.#entries.get(keyOf({ index: at, term: engine.termOf(at) as Term }));
+      const chosen = later === undefined ? null : openingOf(later).writeQuorum;
+      if (later !== undefined && chosen !== null && this.#followersWith(id, later) >= chosen) return true;
+    }
+    return false;
   }
 
   onSent(message: SemisyncMessage): void {

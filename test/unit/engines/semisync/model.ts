@@ -25,6 +25,7 @@ type Action =
   | 'quorum'
   | 'promote'
   | 'force'
+  | 'rescue'
   | 'install'
   | 'checkpoint'
   | 'crash'
@@ -40,13 +41,13 @@ type Action =
   | 'calm';
 
 /** Faults that show what a rule is good for come in the same shape again and again. */
-export type Focus = 'promotions' | null;
+export type Focus = 'promotions' | 'quorums' | null;
 
 function drawSwarm(prng: Prng, mayForce: boolean, focus: Focus): Swarm {
   const pick = <T>(...from: readonly T[]): T => from[prng.between(0, from.length - 1)] as T;
   const focused = focus === 'promotions';
   const size = focused ? pick(3, 5, 6) : pick(2, 3, 3, 4, 4, 5, 6);
-  const force = mayForce && pick(true, false);
+  const force = focus === 'quorums' || (mayForce && pick(true, false));
   return {
     size,
     writeQuorum: focused ? 1 : prng.between(1, size - 1),
@@ -65,6 +66,7 @@ function drawSwarm(prng: Prng, mayForce: boolean, focus: Focus): Swarm {
       quorum: pick(0, 4, 12),
       promote: pick(0, 1, 4),
       force: force ? pick(1, 3) : 0,
+      rescue: focus === 'quorums' ? 6 : 0,
       install: 20,
       checkpoint: pick(0, 5, 20),
       crash: pick(0, 2, 5),
@@ -114,6 +116,10 @@ export class Run {
     return this.#ids[this.#prng.between(0, this.#ids.length - 1)] as string;
   }
 
+  #someQuorum(): number {
+    return this.#prng.between(this.#swarm.allowAsync ? 0 : 1, this.#ids.length - 1);
+  }
+
   #leaderOrSomeone(): string {
     return this.network.leader?.id ?? this.#someone();
   }
@@ -144,13 +150,15 @@ export class Run {
       case 'read':
         return this.#read();
       case 'quorum':
-        network.setQuorum(this.#leaderOrSomeone(), prng.between(this.#swarm.allowAsync ? 0 : 1, this.#ids.length - 1));
+        network.setQuorum(this.#leaderOrSomeone(), this.#someQuorum());
         return;
       case 'promote':
         network.promote(this.#someone());
         return;
       case 'force':
         return this.#force();
+      case 'rescue':
+        return this.#rescue();
       case 'install':
         if (prng.between(0, 3) === 0) network.abortInstall(this.#someone());
         else network.finishInstall(this.#someone());
@@ -191,13 +199,56 @@ export class Run {
   /** Somebody loses patience: with whoever answers in time. */
   #force(): void {
     const { network } = this;
-    const id = this.#someone();
-    network.promote(id, true);
+    const prng = this.#prng;
+    // Half of the time for another write quorum: then also of who leads already.
+    const writeQuorum = prng.between(0, 1) === 0 ? this.#someQuorum() : null;
+    const id = writeQuorum !== null && prng.between(0, 1) === 0 ? this.#leaderOrSomeone() : this.#someone();
+    network.promote(id, true, writeQuorum);
     for (let round = this.#prng.between(0, 8); round > 0; round--) {
       network.tick(id, 5);
       network.deliverAll(({ from, to }) => from === id || to === id);
       network.persist(id);
     }
+  }
+
+  /** Some are out of reach, but not too many: the leader goes on with a lower write quorum, and the others without it. */
+  #rescue(): void {
+    const { network } = this;
+    const prng = this.#prng;
+    network.run(prng.between(0, 3));
+    const { leader } = network;
+    if (leader === undefined) return;
+    const half = Math.ceil(this.#ids.length / 2);
+    const others = this.#ids.filter((id) => id !== leader.id);
+    const gone = new Set(others.filter(() => prng.between(0, 1) === 0).slice(0, this.#ids.length - half));
+    if (prng.between(0, 1) === 0) network.setQuorum(leader.id, others.length);
+    network.run(prng.between(0, 3));
+    network.isolate(...gone);
+    network.propose(leader.id);
+    network.run(prng.between(0, 2));
+    network.promote(leader.id, true, prng.between(1, others.length));
+    for (let round = prng.between(1, 8); round > 0; round--) {
+      network.deliverAll();
+      for (const id of this.#ids) network.persist(id);
+    }
+    if (prng.between(0, 1) === 0) this.#restOf(leader.id, others, gone);
+    if (prng.between(0, 1) === 0) network.heal();
+  }
+
+  /** Of those who helped, all but one are cut off in their turn; the rest find promises enough by what they know. */
+  #restOf(leader: string, others: readonly string[], gone: ReadonlySet<string>): void {
+    const { network } = this;
+    const helped = others.filter((id) => !gone.has(id));
+    const knows = helped[0];
+    network.isolate(leader, ...(knows === undefined ? [] : [knows]));
+    network.propose(leader);
+    network.run(this.#prng.between(1, 3));
+    const next = others.find((id) => id !== knows);
+    if (next === undefined) return;
+    network.promote(next);
+    network.run(this.#prng.between(1, 6));
+    network.propose(next);
+    network.run(this.#prng.between(0, 2));
   }
 
   #read(): void {

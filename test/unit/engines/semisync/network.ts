@@ -177,9 +177,10 @@ export class Network {
     return this.member(id).quorumChanges.at(-1);
   }
 
-  promote(id: string, force = false): number {
+  promote(id: string, force = false, writeQuorum: number | null = null): number {
     const promotion = this.#nextId++;
-    this.step(id, { type: 'promote', id: promotion, force });
+    const request = { type: 'promote', id: promotion, force } as const;
+    this.step(id, writeQuorum === null ? request : { ...request, writeQuorum });
     return promotion;
   }
 

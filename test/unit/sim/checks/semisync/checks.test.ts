@@ -86,7 +86,8 @@ t.test('ap.md §1.3.6: an epoch that began by force says so, and what it lacks i
   t.equal(facts.world, 130);
   t.equal(facts.committed.length, 1);
   t.equal(facts.lost.size, 1);
-  const told = { leader: stage.process('n3').id, epoch: 130 as Term, promised: [stage.process('n3').id], required: 2 };
+  const n3 = stage.process('n3').id;
+  const told = { leader: n3, epoch: 130 as Term, promised: [n3], required: 2, writeQuorum: 1 };
   promotions.onPromoted(stage.process('n3'), { ...told, lossPossible: true });
   violates(t, 'loss-reported', () => promotions.onPromoted(stage.process('n3'), { ...told, lossPossible: false }));
 });
