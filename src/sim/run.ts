@@ -7,15 +7,15 @@ import { Workload } from './clients/workload.js';
 import { NEMESES } from './plan/nemesis/index.js';
 import { drawPlan, type DrawOptions } from './plan/draw/index.js';
 import type { NemesisAction, Plan } from './plan/plan.js';
-import { Liveness } from './runner/liveness.js';
-import { addedReplica } from './runner/operator.js';
-import { RunStage } from './runner/stage.js';
+import { RaftLiveness } from './runner/raft/liveness.js';
+import { addedReplica } from './runner/raft/operator.js';
+import { RaftStage } from './runner/raft/stage.js';
 import { acknowledged, createStatistics, POOR_RUN_OPERATIONS, type Statistics } from './runner/statistics.js';
 import { forwardTo, type RunOptions } from './runner/options.js';
 import { LeaderlessRun } from './runner/leaderless/run.js';
 import { SemisyncRun } from './runner/semisync/run.js';
 import { Triggers } from './runner/triggers.js';
-import { View } from './runner/view.js';
+import { View } from './runner/raft/view.js';
 import { createWorld } from './world/index.js';
 import { Excused, Violation, type Observer, type World } from './world/types.js';
 
@@ -119,8 +119,8 @@ class Run implements Carried {
   readonly #history = new History();
   readonly #wire: ClientWire;
   readonly #workload: Workload;
-  readonly #stage: RunStage;
-  readonly #liveness: Liveness;
+  readonly #stage: RaftStage;
+  readonly #liveness: RaftLiveness;
 
   constructor(plan: Plan, options: RunOptions) {
     this.#plan = plan;
@@ -156,8 +156,8 @@ class Run implements Carried {
       replicas: () => this.#routes(view),
     });
     const shared = { plan, world, view, statistics: this.statistics };
-    this.#stage = new RunStage({ ...shared, triggers, prng: this.#prng.fork('stage') });
-    this.#liveness = new Liveness({
+    this.#stage = new RaftStage({ ...shared, triggers, prng: this.#prng.fork('stage') });
+    this.#liveness = new RaftLiveness({
       ...shared,
       stage: this.#stage,
       wire: this.#wire,

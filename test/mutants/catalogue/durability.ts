@@ -239,7 +239,7 @@ export const DURABILITY_MUTANTS: readonly Mutant[] = [
     faults: ['lost-sync', 'crash', 'partition'],
     edits: [
       {
-        file: 'src/sim/runner/stage.js',
+        file: 'src/sim/runner/atlas.js',
         find: '            process.wipe();',
         replace: '',
       },

@@ -85,7 +85,7 @@ export const DISK_NEMESES: readonly Nemesis[] = [
     },
     (stage, { afterMs, loss, next, restartMs, target }, prng) => {
       for (const process of stage.pick(prng, target)) {
-        stage.loseSync(process, () => {
+        stage.atlas.loseSync(process, () => {
           if (next === 'nothing') return;
           stage.after(afterMs, () => stage.crash(process, next === 'power' ? loss : 'nothing', restartMs));
         });

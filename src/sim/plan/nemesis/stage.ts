@@ -43,14 +43,9 @@ export interface Stage {
   /** For so long; then as the plan says. */
   disturbNetwork(faults: Partial<LinkFaults>, durationMs: number): void;
   slowDisk(process: SimProcess, faults: DiskFaults, durationMs: number): void;
-  /**
-   * Its disk lies about its next sync; `told` hears of it. It counts among the damaged ones until a later sync has made up
-   * for that; when the power goes before, it is damaged, and the operator replaces it. Ignored where too many would be.
-   */
-  loseSync(process: SimProcess, told: () => void): void;
   /** Somebody among its peers sends it what no sound member would; nothing where raft decides. */
   forge(process: SimProcess, what: Forgery, counter: number, prng: Prng): void;
-  /** What may be destroyed: see atlas.ts. */
+  /** What may be destroyed. */
   readonly atlas: Atlas;
   readonly operator: Operator;
   /** Only where there is a write quorum. */
@@ -62,6 +57,11 @@ export interface Atlas {
   /** True when this disk may be damaged; it then counts as damaged for the rest of the run. */
   claim(process: SimProcess): boolean;
   isDamaged(process: SimProcess): boolean;
+  /**
+   * Its disk lies about its next sync; `told` hears of it. It counts among the damaged ones until a later sync has made up
+   * for that; when the power goes before, it is damaged, and the operator replaces it. Ignored where too many would be.
+   */
+  loseSync(process: SimProcess, told: () => void): void;
 }
 
 /** What an operator does, in the background, patiently: again and again until it is done or there is no more time. */

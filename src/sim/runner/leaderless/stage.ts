@@ -1,4 +1,3 @@
-import { unreachable } from '../../../base/assert.js';
 import { originOf, type ReplicaId } from '../../../base/brand.js';
 import type { Prng } from '../../../base/prng.js';
 import { encodeBatch } from '../../../engines/leaderless/batch-codec.js';
@@ -7,58 +6,35 @@ import { BatchBuilder } from '../../../kv/index.js';
 import { isLeaderless } from '../../../replica/group-member.js';
 import { pick } from '../../plan/dice.js';
 import { REPLACE_AFTER_MS } from '../../plan/nemesis/machine.js';
-import {
-  shuffled,
-  type Atlas,
-  type Forgery,
-  type Operator,
-  type Stage,
-  type Target,
-  type Trigger,
-} from '../../plan/nemesis/stage.js';
+import type { Forgery, Operator, Stage, Target } from '../../plan/nemesis/stage.js';
 import type { CrashLoss, Observer, SimProcess } from '../../world/types.js';
+import { DiskAtlas } from '../atlas.js';
 import { FaultStage, type FaultStageOptions } from '../fault-stage.js';
+import { IDLE_OPERATOR } from '../idle-operator.js';
 import { Supervisor } from '../supervisor.js';
-import type { Triggers } from '../triggers.js';
-
-export interface LeaderlessStageOptions extends FaultStageOptions {
-  readonly triggers: Triggers;
-}
+import { pickTarget } from '../targets.js';
 
 /**
  * The stage of one run of a group without a leader: its members never change, any of them stands for "the leader", and
  * somebody whose disk is destroyed comes back under its own id, as a new incarnation.
  */
 export class LeaderlessStage extends FaultStage implements Stage {
-  readonly atlas: Atlas;
-  readonly operator: Operator;
+  /** Disks in it are not to be trusted until somebody replaces them. */
+  readonly atlas: DiskAtlas;
+  readonly operator: Operator = { ...IDLE_OPERATOR, replace: (process) => this.replaceDisk(process) };
   readonly supervisor: Supervisor;
-  readonly #options: LeaderlessStageOptions;
-  /** Their disks are not to be trusted until somebody replaces them. */
-  readonly #damaged = new Set<ReplicaId>();
   /** Had their disks replaced, or set back, and have not caught up with the others since. */
   readonly #behind = new Set<ReplicaId>();
 
-  constructor(options: LeaderlessStageOptions) {
+  constructor(options: FaultStageOptions) {
     super(options);
-    this.#options = options;
-    const isDamaged = ({ id }: SimProcess): boolean => this.#damaged.has(id);
-    this.atlas = { claim: (process) => this.#claim(process), isDamaged };
-    this.supervisor = new Supervisor(this.world, options.statistics, isDamaged);
-    const nothing = (): void => undefined;
-    this.operator = {
-      grow: nothing,
-      remove: nothing,
-      addAgain: nothing,
-      transfer: nothing,
-      replace: (process) => this.replaceDisk(process),
-      changing: false,
-    };
+    this.atlas = new DiskAtlas(options.statistics, (process) => this.#mayDamage(process));
+    this.supervisor = new Supervisor(this.world, options.statistics, this.atlas.isDamaged);
   }
 
   get observer(): Observer {
     const replaced = ({ id }: SimProcess): void => {
-      this.#damaged.delete(id);
+      this.atlas.forget(id);
       this.#behind.add(id);
     };
     return {
@@ -70,11 +46,6 @@ export class LeaderlessStage extends FaultStage implements Stage {
     };
   }
 
-  override end(): void {
-    super.end();
-    this.#options.triggers.stop();
-  }
-
   leader(): SimProcess | null {
     return null;
   }
@@ -84,53 +55,17 @@ export class LeaderlessStage extends FaultStage implements Stage {
   }
 
   pick(prng: Prng, target: Target): readonly SimProcess[] {
-    const mixed = shuffled(prng, this.members());
-    switch (target) {
-      case 'leader':
-      case 'any':
-        return mixed.slice(0, 1);
-      case 'follower':
-        return mixed.filter(({ state }) => state === 'running').slice(0, 1);
-      case 'minority':
-        return mixed.slice(0, prng.between(1, Math.max(1, Math.floor((mixed.length - 1) / 2))));
-      case 'majority':
-        return mixed.slice(0, Math.floor(mixed.length / 2) + 1);
-      case 'all':
-        return mixed;
-      default:
-        return unreachable(target);
-    }
-  }
-
-  once(trigger: Trigger, withinMs: number, task: (process: SimProcess) => void): void {
-    this.#options.triggers.once(trigger, withinMs, task);
+    return pickTarget(prng, target, this.members(), this.leader());
   }
 
   crash(process: SimProcess, loss: CrashLoss, restartMs: number): void {
     this.supervisor.crash(process, loss, restartMs);
-    if (!process.disk.broken || this.#damaged.has(process.id)) return;
-    // It has vouched for what it lacks now, and cannot know: somebody takes the disk away (plan/draw/lies.ts).
-    const { statistics } = this.#options;
-    this.#damaged.add(process.id);
-    statistics.damagedDisks++;
-    statistics.lyingDisks++;
-    process.examine((refusal) => {
-      if (refusal !== null) statistics.liesNoticed++;
-      process.wipe();
-    });
-  }
-
-  loseSync(process: SimProcess, told: () => void): void {
-    if (!this.#mayDamage(process)) return;
-    process.disk.loseNextSync(() => {
-      this.#options.statistics.lostSyncs++;
-      told();
-    });
+    this.atlas.takeAwayBroken(process);
   }
 
   /** An empty disk under the same id. */
   replaceDisk(process: SimProcess): void {
-    if (process.state === 'examined' || !this.#damaged.has(process.id)) return;
+    if (process.state === 'examined' || !this.atlas.has(process.id)) return;
     this.supervisor.crash(process, 'nothing', REPLACE_AFTER_MS);
     process.wipe();
     if (process.state === 'refused') process.start();
@@ -145,24 +80,17 @@ export class LeaderlessStage extends FaultStage implements Stage {
     });
   }
 
-  #claim(process: SimProcess): boolean {
-    if (!this.#mayDamage(process)) return false;
-    this.#damaged.add(process.id);
-    this.#options.statistics.damagedDisks++;
-    return true;
-  }
-
   /** Half of the members stay whole: a majority of new ones is taken for a new group (engines/leaderless/start.ts). */
-  #mayDamage({ disk, id }: SimProcess): boolean {
-    if (this.#damaged.has(id) || disk.lies) return false;
-    const others = this.members().filter((other) => other.id !== id);
+  #mayDamage(process: SimProcess): boolean {
+    if (!this.atlas.isSound(process)) return false;
+    const others = this.members().filter((other) => other !== process);
     const whole = others.filter((other) => this.isWhole(other)).length;
     return others.length === 0 || 2 * whole >= others.length + 1;
   }
 
   /** Its disk is what it was, or it has caught up since. */
-  isWhole({ disk, id }: SimProcess): boolean {
-    return !this.#damaged.has(id) && !this.#behind.has(id) && !disk.lies;
+  isWhole(process: SimProcess): boolean {
+    return this.atlas.isSound(process) && !this.#behind.has(process.id);
   }
 }
 

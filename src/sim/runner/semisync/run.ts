@@ -53,7 +53,7 @@ export class SemisyncRun {
       followers,
       formedWith: Math.min(FORMED_WITH, followers),
       nowMs: () => this.world.time.nowMs,
-      isDamaged: (id) => this.#stage.isDamaged(id),
+      isDamaged: (id) => this.#stage.atlas.has(id),
       clockStretch: plan.faults.includes('clock') ? CLOCK_STRETCH : 1,
       slackMs: SLACK_TICKS * plan.knobs.tickMs + (plan.faults.includes('pause') ? BUSY_TURN_MS : TURN_MS),
     });

@@ -1,26 +1,18 @@
-import { unreachable } from '../../../base/assert.js';
 import type { ReplicaId } from '../../../base/brand.js';
 import type { Prng } from '../../../base/prng.js';
 import type { Promotion } from '../../../replica/router.js';
 import { newestLeader } from '../../checks/semisync/convergence.js';
 import { guarded } from '../../clients/courier.js';
 import { pick } from '../../plan/dice.js';
-import {
-  shuffled,
-  type Atlas,
-  type Operator,
-  type QuorumOperator,
-  type Stage,
-  type Target,
-  type Trigger,
-} from '../../plan/nemesis/stage.js';
+import type { QuorumOperator, Stage, Target } from '../../plan/nemesis/stage.js';
 import type { CrashLoss, SimProcess } from '../../world/types.js';
+import { DiskAtlas } from '../atlas.js';
 import { FaultStage, type FaultStageOptions } from '../fault-stage.js';
+import { IDLE_OPERATOR } from '../idle-operator.js';
 import { Supervisor } from '../supervisor.js';
-import type { Triggers } from '../triggers.js';
+import { pickTarget } from '../targets.js';
 
 export interface SemisyncStageOptions extends FaultStageOptions {
-  readonly triggers: Triggers;
   readonly prng: Prng;
   readonly onPromoted: (process: SimProcess, promotion: Promotion) => void;
 }
@@ -35,12 +27,11 @@ const GENTLE_MAX = 4;
  * operator promotes somebody when nobody leads, where only he may, or where force has left members that do not count.
  */
 export class SemisyncStage extends FaultStage implements Stage {
-  readonly atlas: Atlas;
-  readonly operator: Operator;
+  readonly atlas: DiskAtlas;
+  readonly operator = IDLE_OPERATOR;
   readonly quorums: QuorumOperator;
   readonly supervisor: Supervisor;
   readonly #options: SemisyncStageOptions;
-  readonly #damaged = new Set<ReplicaId>();
   /** Seen to have committed something. */
   readonly #formed = new Set<ReplicaId>();
   readonly #smallestQuorum: number;
@@ -58,18 +49,8 @@ export class SemisyncStage extends FaultStage implements Stage {
     const { semisync } = options.plan;
     this.#smallestQuorum = semisync?.allowAsync === true ? 0 : 1;
     this.#largestQuorum = Math.max(1, semisync?.writeQuorum ?? 1);
-    const isDamaged = ({ id }: SimProcess): boolean => this.#damaged.has(id);
-    this.atlas = { claim: (process) => this.#claim(process), isDamaged };
-    this.supervisor = new Supervisor(this.world, options.statistics, isDamaged);
-    const nothing = (): void => undefined;
-    this.operator = {
-      grow: nothing,
-      remove: nothing,
-      addAgain: nothing,
-      replace: nothing,
-      transfer: nothing,
-      changing: false,
-    };
+    this.atlas = new DiskAtlas(options.statistics, () => this.#mayDamage());
+    this.supervisor = new Supervisor(this.world, options.statistics, this.atlas.isDamaged);
     this.quorums = {
       setQuorum: (share) => this.#setQuorum(share),
       promote: (process, force) => this.#promote(process, force),
@@ -84,10 +65,6 @@ export class SemisyncStage extends FaultStage implements Stage {
   /** A promotion is under way that was asked for before. */
   get promoting(): boolean {
     return this.members().some(({ id, keyspace }) => keyspace !== null && this.#asked.get(id) === keyspace);
-  }
-
-  isDamaged(id: ReplicaId): boolean {
-    return this.#damaged.has(id);
   }
 
   /** Everybody was seen to be part of the group, which takes all of them to be formed (raft.md M5). */
@@ -136,11 +113,6 @@ export class SemisyncStage extends FaultStage implements Stage {
     return newestLeader(running) ?? null;
   }
 
-  override end(): void {
-    super.end();
-    this.#options.triggers.stop();
-  }
-
   leader(): SimProcess | null {
     const running = this.members().filter(({ state }) => state === 'running');
     return newestLeader(running) ?? null;
@@ -151,61 +123,16 @@ export class SemisyncStage extends FaultStage implements Stage {
   }
 
   pick(prng: Prng, target: Target): readonly SimProcess[] {
-    const mixed = shuffled(prng, this.members());
-    const leader = this.leader();
-    switch (target) {
-      case 'leader':
-        return leader === null ? mixed.slice(0, 1) : [leader];
-      case 'follower':
-        return mixed.filter((process) => process !== leader && process.state === 'running').slice(0, 1);
-      case 'any':
-        return mixed.slice(0, 1);
-      case 'minority':
-        return mixed.slice(0, prng.between(1, Math.max(1, Math.floor((mixed.length - 1) / 2))));
-      case 'majority':
-        return mixed.slice(0, Math.floor(mixed.length / 2) + 1);
-      case 'all':
-        return mixed;
-      default:
-        return unreachable(target);
-    }
-  }
-
-  once(trigger: Trigger, withinMs: number, task: (process: SimProcess) => void): void {
-    this.#options.triggers.once(trigger, withinMs, task);
+    return pickTarget(prng, target, this.members(), this.leader());
   }
 
   crash(process: SimProcess, loss: CrashLoss, restartMs: number): void {
     this.supervisor.crash(process, loss, restartMs);
-    if (!process.disk.broken || this.#damaged.has(process.id)) return;
-    // It has vouched for what it lacks now, and cannot know: somebody takes the disk away.
-    const { statistics } = this.#options;
-    this.#damaged.add(process.id);
-    statistics.damagedDisks++;
-    statistics.lyingDisks++;
-    process.examine((refusal) => {
-      if (refusal !== null) statistics.liesNoticed++;
-      process.wipe();
-    });
-  }
-
-  loseSync(process: SimProcess, told: () => void): void {
-    if (!this.#mayDamage()) return;
-    process.disk.loseNextSync(() => {
-      this.#options.statistics.lostSyncs++;
-      told();
-    });
+    this.atlas.takeAwayBroken(process);
   }
 
   /** There are no clocks to be told, and a ballot names its owner. */
   forge(): void {}
-
-  #claim(process: SimProcess): boolean {
-    if (!this.#mayDamage()) return false;
-    this.#damaged.add(process.id);
-    this.#options.statistics.damagedDisks++;
-    return true;
-  }
 
   /**
    * One disk in a run, and only where the others suffice without it for ever: for promotions with the smallest write quorum
@@ -213,13 +140,13 @@ export class SemisyncStage extends FaultStage implements Stage {
    */
   #mayDamage(): boolean {
     const members = this.members();
-    if (this.#damaged.size > 0 || members.some(({ disk }) => disk.lies)) return false;
+    if (this.atlas.count > 0 || members.some(({ disk }) => disk.lies)) return false;
     return members.every((each) => isFormed(each)) && members.length - 1 >= this.needed;
   }
 
   #setQuorum(share: number): void {
     const { statistics } = this.#options;
-    const gone = this.#damaged.size + this.members().filter(({ disk }) => disk.lies).length;
+    const gone = this.atlas.count + this.members().filter(({ disk }) => disk.lies).length;
     const largest = Math.max(1, this.members().length - 1 - gone);
     const writeQuorum = Math.round(this.#smallestQuorum + share * (largest - this.#smallestQuorum));
     this.#largestQuorum = Math.max(this.#largestQuorum, writeQuorum);

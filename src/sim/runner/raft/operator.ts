@@ -1,10 +1,10 @@
-import { replicaId, type ReplicaId } from '../../base/brand.js';
-import type { Prng } from '../../base/prng.js';
-import type { MembershipRequest } from '../../replica/router.js';
-import { chance, pick } from '../plan/dice.js';
-import type { Operator } from '../plan/nemesis/stage.js';
-import type { SimProcess, World } from '../world/types.js';
-import type { Statistics } from './statistics.js';
+import { replicaId, type ReplicaId } from '../../../base/brand.js';
+import type { Prng } from '../../../base/prng.js';
+import type { MembershipRequest } from '../../../replica/router.js';
+import { chance, pick } from '../../plan/dice.js';
+import type { Operator } from '../../plan/nemesis/stage.js';
+import type { SimProcess, World } from '../../world/types.js';
+import type { Statistics } from '../statistics.js';
 import { lists, type View } from './view.js';
 
 /** The id of the first, second, … replica that is added. */
@@ -34,14 +34,14 @@ export interface OperatorContext {
   readonly view: View;
   readonly statistics: Statistics;
   readonly prng: Prng;
-  /** True when a group without this voter has enough intact disks (atlas.ts). */
+  /** True when a group without this voter has enough intact disks (stage.ts). */
   mayRemove(process: SimProcess): boolean;
   /** A removed replica needs no supervisor. */
   retire(process: SimProcess): void;
 }
 
 /** Somebody with a shell: asks any replica, asks again, and never knows more than the replicas tell. */
-export class RunOperator implements Operator {
+export class RaftOperator implements Operator {
   readonly #context: OperatorContext;
   #stopped = false;
   #running = 0;

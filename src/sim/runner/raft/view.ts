@@ -1,6 +1,6 @@
-import type { ReplicaId } from '../../base/brand.js';
-import type { Membership, PlacedMembership } from '../../engines/raft/membership.js';
-import type { Observer, SimProcess, World } from '../world/types.js';
+import type { ReplicaId } from '../../../base/brand.js';
+import type { Membership, PlacedMembership } from '../../../engines/raft/membership.js';
+import type { Observer, SimProcess, World } from '../../world/types.js';
 
 interface Seen {
   readonly committed: PlacedMembership;

@@ -1,22 +1,22 @@
-import type { Prng } from '../../base/prng.js';
-import type { History } from '../clients/history.js';
-import { keysOf } from '../clients/intent.js';
-import type { ClientWire } from '../clients/wire.js';
-import type { Workload } from '../clients/workload.js';
-import { HEALED_DISK, HEALED_LINKS } from '../plan/healed.js';
-import { chance, pick } from '../plan/dice.js';
-import { shuffled } from '../plan/nemesis/stage.js';
-import type { Plan } from '../plan/plan.js';
-import { Violation, type SimProcess, type World } from '../world/types.js';
-import { Probe, Service } from './probe.js';
-import type { RunStage } from './stage.js';
+import type { Prng } from '../../../base/prng.js';
+import type { History } from '../../clients/history.js';
+import { keysOf } from '../../clients/intent.js';
+import type { ClientWire } from '../../clients/wire.js';
+import type { Workload } from '../../clients/workload.js';
+import { HEALED_DISK, HEALED_LINKS } from '../../plan/healed.js';
+import { chance, pick } from '../../plan/dice.js';
+import { shuffled } from '../../plan/nemesis/stage.js';
+import type { Plan } from '../../plan/plan.js';
+import { Violation, type SimProcess, type World } from '../../world/types.js';
+import { Probe, Service } from '../probe.js';
+import type { RaftStage } from './stage.js';
 import { decides, lists, type View } from './view.js';
 
-export interface LivenessOptions {
+export interface RaftLivenessOptions {
   readonly plan: Plan;
   readonly world: World;
   readonly view: View;
-  readonly stage: RunStage;
+  readonly stage: RaftStage;
   readonly wire: ClientWire;
   readonly workload: Workload;
   readonly history: History;
@@ -30,11 +30,11 @@ const RESTART_MS = 20;
  * The second phase (TigerBeetle's): a random core that can decide is healed, and must serve again within some election
  * timeouts, whatever the others do. Safety checks never notice a group that stands still.
  */
-export class Liveness {
-  readonly #options: LivenessOptions;
+export class RaftLiveness {
+  readonly #options: RaftLivenessOptions;
   #core: readonly SimProcess[] = [];
 
-  constructor(options: LivenessOptions) {
+  constructor(options: RaftLivenessOptions) {
     this.#options = options;
   }
 
