@@ -69,6 +69,12 @@ export class Layers<T> {
     return new LayerCursor(overlays, this.#base, this.#codec, start, end);
   }
 
+  /** As `cursor`, over what was frozen: what has changed since is not seen. Valid until the freeze ends, or the base changes. */
+  frozenCursor(start: KeyString, end: KeyString | null): LayerCursor<T> {
+    assert(this.#frozen !== null, 'only a frozen state is walked as such');
+    return new LayerCursor([this.#frozen], this.#base, this.#codec, start, end);
+  }
+
   /** Starts a new active layer above the current one, which does not change any more. Returns its changes. */
   freeze(): () => IterableIterator<KvChange> {
     assert(this.#frozen === null, 'one checkpoint at a time');
@@ -90,9 +96,17 @@ export class Layers<T> {
   /** The frozen layer's changes did not reach the base: they go into the next checkpoint. */
   abandonFreeze(): void {
     assert(this.#frozen !== null, 'only a frozen state is merged back');
-    const merged = this.#frozen;
-    for (const [key, value] of this.#active.items) merged.set(key, value);
-    this.#active = merged;
+    this.#active = mergedOf(this.#active, this.#frozen);
     this.#frozen = null;
   }
+}
+
+/** `above` over `below`, in either of them: the smaller one is moved. */
+function mergedOf<T>(above: Overlay<T>, below: Overlay<T>): Overlay<T> {
+  if (above.items.size <= below.items.size) {
+    for (const [key, value] of above.items) below.set(key, value);
+    return below;
+  }
+  for (const [key, value] of below.items) if (!above.items.has(key)) above.set(key, value);
+  return above;
 }

@@ -4,7 +4,11 @@ import type { Layers } from './layers.js';
 import type { Item, KeyString, ScanOptions, ScanPage } from './types.js';
 
 /** One page of the live items of `layers`, in byte order. `liveItem` tells what a reader sees; null: nothing. */
-export function scanLayers<T>(layers: Layers<T>, options: ScanOptions, liveItem: (value: T) => Item | null): ScanPage {
+export function scanLayers<T>(
+  layers: Pick<Layers<T>, 'cursor'>,
+  options: ScanOptions,
+  liveItem: (value: T) => Item | null,
+): ScanPage {
   const { start, end, limit, maxBytes } = options;
   assert(limit >= 1, 'a page has at least one item');
   assert(maxBytes >= 0, 'a page has a bound in bytes');

@@ -39,6 +39,8 @@ export type Admission =
   | { readonly verdict: 'duplicate'; readonly result: Uint8Array }
   | { readonly verdict: 'stale_seq' | 'session_evicted' | 'session_conflict' };
 
+/** Sessions that one step of `hashing` adds. */
+const HASHED_PER_STEP = 500;
 /** Memory of a session besides its result: the object, its Map entry, its id. */
 const SESSION_OVERHEAD_BYTES = 256;
 
@@ -187,19 +189,41 @@ export class Sessions {
 
   /** Adds everything that decides about later commands to `hasher`. */
   hash(hasher: Hasher): void {
-    hasher.number(this.#clock);
-    hasher.number(this.#evictions);
-    hasher.number(Number(this.#hasForgotten));
-    hasher.number(this.#bytes);
-    for (const [client, { touched, seq, digest, result }] of this.#live) {
-      hasher.text(client);
-      for (const value of [touched, seq, digest]) hasher.number(value);
-      hasher.bytes(result);
-    }
-    for (const [client, ordinal] of this.#evicted) {
-      hasher.text(client);
-      hasher.number(ordinal);
-    }
+    const steps = this.hashing(hasher);
+    while (steps.next().done !== true);
+  }
+
+  /** As `hash`, in steps, each of some hundred sessions. What is added is what is kept now, whatever happens between the steps. */
+  hashing(hasher: Hasher): Iterator<undefined, void> {
+    return hashImage(hasher, [this.#clock, this.#evictions, Number(this.#hasForgotten), this.#bytes], {
+      live: [...this.#live],
+      evicted: [...this.#evicted],
+    });
+  }
+}
+
+interface SessionsImage {
+  readonly live: readonly (readonly [KeyString, KeptSession])[];
+  readonly evicted: readonly (readonly [KeyString, number])[];
+}
+
+function* hashImage(
+  hasher: Hasher,
+  numbers: readonly number[],
+  { live, evicted }: SessionsImage,
+): Generator<undefined, void> {
+  let count = 0;
+  for (const value of numbers) hasher.number(value);
+  for (const [client, { touched, seq, digest, result }] of live) {
+    hasher.text(client);
+    for (const value of [touched, seq, digest]) hasher.number(value);
+    hasher.bytes(result);
+    if (++count % HASHED_PER_STEP === 0) yield;
+  }
+  for (const [client, ordinal] of evicted) {
+    hasher.text(client);
+    hasher.number(ordinal);
+    if (++count % HASHED_PER_STEP === 0) yield;
   }
 }
 

@@ -5,11 +5,11 @@ import { BatchReader } from './batch-reader.js';
 import type { DecodedCommand } from './command-decoder.js';
 import { digestOperations } from './command-digest.js';
 import { DecodeError } from './decode-error.js';
-import { Hasher } from './hasher.js';
 import { evaluate, failedBatch, isFailure, succeeded } from './operations.js';
 import { decodeMeta, decodeRecord, encodeMeta, type KvBase, type KvChange, type KvMeta } from './records.js';
 import { decodeResult, encodeResult } from './result-codec.js';
 import { SESSION_BOUNDS, Sessions, type SessionBounds } from './sessions.js';
+import { digestSteps } from './state-digest.js';
 import { KvState } from './state.js';
 import type { CommandResult, Item, KeyString, KvReader, Operation, OperationResult, ResultSink } from './types.js';
 
@@ -22,8 +22,6 @@ export interface FrozenState {
 }
 
 const FRESH: KvMeta = { revision: 0 as Revision, size: 0, sessionClock: 0, evictions: 0, hasForgotten: false };
-/** Items hashed at a time by `digest`. */
-const DIGEST_PAGE = { limit: 1000, maxBytes: 1024 * 1024 } as const;
 
 type Outcome = Pick<CommandResult, 'revision' | 'operations'>;
 
@@ -169,19 +167,23 @@ export class KvStateMachine {
    * replicas that applied the same commands, whatever their checkpoints. Reads everything: for tests and checks.
    */
   digest(): string {
-    const hasher = new Hasher();
-    hasher.number(this.#state.revision);
-    hasher.number(this.#state.size);
-    let count = 0;
-    for (let start: KeyString | null = ''; start !== null;) {
-      const page = this.#state.scan({ start, end: null, ...DIGEST_PAGE });
-      for (const [key, item] of page.items) hashItem(hasher, key, item);
-      count += page.items.length;
-      start = page.next;
+    const steps = this.digestSteps();
+    for (;;) {
+      const { done, value } = steps.next();
+      if (done === true) return value;
     }
-    assert(count === this.#state.size, 'the size is the number of live keys');
-    this.#sessions.hash(hasher);
-    return hasher.hex();
+  }
+
+  /** As `digest`, in steps; valid until the next command is applied. */
+  digestSteps(): Iterator<undefined, string> {
+    const { revision, size } = this.#state;
+    return digestSteps({ revision, size, scan: (options) => this.#state.scan(options) }, this.#sessions);
+  }
+
+  /** As `digestSteps`, of the state that was frozen just now: commands may be applied until the freeze ends. */
+  frozenDigestSteps(): Iterator<undefined, string> {
+    const { revision, size } = this.#state;
+    return digestSteps({ revision, size, scan: (options) => this.#state.scanFrozen(options) }, this.#sessions);
   }
 }
 
@@ -192,10 +194,4 @@ function completed(outcome: Outcome): CommandResult {
 
 function isPlainPut(operation: Operation | undefined): boolean {
   return operation?.op === 'put' && operation.condition === undefined && operation.returnPrevious !== true;
-}
-
-function hashItem(hasher: Hasher, key: KeyString, item: Item): void {
-  hasher.text(key);
-  for (const value of [item.createRevision, item.modRevision, item.version]) hasher.number(value);
-  hasher.bytes(item.source, item.start, item.end);
 }

@@ -62,6 +62,12 @@ export class KvState implements KvReader {
     return scanLayers(this.#layers, options, itself);
   }
 
+  /** As `scan`, of what was frozen (see Layers.frozenCursor). */
+  scanFrozen(options: ScanOptions): ScanPage {
+    const layers = this.#layers;
+    return scanLayers({ cursor: (start, end) => layers.frozenCursor(start, end) }, options, itself);
+  }
+
   /** An unconditional put as a command of its own. The hot path: one Map lookup, one Map write, one object. */
   put(key: KeyString, source: Uint8Array, start: number, end: number): boolean {
     const previous = this.#layers.find(key);

@@ -47,6 +47,11 @@ export class Checkpointer {
     this.#task.unlock();
   }
 
+  /** Runs `task`, to its end, in place of a checkpoint; false: one is being written, or a snapshot received. */
+  hold(task: () => Promise<void>): boolean {
+    return this.#task.start(task);
+  }
+
   /** Notes one applied entry. */
   onApplied(index: LogIndex, bytes: number): void {
     this.#task.onApplied(bytes);

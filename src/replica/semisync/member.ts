@@ -129,7 +129,7 @@ export class SemisyncMember implements GroupMember {
       settle: () => void this.#establish.settle(),
     });
     this.sessions = new RevisionWaits(clock, options.sessionWaitMs);
-    this.#digests = new Digests(clock, () => this.#digestNow());
+    this.#digests = this.#createDigests();
     this.control = new MemberControl(this);
     this.#transfers = new Transfers({
       member: options,
@@ -141,6 +141,16 @@ export class SemisyncMember implements GroupMember {
       durable: () => this.#durable.reached(),
       onCheckpointed: (at) => (this.#floor = at),
       onInstalled: (mark, piece) => this.#onInstalled(mark, piece),
+    });
+  }
+
+  #createDigests(): Digests {
+    return new Digests({
+      clock: this.#options.clock,
+      kv: () => this.#kv,
+      applied: () => this.#appliedIndex,
+      hold: (task) => this.#transfers.hold(task),
+      wake: () => this.#options.wake(),
     });
   }
 
@@ -247,11 +257,7 @@ export class SemisyncMember implements GroupMember {
   }
 
   digestAt(index: LogIndex | null, timeoutMs: number): Promise<StateDigest | null> {
-    return this.#digests.at(index, this.#appliedIndex, timeoutMs);
-  }
-
-  #digestNow(): StateDigest {
-    return { index: this.#appliedIndex, revision: this.revision, keys: this.reader.size, digest: this.digest() };
+    return this.#digests.at(index, timeoutMs);
   }
 
   step(event: SemisyncEvent): void {
@@ -402,6 +408,7 @@ export class SemisyncMember implements GroupMember {
   /** Applies committed entries and answers those who wait. Leaves the rest for the next turn when there are many. */
   apply(): void {
     const core = this.#core;
+    this.#digests.work();
     if (core === null || this.#toApply.isEmpty || this.#transfers.installs) return;
     const revisionBefore = this.revision;
     this.stats.entriesApplied += this.#toApply.run(this.#appliedIndex, this.#applyEntry);

@@ -160,6 +160,11 @@ export class Transfers {
     await this.#checkpointer.idle();
   }
 
+  /** Runs `task`, to its end, while nothing is checkpointed nor installed; false: something is, and it was not begun. */
+  hold(task: () => Promise<void>): boolean {
+    return this.#checkpointer.hold(task);
+  }
+
   /** The log has failed: what waits for it will never be done. */
   cancel(): void {
     this.#checkpointer.cancel();

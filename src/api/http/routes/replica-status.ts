@@ -1,7 +1,8 @@
 import type { Buffer } from 'node:buffer';
 import type { LogIndex, ReplicaId } from '../../../base/brand.js';
+import { systemClock } from '../../../base/clock.js';
 import { KvorumError, toKvorumError } from '../../../base/errors/error.js';
-import type { StateDigest } from '../../../replica/router.js';
+import type { Keyspace, StateDigest } from '../../../replica/router.js';
 import { dumpMembers, dumpState, hashMembers, type StateDump } from '../dump.js';
 import type { Exchange } from '../exchange.js';
 import { isJsonObject, parseJsonObject, type JsonObject } from '../json.js';
@@ -18,6 +19,12 @@ const ALL_KEYS = Number.POSITIVE_INFINITY;
 /** How long a follower may take to get where the leader is: it hears of commits with heartbeats at the latest. */
 const CATCH_UP_MS = 3000;
 const ANSWER_MS = 8000;
+/** Where the state is large: hashing it takes a while, as other work goes on. */
+const HASHED_MS = 35_000;
+/** Where followers have gone on meanwhile, all are asked again, for a position that is so far ahead. */
+const AHEAD_MS = 300;
+/** How fast writes come is not told from less. */
+const MEASURED_MS_MIN = 20;
 
 function named(exchange: Exchange): SemisyncView {
   return semisyncNamed(exchange, exchange.query.get('keyspace'));
@@ -30,7 +37,7 @@ function stateOf({ keyspace }: SemisyncView, keysMax: number): Promise<StateDump
 }
 
 function answerLater(exchange: Exchange, work: Promise<string>): void {
-  exchange.mayTake(ANSWER_MS);
+  exchange.mayTake(CATCH_UP_MS + 2 * HASHED_MS);
   work.then(
     (body) => exchange.json(200, body),
     (error: unknown) => exchange.fail(toKvorumError(error)),
@@ -73,21 +80,30 @@ async function replicaStatus(exchange: Exchange): Promise<string> {
   const view = named(exchange);
   const { control, engine, keyspace } = view;
   if (engine.role !== 'leader') return followerStatus(exchange, view);
+  const startMs = systemClock.monotonicMs();
   const digest = await control.digestAt(null, CATCH_UP_MS);
-  const dump = await stateOf(view, SHOWN_KEYS_MAX);
+  let dump = await stateOf(view, SHOWN_KEYS_MAX);
   const shown = !dump.data.startsWith('"data":null');
-  const followers = await Promise.all(
-    engine.followers.map(async (follower) => {
-      const known = followerDocument(follower, engine, control);
-      const found = digest === null ? NOTHING : await askFollower(exchange, view, follower.peer, digest, shown);
-      return [follower.peer, { ...known, ...found }] as const;
-    }),
-  );
+  const ask = (at: LogIndex): Promise<readonly Found[]> =>
+    Promise.all(engine.followers.map(({ peer }) => askFollower(exchange, view, peer, at, shown)));
+  let compared: Compared = { digest, found: digest === null ? [] : await ask(digest.index) };
+  if (digest !== null && compared.found.some(({ passed }) => passed)) {
+    const at = positionAhead(digest.index, keyspace, startMs);
+    const [ahead, found] = await Promise.all([control.digestAt(at, CATCH_UP_MS), ask(at)]);
+    if (ahead?.index === at) {
+      compared = { digest: ahead, found };
+      if (shown) dump = await stateOf(view, SHOWN_KEYS_MAX);
+    }
+  }
+  const followers = engine.followers.map((follower, place) => {
+    const known = followerDocument(follower, engine, control);
+    return [follower.peer, { ...known, ...judged(compared.found[place], compared.digest) }] as const;
+  });
   const leader = { id: exchange.router.self, head: engine.lastIndex, write_quorum: engine.writeQuorum };
   const head = JSON.stringify(leader).slice(1, -1);
   return (
     `{"keyspace":${JSON.stringify(keyspace.name)},"id":${JSON.stringify(exchange.router.self)},` +
-    `"leader":{${head},${dumpMembers(dump)},${hashMembers(digest)}},` +
+    `"leader":{${head},${dumpMembers(dump)},${hashMembers(compared.digest)}},` +
     `"in_sync":${JSON.stringify(allInSync(followers.map(([, { in_sync }]) => in_sync)))},` +
     `"followers":${JSON.stringify(Object.fromEntries(followers))}}`
   );
@@ -99,45 +115,74 @@ function allInSync(each: readonly (boolean | null)[]): boolean | null {
   return each.includes(null) ? null : true;
 }
 
-/** What a follower told of itself, beside what the leader knows of it. */
-interface Found {
-  /** Null: it could not be compared. */
-  readonly in_sync: boolean | null;
-  readonly error: string | null;
-  readonly [member: string]: unknown;
+interface Compared {
+  /** Null: this replica could not hash its own state in time. */
+  readonly digest: StateDigest | null;
+  /** In the order of the followers. */
+  readonly found: readonly Found[];
 }
 
-const NOTHING: Found = { in_sync: null, error: 'this replica could not compute its own hash in time' };
+/** A position that the leader reaches in a moment, if writes go on as they did since `startMs`, when it was at `from`. */
+function positionAhead(from: LogIndex, keyspace: Keyspace, startMs: number): LogIndex {
+  const { appliedIndex } = keyspace.status().engine as SemisyncView['engine'];
+  const perMs = (appliedIndex - from) / Math.max(MEASURED_MS_MIN, systemClock.monotonicMs() - startMs);
+  return (appliedIndex + 1 + Math.round(perMs * AHEAD_MS)) as LogIndex;
+}
+
+/** What a follower told of itself, or why it told nothing. */
+interface Found {
+  readonly error: string | null;
+  readonly hash: string | null;
+  /** It was beyond the position already. */
+  readonly passed: boolean;
+  /** For the document. */
+  readonly members: Readonly<Record<string, unknown>>;
+}
 
 async function askFollower(
   exchange: Exchange,
   { keyspace }: SemisyncView,
   id: ReplicaId,
-  digest: StateDigest,
+  at: LogIndex,
   withData: boolean,
 ): Promise<Found> {
   const base = leaderUrl(exchange.router.replicas.find((replica) => replica.id === id)?.http ?? null);
-  if (base === null) return { in_sync: null, error: `${id} has no HTTP address` };
-  const query = `keyspace=${encodeURIComponent(keyspace.name)}&at=${digest.index}${withData ? '' : '&hash=1'}`;
-  const answer = await dumpOf(base, `/dump?${query}`);
-  if (typeof answer === 'string') return { in_sync: null, error: answer };
+  if (base === null) return unanswered(`${id} has no HTTP address`);
+  const query = `keyspace=${encodeURIComponent(keyspace.name)}&at=${at}${withData ? '' : '&hash=1'}`;
+  const answer = await dumpOf(base, `/dump?${query}`, withData ? ANSWER_MS : HASHED_MS);
+  if (typeof answer === 'string') return unanswered(answer);
   const { binary, commit, data, epoch, hash, keys, last, offset, revision } = answer;
-  const compared = compare(answer, digest);
   const binaries = binary === undefined ? {} : { binary };
   const shown = withData ? { data: data ?? null, ...binaries } : { hash };
-  return { received: last, applied: offset, commit, epoch, revision, keys, ...compared, ...shown };
+  const members = { received: last, applied: offset, commit, epoch, revision, keys, ...shown };
+  if (typeof hash === 'string') return { error: null, hash, passed: false, members };
+  const passed = Number(offset) >= at;
+  const late = `it has not applied ${at} within ${CATCH_UP_MS} ms`;
+  return { error: passed ? 'it went on before it could be compared: ask again' : late, hash: null, passed, members };
 }
 
-function compare({ hash, offset }: JsonObject, { digest, index }: StateDigest): Pick<Found, 'in_sync' | 'error'> {
-  if (typeof hash === 'string') return { in_sync: hash === digest, error: null };
-  if (Number(offset) >= index) return { in_sync: null, error: 'it went on before it could be compared: ask again' };
-  return { in_sync: false, error: `it has not applied ${index} within ${CATCH_UP_MS} ms` };
+function unanswered(error: string): Found {
+  return { error, hash: null, passed: false, members: {} };
+}
+
+/** `in_sync` null: it could not be compared. */
+function judged(
+  found: Found | undefined,
+  digest: StateDigest | null,
+): { readonly in_sync: boolean | null; readonly error: string | null } {
+  if (found === undefined || digest === null) {
+    return { in_sync: null, error: 'this replica could not compute its own hash in time' };
+  }
+  const { error, hash, members, passed } = found;
+  const told = Object.keys(members).length > 0;
+  const inSync = hash === null ? (told && !passed ? false : null) : hash === digest.digest;
+  return { in_sync: inSync, error, ...members };
 }
 
 /** The dump of another replica, or why there is none. */
-function dumpOf(base: string, path: string): Promise<JsonObject | string> {
+function dumpOf(base: string, path: string, timeoutMs: number): Promise<JsonObject | string> {
   return new Promise((resolve) => {
-    const asked = { method: 'GET', path, headers: { accept: 'application/json' }, body: null, timeoutMs: ANSWER_MS };
+    const asked = { method: 'GET', path, headers: { accept: 'application/json' }, body: null, timeoutMs };
     const taken = askPeer(base, asked, (outcome) => {
       if ('failed' in outcome) resolve(`${base} cannot be reached: ${outcome.failed}`);
       else resolve(readDump(outcome.status, outcome.body));

@@ -298,6 +298,22 @@ t.test('ap.md §1.3.7: replica-status compares each follower with the leader', a
   });
 });
 
+t.test('ap.md §1.3.7: while writes go on, all are asked for a position that nobody has reached yet', async (t) => {
+  const { follower, leader } = await pair(t);
+  await leader.ask('PUT', `${KV}/a`, { body: { value: '1' } });
+  const digest = { revision: 1 as never, keys: 1, digest: 'same' };
+  leader.router.feed.semisync.digestOf = (index) => ({ ...digest, index: index ?? (0 as LogIndex) });
+  follower.router.feed.semisync.digestOf = (index) => (index === 0 ? null : { ...digest, index: index as LogIndex });
+  t.match((await leader.ask('GET', '/admin/replica-status')).json, {
+    leader: { hash: 'same', data: { a: '1' } },
+    followers: { n2: { in_sync: true, error: null } },
+  });
+  const [passed, ahead] = follower.router.feed.semisync.asked as { readonly index: LogIndex }[];
+  t.equal(passed?.index, 0);
+  t.ok((ahead?.index ?? 0) > 1, 'beyond what the leader had applied');
+  t.same(leader.router.feed.semisync.asked, [{ index: null }, ahead], 'the leader hashes at the same one');
+});
+
 t.test('ap.md §1.3.6: failovers and lost writes are told', async (t) => {
   const app = await createHttpApp({ feed: true });
   t.teardown(() => app.close());
