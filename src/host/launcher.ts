@@ -7,8 +7,13 @@ import { systemScheduler } from '../base/scheduler.js';
 import type { Topology } from '../config/topology.js';
 import { SupervisedReplica } from './supervisor.js';
 
-/** How long the launcher waits for a first leader before it shows the endpoints without one. */
+/**
+ * How long the launcher waits for a first leader before it shows the endpoints without one: where a majority is in
+ * other processes, nobody knows whether they run.
+ */
 const LEADER_WAIT_MS = 1200;
+/** A majority that is in this process elects one, however busy the machine is. */
+const OWN_LEADER_WAIT_MS = 10_000;
 
 export interface LauncherOptions {
   readonly topology: Topology;
@@ -24,10 +29,14 @@ export class Launcher {
   readonly #watchers = new Set<() => void>();
   /** Keyspaces that a leader serves. */
   readonly #led: number;
+  readonly #leaderWaitMs: number;
   #ending = false;
 
   constructor({ topology, logger }: LauncherOptions) {
     this.#led = topology.keyspaces.filter(({ engine }) => engine === 'raft' || engine === 'semisync').length;
+    const members = topology.replicas.filter(({ joining }) => !joining);
+    const own = members.filter(({ id }) => topology.local.includes(id));
+    this.#leaderWaitMs = 2 * own.length > members.length ? OWN_LEADER_WAIT_MS : LEADER_WAIT_MS;
     const replicas = new Map<ReplicaId, SupervisedReplica>();
     for (const replica of topology.local) {
       replicas.set(
@@ -74,7 +83,7 @@ export class Launcher {
         ({ roles }) => [...roles.values()].filter(({ leader }) => leader !== null).length >= this.#led,
       );
     let waiting = true;
-    const cancel = systemScheduler.after(LEADER_WAIT_MS, () => {
+    const cancel = systemScheduler.after(this.#leaderWaitMs, () => {
       waiting = false;
       for (const watcher of this.#watchers) watcher();
     });

@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
-import { freePorts } from '../../src/host/cluster.js';
+import { portsBelowEphemeral } from '../cluster/ports.js';
 import { run, Server, writeTopology, type Outcome } from './program.js';
 
 interface BenchDocument {
@@ -57,7 +57,7 @@ async function revisionAt(node = ''): Promise<unknown> {
   return status.keyspaces[0]?.revision;
 }
 
-t.test('against a cluster', { timeout: 120_000 }, async (t) => {
+t.test('against a cluster', { timeout: 360_000 }, async (t) => {
   const folder = t.testdir({});
   const topology = await writeTopology(folder);
   const server = await new Server([topology.file, '--memory']).ready();
@@ -191,7 +191,7 @@ t.test('against a cluster', { timeout: 120_000 }, async (t) => {
   });
 
   await t.test('replicas that are gone are warned of; a store that dies is counted by code', async (t) => {
-    const [unused = 0] = await freePorts(1);
+    const [unused = 0] = await portsBelowEphemeral(1);
     const nodes = `${topology.http[0]},127.0.0.1:${unused}`;
     const before = await revisionAt(topology.http[0]);
     const outcome = run(['bench', '--node', nodes, '--read-ratio', '0', ...QUICK, '--seconds', '2', '-o', 'json']);
@@ -229,7 +229,7 @@ t.test('reads that find nothing are told', async (t) => {
 });
 
 t.test('nothing can be reached: exit code 4', async (t) => {
-  const [port = 0] = await freePorts(1);
+  const [port = 0] = await portsBelowEphemeral(1);
   for (const node of [`http://127.0.0.1:${port}`, `redis://127.0.0.1:${port}`]) {
     const { exit, stderr, stdout } = await run(['bench', '--node', node, ...QUICK]);
     t.match({ exit, stdout }, { exit: 4, stdout: '' }, node);

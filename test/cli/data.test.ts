@@ -3,11 +3,11 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { writeFileSync } from 'node:fs';
 import t from 'tap';
-import { freePorts } from '../../src/host/cluster.js';
+import { portsBelowEphemeral } from '../cluster/ports.js';
 import { run, Server, writeTopology, type Outcome, type RunOptions } from './program.js';
 
 /** Every client command against one cluster, a process each: about eight seconds. */
-t.test('client commands', { timeout: 60_000 }, async (t) => {
+t.test('client commands', { timeout: 180_000 }, async (t) => {
   const folder = t.testdir({});
   const topology = await writeTopology(folder);
   const server = await new Server([topology.file, '--memory']).ready();
@@ -83,7 +83,7 @@ t.test('client commands', { timeout: 60_000 }, async (t) => {
 });
 
 t.test('nobody there is exit code 4', async (t) => {
-  const [port = 0] = await freePorts(1);
+  const [port = 0] = await portsBelowEphemeral(1);
   for (const command of ['get x', 'put x 1', 'status', 'scan']) {
     const { exit, stderr, stdout } = await run([...command.split(' '), '--node', `127.0.0.1:${port}`]);
     t.equal(exit, 4, command);

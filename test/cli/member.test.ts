@@ -1,8 +1,8 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import { freePorts } from '../../src/host/cluster.js';
-import { eventually } from '../cluster/process-cluster.js';
+import { portsBelowEphemeral } from '../cluster/ports.js';
+import { PATIENCE_MS, eventually } from '../cluster/process-cluster.js';
 import { run, Server, type Outcome } from './program.js';
 
 interface Shown {
@@ -10,9 +10,9 @@ interface Shown {
 }
 
 /** Members by command, against processes: n1 alone at first, n2 and n3 come, all keyspaces at once. */
-t.test('members are added, promoted, listed and removed', { timeout: 90_000 }, async (t) => {
+t.test('members are added, promoted, listed and removed', { timeout: 270_000 }, async (t) => {
   const folder = t.testdir({});
-  const ports = await freePorts(6);
+  const ports = await portsBelowEphemeral(6);
   const places = ['n1', 'n2', 'n3'].map((id, at) => ({
     id,
     peer: `127.0.0.1:${ports[2 * at]}`,
@@ -59,7 +59,7 @@ t.test('members are added, promoted, listed and removed', { timeout: 90_000 }, a
   const three = JSON.parse((await kvorum('member add n3 --promote -o json', n2.http)).stdout) as unknown;
   t.match(three, { id: 'n3', results: [{ done: ['added', 'promoted'] }, { keyspace: 'other', ok: true }] });
 
-  await eventually('n2 leads', 10_000, async () => {
+  await eventually('n2 leads', PATIENCE_MS, async () => {
     const { exit, stdout } = await kvorum('leader transfer --to n2', n3.http);
     return exit === 0 && stdout === 'n2 leads (keyspace default)\n' ? true : undefined;
   });
@@ -91,9 +91,9 @@ t.test('members are added, promoted, listed and removed', { timeout: 90_000 }, a
   t.match(partly.stderr, /^ {2}failed {3}other: last_voter$/m);
 });
 
-t.test('a learner is never handed leadership when the only voter drains', { timeout: 60_000 }, async (t) => {
+t.test('a learner is never handed leadership when the only voter drains', { timeout: 180_000 }, async (t) => {
   const folder = t.testdir({});
-  const [peer1 = 0, http1 = 0, peer2 = 0, http2 = 0] = await freePorts(4);
+  const [peer1 = 0, http1 = 0, peer2 = 0, http2 = 0] = await portsBelowEphemeral(4);
   const file = join(folder, 'topology.yaml');
   writeFileSync(
     file,
@@ -110,13 +110,13 @@ t.test('a learner is never handed leadership when the only voter drains', { time
   for (const server of servers) await server.until('stdout', /ready in/);
   t.match(await run(['member', 'add', 'n2', '--node', `127.0.0.1:${http1}`]), { exit: 0 });
   t.match(await run(['put', 'x', '1', '--node', `127.0.0.1:${http2}`]), { exit: 0 }, 'a learner forwards');
-  await eventually('a stale read', 5000, async () => {
+  await eventually('a stale read', PATIENCE_MS, async () => {
     const { stdout } = await run(['get', 'x', '--consistency', 'stale', '--node', `127.0.0.1:${http2}`]);
     return stdout === '1\n' ? true : undefined;
   });
   servers[0]?.signal('SIGTERM');
   t.equal(await servers[0]?.ended(), 0);
-  const status = await eventually('the leader is missed', 5000, async () => {
+  const status = await eventually('the leader is missed', PATIENCE_MS, async () => {
     const outcome = await run(['status', '--node', `127.0.0.1:${http2}`]);
     return outcome.exit === 5 ? outcome : undefined;
   });

@@ -4,7 +4,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
-import { freePorts } from '../../src/host/cluster.js';
+import { portsBelowEphemeral } from '../cluster/ports.js';
 
 const KVORUM = fileURLToPath(new URL('../../src/cli/kvorum.cjs', import.meta.url));
 
@@ -111,7 +111,7 @@ export interface TestTopology {
 
 /** A topology of three replicas on ports of their own. */
 export async function writeTopology(folder: string, name = 'topology.yaml'): Promise<TestTopology> {
-  const ports = await freePorts(9);
+  const ports = await portsBelowEphemeral(9);
   const [peers, https, redis] = [ports.slice(0, 3), ports.slice(3, 6), ports.slice(6)];
   const replicas = peers.map(
     (peer, at) =>

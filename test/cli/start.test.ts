@@ -14,7 +14,7 @@ async function redis(port: number, command: string): Promise<string> {
   return answer.toString();
 }
 
-t.test('start prints endpoints that work; restart keeps the data', { timeout: 60_000 }, async (t) => {
+t.test('start prints endpoints that work; restart keeps the data', { timeout: 180_000 }, async (t) => {
   const topology = await writeTopology(t.testdir({}));
   const server = await new Server([topology.file]).ready();
   t.teardown(() => server.kill());
@@ -63,7 +63,7 @@ t.test('start prints endpoints that work; restart keeps the data', { timeout: 60
   t.equal(await again.ended(), 0);
 });
 
-t.test('--memory keeps nothing; flags reach the topology; -o json', { timeout: 60_000 }, async (t) => {
+t.test('--memory keeps nothing; flags reach the topology; -o json', { timeout: 180_000 }, async (t) => {
   const topology = await writeTopology(t.testdir({}));
   const server = new Server([topology.file, '--memory', '-o', 'json', '--limits-value-bytes', '4']);
   t.teardown(() => server.kill());
@@ -82,7 +82,7 @@ t.test('--memory keeps nothing; flags reach the topology; -o json', { timeout: 6
   t.equal(await server.ended(), 0);
 });
 
-t.test('a second signal ends at once', { timeout: 60_000 }, async (t) => {
+t.test('a second signal ends at once', { timeout: 180_000 }, async (t) => {
   const topology = await writeTopology(t.testdir({}));
   const server = await new Server([topology.file, '--memory']).ready();
   t.teardown(() => server.kill());
@@ -100,7 +100,7 @@ t.test('a second signal ends at once', { timeout: 60_000 }, async (t) => {
   t.match(server.stderr, /^stopped at once$/m);
 });
 
-t.test('one replica of three waits for the others', { timeout: 60_000 }, async (t) => {
+t.test('one replica of three waits for the others', { timeout: 180_000 }, async (t) => {
   const topology = await writeTopology(t.testdir({}));
   const server = await new Server([
     topology.file,
@@ -129,7 +129,7 @@ t.test('configuration errors are exit code 3', async (t) => {
   t.match(await run(['start', 'configs/local.yaml', '--timing-heartbeat-ms', 'x']), { exit: 3 });
 });
 
-t.test('--join waits to be added, and forms nothing', { timeout: 60_000 }, async (t) => {
+t.test('--join waits to be added, and forms nothing', { timeout: 180_000 }, async (t) => {
   const topology = await writeTopology(t.testdir({}));
   const server = await new Server([topology.file, '--replica', 'n1', '--join']).ready();
   t.teardown(() => server.kill());

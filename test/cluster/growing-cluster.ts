@@ -17,24 +17,37 @@ interface Place {
 /** Replicas of this thread, with sockets and folders, that come and go: each has a topology of its own. */
 export class GrowingCluster {
   readonly #dataDir: string;
+  readonly #electionTimeoutMs: readonly [min: number, max: number];
   readonly #places: readonly Place[];
   readonly #nodes = new Map<string, ReplicaNode>();
   readonly #clients = new Map<string, KvorumClient>();
 
-  private constructor(dataDir: string, places: readonly Place[]) {
+  private constructor(
+    dataDir: string,
+    places: readonly Place[],
+    electionTimeoutMs: readonly [min: number, max: number],
+  ) {
     this.#dataDir = dataDir;
     this.#places = places;
+    this.#electionTimeoutMs = electionTimeoutMs;
   }
 
-  /** With addresses for `replicas` of them: n1, n2, … None runs yet. */
-  static async create(folder: string, replicas: number): Promise<GrowingCluster> {
+  /**
+   * With addresses for `replicas` of them: n1, n2, … None runs yet. With long timeouts nobody is elected because the
+   * machine is busy.
+   */
+  static async create(
+    folder: string,
+    replicas: number,
+    electionTimeoutMs: readonly [min: number, max: number] = [300, 600],
+  ): Promise<GrowingCluster> {
     const ports = await portsBelowEphemeral(2 * replicas);
     const places = Array.from({ length: replicas }, (_, at) => ({
       id: `n${at + 1}`,
       peer: `127.0.0.1:${ports[2 * at]}`,
       http: `127.0.0.1:${ports[2 * at + 1]}`,
     }));
-    return new GrowingCluster(join(folder, 'data'), places);
+    return new GrowingCluster(join(folder, 'data'), places, electionTimeoutMs);
   }
 
   get running(): readonly ReplicaNode[] {
@@ -64,7 +77,7 @@ export class GrowingCluster {
       local: [id],
       replicas: [...others, id].map((other) => ({ ...this.place(other), joining: joining && other === id })),
       keyspaces: { default: { engine: 'raft' } },
-      timing: { tickMs: 5, heartbeatMs: 20, electionTimeoutMs: [100, 200], requestTimeoutMs: 1000 },
+      timing: { tickMs: 5, heartbeatMs: 20, electionTimeoutMs: this.#electionTimeoutMs, requestTimeoutMs: 2500 },
       storage: { fsync: false },
     });
     return loadTopology({ text, env: {}, flags: {} }).topology;

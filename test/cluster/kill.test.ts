@@ -2,7 +2,7 @@ import { Redis } from 'ioredis';
 import t, { type Test } from 'tap';
 import { connect } from '../../src/client/client.js';
 import { createPrng } from '../../src/base/prng.js';
-import { ProcessCluster, eventually } from './process-cluster.js';
+import { PATIENCE_MS, ProcessCluster, eventually } from './process-cluster.js';
 import { Writer } from './writers.js';
 
 /**
@@ -59,9 +59,9 @@ class Counter {
   }
 }
 
-t.setTimeout(220_000);
+t.setTimeout(540_000);
 
-t.test(`kill -9 of everything, ${ROUNDS} times`, { timeout: 220_000 }, async (t) => {
+t.test(`kill -9 of everything, ${ROUNDS} times`, { timeout: 540_000 }, async (t) => {
   t.comment(`seed ${SEED}`);
   const prng = createPrng(SEED);
   const cluster = await ProcessCluster.create(t.testdir({}));
@@ -101,7 +101,7 @@ async function verify(
   round: number,
 ): Promise<void> {
   const client = connect({ node: cluster.replicas[round % 3]?.http ?? '' });
-  const found = await eventually('a read after the restart', 5000, async () => {
+  const found = await eventually('a read after the restart', PATIENCE_MS, async () => {
     const items = new Map<string, string>();
     let cursor: string | null = null;
     do {

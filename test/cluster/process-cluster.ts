@@ -91,6 +91,9 @@ export class ProcessCluster {
   }
 }
 
+/** What comes at once comes later on a machine with too much to do: only what never comes is a failure. */
+export const PATIENCE_MS = 30_000;
+
 /** Repeats `attempt` until it returns something, or fails after `timeoutMs`. Every attempt talks to a real server. */
 export async function eventually<T>(
   what: string,

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { assertDefined } from '../../src/base/assert.js';
 import { HostProcess } from './faults/host-process.js';
 import { portsBelowEphemeral } from './ports.js';
-import { eventually } from './process-cluster.js';
+import { PATIENCE_MS, eventually } from './process-cluster.js';
 
 export interface Answer {
   readonly status: number;
@@ -112,7 +112,7 @@ export class SemisyncCluster {
 
   /** Resolves to who leads, as soon as a majority of those who are asked says the same of itself and others. */
   leader(ids: readonly string[] = this.ids): Promise<string> {
-    return eventually('a leader', 20_000, async () => {
+    return eventually('a leader', PATIENCE_MS, async () => {
       const members = await Promise.all(ids.map((id) => this.member(id)));
       const leading = ids.find((_, at) => members[at]?.['role'] === 'leader');
       return members.every(({ leader }) => leader === leading) ? leading : undefined;
@@ -121,7 +121,7 @@ export class SemisyncCluster {
 
   /** Resolves when so many followers are available to the leader. */
   async untilAvailable(leader: string, count: number): Promise<void> {
-    await eventually(`${count} available followers`, 20_000, async () => {
+    await eventually(`${count} available followers`, PATIENCE_MS, async () => {
       const { available } = await this.member(leader);
       return available === count || undefined;
     });
@@ -129,7 +129,7 @@ export class SemisyncCluster {
 
   /** Resolves to who leads once so many followers are available to it: which one, the machine's load may have a say in. */
   settled(followers: number): Promise<string> {
-    return eventually(`a leader with ${followers} available followers`, 20_000, async () => {
+    return eventually(`a leader with ${followers} available followers`, PATIENCE_MS, async () => {
       const leader = await this.leader();
       return (await this.member(leader))['available'] === followers ? leader : undefined;
     });
@@ -137,7 +137,7 @@ export class SemisyncCluster {
 
   /** Resolves to what all of these hold once it is the same. */
   agreed(ids: readonly string[] = this.ids): Promise<Readonly<Record<string, string>>> {
-    return eventually('equal data', 20_000, async () => {
+    return eventually('equal data', PATIENCE_MS, async () => {
       const dumps = await Promise.all(ids.map((id) => this.ask(id, 'GET', '/dump')));
       const [first, ...others] = dumps.map(({ json }) => JSON.stringify([json['offset'], json['data']]));
       const equal = others.every((other) => other === first);

@@ -25,7 +25,7 @@ function query(metadata: unknown): string {
   return `?causal-metadata=${encodeURIComponent(JSON.stringify(metadata))}`;
 }
 
-t.test('the causal document', { skip, timeout: 60_000 }, async (t) => {
+t.test('the causal document', { skip, timeout: 180_000 }, async (t) => {
   const server = new Server(['configs/causal.yaml', '--data-dir', join(t.testdir({}), 'data')]);
   t.teardown(() => server.kill());
   await server.ready();

@@ -53,7 +53,7 @@ async function statusOf(node: Id): Promise<Status> {
   return JSON.parse((await client(node, 'status -o json')).stdout) as Status;
 }
 
-t.test('the document of the store with Lamport clocks', { skip, timeout: 120_000 }, async (t) => {
+t.test('the document of the store with Lamport clocks', { skip, timeout: 360_000 }, async (t) => {
   const dataDir = join(t.testdir({}), 'data');
   const start = (id: Id): Server => new Server(['configs/lww.yaml', '--data-dir', dataDir, `--replica=${id}`]);
   const processes = new Map(IDS.map((id) => [id, start(id)]));

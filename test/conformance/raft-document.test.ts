@@ -56,7 +56,7 @@ function firstKeyspace({ body }: Answer): KeyspaceStatus | undefined {
 const busy = await busyPorts(PORTS);
 const skip = busy.length > 0 ? `in use: ${busy.join(', ')}` : false;
 
-t.test('the document of the Raft key-value store', { skip, timeout: 90_000 }, async (t) => {
+t.test('the document of the Raft key-value store', { skip, timeout: 270_000 }, async (t) => {
   const dataDir = join(t.testdir({}), 'data');
   const processes = new Map(
     IDS.map((id) => [id, new Server(['configs/raft.yaml', '--data-dir', dataDir, `--replica=${id}`])]),

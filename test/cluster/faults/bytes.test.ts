@@ -4,13 +4,13 @@ import { assertLinearizable } from './verify.js';
 import { Workload } from './workload.js';
 
 /** What networks do to bytes and connections (reliability.md §2.1): noticed, counted, and without harm. */
-t.setTimeout(90_000);
+t.setTimeout(270_000);
 
 const CLIENTS = 6;
 
 const { cluster, network, prng } = await runningCluster(t, 3);
 
-t.test('bytes one by one, gathered, delayed, throttled: slower, and the same', { timeout: 60_000 }, async (t) => {
+t.test('bytes one by one, gathered, delayed, throttled: slower, and the same', { timeout: 180_000 }, async (t) => {
   const { closed: before } = await linkCounters(cluster);
   const workload = new Workload({ cluster, prng, clients: CLIENTS });
   workload.start();
@@ -23,7 +23,7 @@ t.test('bytes one by one, gathered, delayed, throttled: slower, and the same', {
   for (const [name, faults] of Object.entries(shapes)) {
     for (const link of network.links) link.setBoth(faults);
     const before = workload.count('ok');
-    await cluster.until(`requests, ${name}`, 20_000, async () => workload.count('ok') > before + 40 || undefined);
+    await cluster.until(`requests, ${name}`, 30_000, async () => workload.count('ok') > before + 40 || undefined);
     await cluster.heal();
     assertLinearizable(t, await workload.nextEpoch(), name);
   }
@@ -32,21 +32,25 @@ t.test('bytes one by one, gathered, delayed, throttled: slower, and the same', {
   t.same(closed, before, 'no connection was given up for it');
 });
 
-t.test('damaged bytes close the connection, never reach a log, and are counted', { timeout: 60_000 }, async (t) => {
+t.test('damaged bytes close the connection, never reach a log, and are counted', { timeout: 180_000 }, async (t) => {
   const workload = new Workload({ cluster, prng, clients: CLIENTS });
   workload.start();
   const flipped = (): number =>
     network.links.reduce((sum, link) => sum + link.counters('forward').flipped + link.counters('backward').flipped, 0);
   for (const link of network.links) link.setBoth({ corruptEveryBytes: 8000 });
-  await cluster.until('damage', 20_000, async () => flipped() >= 12 || undefined);
+  await cluster.until('damage', 30_000, async () => flipped() >= 12 || undefined);
+  await cluster.until('checksums notice it', 30_000, async () => {
+    const { closed } = await linkCounters(cluster);
+    return (closed['bad_crc'] ?? 0) + (closed['bad_header'] ?? 0) > 0 || undefined;
+  });
   const during = workload.count('ok');
-  await cluster.until('work goes on', 20_000, async () => workload.count('ok') > during + 100 || undefined);
+  await cluster.until('work goes on', 30_000, async () => workload.count('ok') > during + 100 || undefined);
   await cluster.heal();
+  await cluster.until('connections are made again', 30_000, async () => {
+    return (await linkCounters(cluster)).reconnects > 0 || undefined;
+  });
   const { closed, reconnects } = await linkCounters(cluster);
-  const noticed = (closed['bad_crc'] ?? 0) + (closed['bad_header'] ?? 0) + (closed['bad_magic'] ?? 0);
   t.comment(`${flipped()} bits flipped; closed by ${JSON.stringify(closed)}; ${reconnects} reconnects`);
-  t.ok(noticed > 0, 'checksums noticed it');
-  t.ok(reconnects > 0, 'connections were made again');
   t.notOk(closed['malformed'] ?? closed['out_of_range'] ?? 0, 'nothing damaged got past the checksums');
   const metrics = await Promise.all(cluster.replicas.map(async ({ http }) => (await fetch(`${http}/metrics`)).text()));
   t.match(metrics.join('\n'), /kvorum_peer_closed_total\{[^}]*reason="bad_(crc|header)"[^}]*\} [1-9]/);

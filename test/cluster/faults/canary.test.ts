@@ -9,41 +9,36 @@ import { check, checkIncrements } from './verify.js';
 import { Workload } from './workload.js';
 
 /** The other tests show that nothing is found. These show that something would be found. */
-t.setTimeout(60_000);
+t.setTimeout(180_000);
 
 const { cluster, network, prng } = await runningCluster(t, 3);
 
-t.test('a recorded history is good, and bad when one read of it is altered', { timeout: 60_000 }, async (t) => {
+t.test('a recorded history is good, and bad when one read of it is altered', { timeout: 180_000 }, async (t) => {
   const workload = new Workload({ cluster, prng, clients: 6 });
   workload.start();
   await cluster.until('requests', 10_000, async () => workload.count('ok') > 300 || undefined);
   const { operations } = await workload.stop();
   t.equal(check(operations).verdict, 'ok');
-  // A value that was overwritten, by the same client's own later put, long before the read began.
-  const altered = alteredRead(operations);
-  t.equal(check(altered).verdict, 'violation', 'a read from the past is found');
-  const impossible = operations.map((it, at) =>
-    at === lastReadOf(operations) ? { ...it, value: 'never written' } : it,
-  );
+  t.equal(check(alteredRead(operations)).verdict, 'violation', 'a read from the past is found');
+  const lastRead = operations.findLastIndex(({ kind }) => kind === 'get');
+  const impossible = operations.map((it, at) => (at === lastRead ? { ...it, value: 'never written' } : it));
   t.equal(check(impossible).verdict, 'violation', 'a value that nobody wrote is found');
 });
 
-function lastReadOf(operations: readonly Operation[]): number {
-  return operations.findLastIndex(({ kind }) => kind === 'get');
-}
-
-/** The last read of some key now returns the first value that was put there. */
+/** A read now returns a value that another put had replaced, all told to clients, before the read began. */
 function alteredRead(operations: readonly Operation[]): Operation[] {
-  const at = lastReadOf(operations);
-  const { key } = assertDefined(operations[at], 'there are reads');
-  const first = assertDefined(
-    operations.find((it) => it.kind === 'put' && it.key === key),
-    'there are writes',
-  );
-  return operations.map((it, index) => (index === at ? { ...it, value: first.value } : it));
+  const puts = operations.filter(({ kind, outcome }) => kind === 'put' && outcome === 'ok');
+  const endOf = (put: Operation): number => put.return ?? Infinity;
+  for (const [at, read] of operations.entries()) {
+    if (read.kind !== 'get') continue;
+    const over = puts.filter((put) => put.key === read.key && endOf(put) < read.call);
+    const past = over.find((put) => over.some((later) => later.call > endOf(put)));
+    if (past !== undefined) return operations.with(at, { ...read, value: past.value });
+  }
+  throw new Error('no read came after two puts of its key');
 }
 
-t.test('a stale read of a cut-off replica is found to be stale', { timeout: 60_000 }, async (t) => {
+t.test('a stale read of a cut-off replica is found to be stale', { timeout: 180_000 }, async (t) => {
   const key = 'cut-off';
   const leader = await cluster.leader('loose');
   const follower = assertDefined(
@@ -54,28 +49,32 @@ t.test('a stale read of a cut-off replica is found to be stale', { timeout: 60_0
   t.teardown(() => [writer, reader].forEach((caller) => caller.close()));
   const history = new History();
   const get: Intent = { kind: 'get', key, value: null };
-  const put = async (value: string): Promise<void> => {
-    const intent: Intent = { kind: 'put', key, value };
-    const end = history.begin(1, intent);
-    const ending = await writer.call(intent, null);
-    t.equal(ending.outcome, 'ok', value);
-    end(ending);
-  };
-  await put('before');
-  await cluster.until('the follower has it', 10_000, async () => {
+  // On a busy machine it may come while a leader is elected: then it is sent again, with another value.
+  let sent = 0;
+  const put = (what: string): Promise<string> =>
+    cluster.until(what, 30_000, async () => {
+      const value = `${what} ${++sent}`;
+      const intent: Intent = { kind: 'put', key, value };
+      const end = history.begin(sent, intent);
+      const ending = await writer.call(intent, null);
+      end(ending);
+      return ending.outcome === 'ok' ? value : undefined;
+    });
+  const before = await put('before');
+  await cluster.until('the follower has it', 30_000, async () => {
     const { value } = await reader.call(get, null);
-    return value === 'before' || undefined;
+    return value === before || undefined;
   });
   isolate(network, follower.id, 'both');
   await put('after');
-  const end = history.begin(2, get);
+  const end = history.begin(0, get);
   const ending = await reader.call(get, null);
   end(ending);
   await cluster.heal();
-  t.match(ending, { outcome: 'ok', value: 'before' }, 'what it has, however old');
+  t.match(ending, { outcome: 'ok', value: before }, 'what it has, however old');
   const { verdict, violation } = check(history.operations);
   t.equal(verdict, 'violation', 'reads: stale is not linearizable, and the whole pipeline says so');
-  t.equal(violation?.operations.length, 3, 'and shows the operations of the key');
+  t.ok((violation?.operations.length ?? 0) >= 3, 'and shows the operations of the key');
 });
 
 t.test('increments that count twice, never, or backwards are found', async (t) => {

@@ -8,6 +8,8 @@ import { dataDir, topologyText } from './topology.js';
 
 /** Between two looks at a replica that is not where it should be yet. */
 const POLL_MS = 20;
+/** What comes at once comes later on a machine with too much to do: only what never comes is a failure. */
+const PATIENCE_MS = 30_000;
 
 /**
  * Nobody goes back: spare, joining, member, leaving, removed; the first replicas begin as members. Who joins or leaves
@@ -118,7 +120,7 @@ export class FaultCluster {
   }
 
   /** Resolves when every member says that it is ready (/readyz) and all name the same leader. */
-  async settled(timeoutMs = 20_000): Promise<void> {
+  async settled(timeoutMs = PATIENCE_MS): Promise<void> {
     await this.until('all members are ready', timeoutMs, async () => {
       const ready = await Promise.all(this.members.map(({ http }) => isReady(http)));
       if (ready.includes(false)) return undefined;
@@ -129,7 +131,7 @@ export class FaultCluster {
   }
 
   /** Resolves when every member has it as committed that these, and nobody else, are members of every keyspace. */
-  async agreed(timeoutMs = 20_000): Promise<void> {
+  async agreed(timeoutMs = PATIENCE_MS): Promise<void> {
     const expected = [...this.ids].sort().join();
     await this.until(`the members are ${expected}`, timeoutMs, async () => {
       const statuses = await Promise.allSettled(this.ids.map((id) => this.status(id)));
@@ -148,7 +150,7 @@ export class FaultCluster {
 
   /** The replica that leads `keyspace` in the highest term, among those that answer. */
   async leader(keyspace = 'default', except: ReadonlySet<string> = new Set()): Promise<FaultReplica> {
-    return this.until(`a leader of ${keyspace}`, 15_000, () => this.findLeader(keyspace, except));
+    return this.until(`a leader of ${keyspace}`, PATIENCE_MS, () => this.findLeader(keyspace, except));
   }
 
   /** The leader, if one of the members that answer says that it is. */
@@ -207,15 +209,26 @@ export class FaultCluster {
     return spoken.map(({ id, process }) => `--- ${id}\n${process.stderr.slice(-4000)}`).join('\n');
   }
 
-  /** Asks until there is an answer other than undefined. Every attempt talks to real processes. */
+  /** Asks until there is an answer other than undefined; one that fails is asked again. Attempts talk to real processes. */
   async until<T>(what: string, timeoutMs: number, attempt: () => Promise<T | undefined>): Promise<T> {
     const endMs = performance.now() + timeoutMs;
+    let cause: unknown;
     while (performance.now() < endMs) {
-      const result = await attempt();
-      if (result !== undefined) return result;
+      try {
+        const result = await attempt();
+        if (result !== undefined) return result;
+      } catch (error) {
+        cause = error;
+      }
       await new Promise((resolve) => setTimeout(resolve, POLL_MS));
     }
-    throw new Error(`not within ${timeoutMs} ms: ${what}\n${this.stderr}`);
+    throw new Error(`not within ${timeoutMs} ms: ${what}\n${this.stderr}`, { cause });
+  }
+
+  /** The same for one request, which may come while a leader is elected: on a busy machine that needs no fault. */
+  async served<T>(what: string, request: () => Promise<T>): Promise<T> {
+    const { answer } = await this.until(what, PATIENCE_MS, async () => ({ answer: await request() }));
+    return answer;
   }
 }
 

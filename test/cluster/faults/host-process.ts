@@ -6,7 +6,7 @@ import { assert, assertDefined } from '../../../src/base/assert.js';
 const EXECUTABLE = fileURLToPath(new URL('../../../src/cli/kvorum.cjs', import.meta.url));
 /** Between two attempts to reach a process that starts, and how long an attempt may take. */
 const POLL_MS = 30;
-const ASK_MS = 1000;
+const ASK_MS = 5000;
 /** What a host process has said last; enough to see why it ended. */
 const STDERR_CHARS_MAX = 20_000;
 

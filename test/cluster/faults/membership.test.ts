@@ -13,7 +13,7 @@ import { Workload } from './workload.js';
  * Members of real processes come and go (raft.md M1-M6): what clients of both protocols are told stays linearizable, and
  * nothing that was acknowledged is lost.
  */
-t.setTimeout(120_000);
+t.setTimeout(360_000);
 
 /** Writes that were acknowledged, one at every stage of a test, and are to be found at every later one. */
 class Marks {
@@ -25,9 +25,11 @@ class Marks {
   }
 
   async set(mark: string): Promise<void> {
-    const { http } = await this.#cluster.leader();
-    using client = new KvorumClient({ node: http });
-    await client.put(`mark ${mark}`, mark);
+    await this.#cluster.served(`mark ${mark}`, async () => {
+      const { http } = await this.#cluster.leader();
+      using client = new KvorumClient({ node: http });
+      await client.put(`mark ${mark}`, mark);
+    });
     this.#marks.push(mark);
   }
 
@@ -37,14 +39,15 @@ class Marks {
     for (const { http, id } of this.#cluster.members) {
       using client = new KvorumClient({ node: http });
       for (const mark of this.#marks) {
-        if ((await client.get(`mark ${mark}`))?.value !== mark) missing.push(`${mark} at ${id}`);
+        const item = await this.#cluster.served(`a read of ${id}`, () => client.get(`mark ${mark}`));
+        if (item?.value !== mark) missing.push(`${mark} at ${id}`);
       }
     }
     return missing;
   }
 }
 
-t.test('3 → 5 → 3 under faults, with wiped disks in between', { timeout: 110_000 }, async (t) => {
+t.test('3 → 5 → 3 under faults, with wiped disks in between', { timeout: 330_000 }, async (t) => {
   const { cluster, network, prng } = await runningCluster(t, 3, 6);
   const workload = new Workload({ cluster, prng: prng.fork('clients'), clients: 4, restMs: 8 });
   const counters = new Counters('counter', cluster, 10);
@@ -76,14 +79,14 @@ t.test('3 → 5 → 3 under faults, with wiped disks in between', { timeout: 110
   t.comment(JSON.stringify({ ...workload.tally, ...nemesis.operator.failures }));
 });
 
-t.test('1 → 3 → 5 → 1 under load, the leader leaving first', { timeout: 110_000 }, async (t) => {
+t.test('1 → 3 → 5 → 1 under load, the leader leaving first', { timeout: 330_000 }, async (t) => {
   const { cluster, prng } = await runningCluster(t, 1, 4);
   const workload = new Workload({ cluster, prng: prng.fork('clients'), clients: 4, restMs: 8 });
   const operator = new Operator(cluster);
   const marks = new Marks(cluster);
   const served = async (what: string): Promise<void> => {
     const before = workload.count('ok');
-    await cluster.until('clients are served', 10_000, async () => workload.count('ok') > before + 50 || undefined);
+    await cluster.until('clients are served', 30_000, async () => workload.count('ok') > before + 50 || undefined);
     await cluster.agreed();
     await marks.set(what);
   };

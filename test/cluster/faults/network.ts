@@ -1,6 +1,6 @@
 import { assertDefined } from '../../../src/base/assert.js';
 import type { Prng } from '../../../src/base/prng.js';
-import { portsBelowEphemeral } from '../ports.js';
+import { giveBackPorts, portsBelowEphemeral } from '../ports.js';
 import type { PipeFaults } from './fault-pipe.js';
 import { TcpProxy } from './tcp-proxy.js';
 
@@ -74,18 +74,21 @@ export class ProxyNetwork implements GrowingNetwork {
   }
 
   async abandon(ids: ReadonlySet<string>): Promise<void> {
+    const abandoned = this.#places.filter(({ id }) => ids.has(id));
     this.#places = this.#places.filter(({ id }) => !ids.has(id));
+    giveBackPorts(abandoned.flatMap(({ httpPort, peerPort, redisPort }) => [httpPort, peerPort, redisPort]));
     for (const [key, proxy] of this.#proxies) {
       const [from = '', to = ''] = key.split('>');
       if (!ids.has(from) && !ids.has(to)) continue;
       this.#proxies.delete(key);
       await proxy.close();
+      giveBackPorts([proxy.port]);
     }
   }
 
   async #add(count: number, joining: boolean): Promise<void> {
     const links = count * (count - 1) + 2 * count * this.#places.length;
-    const ports = await this.#freePorts(count * 3 + links);
+    const ports = await portsBelowEphemeral(count * 3 + links);
     const next = (): number => assertDefined(ports.pop(), 'enough ports were asked for');
     const added = replicaIds(count, this.#named + 1).map((id): Place => {
       return { id, host: '127.0.0.1', peerPort: next(), httpPort: next(), redisPort: next(), joining, wrapper: [] };
@@ -100,13 +103,6 @@ export class ProxyNetwork implements GrowingNetwork {
         this.#proxies.set(key, await TcpProxy.listen({ port: next(), target, prng: this.#prng.fork(key) }));
       }
     }
-  }
-
-  /** Not those of replicas that do not run at the moment: they are free, and taken. */
-  async #freePorts(count: number): Promise<number[]> {
-    const taken = new Set(this.#places.flatMap(({ httpPort, peerPort, redisPort }) => [httpPort, peerPort, redisPort]));
-    const ports = await portsBelowEphemeral(count + taken.size);
-    return ports.filter((port) => !taken.has(port)).slice(0, count);
   }
 
   /** The proxy through which `from` dials `to`. */

@@ -11,7 +11,9 @@ const ATTEMPT_MS = 2500;
 /** For one change, with the faults that it begins under. */
 const CHANGE_MS = 40_000;
 const BACKOFF_MS = 50;
-const KNOWS_MS = 15_000;
+const KNOWS_MS = 30_000;
+/** Longer than a replica takes to refuse: no answer would say nothing. */
+const REFUSAL_MS = 10_000;
 
 /** What a replica says of each of its groups when it was removed. */
 const REMOVED = 'removed from the cluster';
@@ -126,7 +128,7 @@ export class Operator {
   /** Neither a write nor a read, not even one that may be stale, is answered. */
   async #servesNobody(replica: FaultReplica): Promise<void> {
     for (const keyspace of ['default', 'loose']) {
-      const caller = new HttpCaller(replica, keyspace, ATTEMPT_MS);
+      const caller = new HttpCaller(replica, keyspace, REFUSAL_MS);
       for (const kind of ['get', 'put'] as const) {
         const { code, outcome } = await caller.call({ kind, key: 'intruder', value: 'x' }, null);
         assert(outcome === 'failed', `${replica.id} does not serve ${kind} of ${keyspace}: ${outcome} ${code ?? ''}`);

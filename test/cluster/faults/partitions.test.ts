@@ -1,4 +1,4 @@
-import t from 'tap';
+import t, { type Test } from 'tap';
 import { KvorumClient } from '../../../src/client/client.js';
 import { runningCluster, lasting } from './fixture.js';
 import { isolate, partPair, type Side } from './partitions.js';
@@ -6,28 +6,30 @@ import { assertLinearizable } from './verify.js';
 import { Workload } from './workload.js';
 
 /** Partitions and pauses of real processes: what clients are told stays linearizable (reliability.md §2.1, §2.2). */
-t.setTimeout(90_000);
+t.setTimeout(270_000);
 
 const CLIENTS = 6;
 /** Several election timeouts. */
 const LONG_MS = 1000;
+/** Longer than the replicas take to answer, also on a busy machine. */
+const REQUEST_MS = 8000;
 
 const { cluster, network, prng } = await runningCluster(t, 3);
 
-t.test('a leader that is cut off, hears nothing, or is not heard', { timeout: 90_000 }, async (t) => {
+t.test('a leader that is cut off, hears nothing, or is not heard', { timeout: 270_000 }, async (t) => {
   const workload = new Workload({ cluster, prng, clients: CLIENTS });
   workload.start();
   for (const side of ['both', 'in', 'out'] as const satisfies readonly Side[]) {
     const old = await cluster.leader();
     isolate(network, old.id, side);
     const next = await cluster.leader('default', new Set([old.id]));
-    await cluster.until('the old leader steps down', 5000, async () => {
+    await cluster.until('the old leader steps down', 20_000, async () => {
       const { keyspaces } = await cluster.status(old.id);
       return keyspaces.every(({ role }) => role !== 'leader') || undefined;
     });
     t.not(next.id, old.id, `isolated ${side}: another replica leads, and the old one knows that it does not`);
     const before = workload.count('ok');
-    await cluster.until('clients go on', 10_000, async () => workload.count('ok') > before + 100 || undefined);
+    await cluster.until('clients go on', 30_000, async () => workload.count('ok') > before + 100 || undefined);
     await cluster.heal();
     assertLinearizable(t, await workload.nextEpoch(), `isolated ${side} and healed`);
   }
@@ -35,26 +37,38 @@ t.test('a leader that is cut off, hears nothing, or is not heard', { timeout: 90
   t.comment(JSON.stringify(workload.tally));
 });
 
-t.test('a cut-off replica promises nothing, and a healed one catches up', { timeout: 60_000 }, async (t) => {
+t.test('a cut-off replica promises nothing, and a healed one catches up', { timeout: 180_000 }, async (t) => {
+  // A busy machine may elect another leader just then: then the write is refused, and it is done again.
+  await cluster.until('a write that only a leader has', 50_000, async () => {
+    const code = await writeAlone(t);
+    return code === 'outcome_unknown' || undefined;
+  });
+});
+
+/** Isolates the leader, and resolves to what it says of a write that it is then asked for. */
+async function writeAlone(t: Test): Promise<string | undefined> {
   const old = await cluster.leader();
-  using alone = new KvorumClient({ node: old.http, timeoutMs: 4000 });
-  await alone.put('x', 'before');
+  using alone = new KvorumClient({ node: old.http, timeoutMs: REQUEST_MS });
+  await cluster.served('a write', () => alone.put('x', 'before'));
   isolate(network, old.id, 'both');
   const lost = alone.put('x', 'alone').then(
     () => 'acknowledged',
     (error: { code?: string }) => error.code,
   );
   const next = await cluster.leader('default', new Set([old.id]));
-  using majority = new KvorumClient({ node: next.http, timeoutMs: 4000 });
-  await majority.put('x', 'majority');
-  t.equal(await lost, 'outcome_unknown', 'the write that only the cut-off leader has is not acknowledged');
+  using majority = new KvorumClient({ node: next.http, timeoutMs: REQUEST_MS });
+  await cluster.served('a write of the majority', () => majority.put('x', 'majority'));
+  const code = await lost;
+  t.not(code, 'acknowledged', `a write that the cut-off leader alone has is not acknowledged: ${code}`);
   await t.rejects(alone.get('x'), 'a read is not answered from the past');
   t.equal((await alone.get('x', { consistency: 'stale' }))?.value, 'before', 'unless the past is asked for');
   await cluster.heal();
-  t.equal((await alone.get('x'))?.value, 'majority', 'what the majority acknowledged is there');
-});
+  const item = await cluster.served('a read', () => alone.get('x'));
+  t.equal(item?.value, 'majority', 'what the majority acknowledged is there');
+  return code;
+}
 
-t.test('a pair that does not hear each other leaves the leader alone', { timeout: 60_000 }, async (t) => {
+t.test('a pair that does not hear each other leaves the leader alone', { timeout: 180_000 }, async (t) => {
   const workload = new Workload({ cluster, prng, clients: CLIENTS });
   const leader = await cluster.leader();
   const [other] = cluster.ids.filter((id) => id !== leader.id);
@@ -67,7 +81,7 @@ t.test('a pair that does not hear each other leaves the leader alone', { timeout
     return (await terms()) === before || undefined;
   });
   const served = workload.count('ok');
-  await cluster.until('work goes on', 10_000, async () => workload.count('ok') > served + 50 || undefined);
+  await cluster.until('work goes on', 30_000, async () => workload.count('ok') > served + 50 || undefined);
   await cluster.heal();
   assertLinearizable(t, await workload.stop(), 'a partial partition');
 });

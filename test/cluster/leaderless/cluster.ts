@@ -9,6 +9,7 @@ import { KvorumClient, type ConnectOptions } from '../../../src/client/client.js
 import { loadTopology } from '../../../src/config/load.js';
 import { startNode, type ReplicaNode } from '../../../src/host/node.js';
 import { ProxyNetwork } from '../faults/network.js';
+import { PATIENCE_MS } from '../process-cluster.js';
 
 export interface Answer {
   readonly status: number;
@@ -29,24 +30,37 @@ const KEYSPACES = {
   orders: { engine: 'raft', reads: 'stale' },
 };
 
+/** How long a replica waits for what a session has seen, and for a level, before it says that it is not there. */
+export interface Waits {
+  readonly sessionMs: number;
+  readonly levelMs: number;
+}
+
+/** So long that whatever is on its way arrives, however busy the machine is. */
+const LONG: Waits = { sessionMs: 15_000, levelMs: 20_000 };
+/** For tests of what cannot arrive. */
+export const SHORT: Waits = { sessionMs: 400, levelMs: 1500 };
+
 /** Replicas of this process behind proxies, one for each direction of each pair: links can be cut and healed. */
 export class LeaderlessCluster {
   readonly network: ProxyNetwork;
   readonly #folder: string;
   readonly #keyspaces: object;
+  readonly #waits: Waits;
   readonly #nodes = new Map<string, ReplicaNode>();
   readonly #clients: KvorumClient[] = [];
 
-  private constructor(folder: string, network: ProxyNetwork, keyspaces: object) {
+  private constructor(folder: string, network: ProxyNetwork, keyspaces: object, waits: Waits) {
     this.#folder = folder;
     this.network = network;
     this.#keyspaces = keyspaces;
+    this.#waits = waits;
   }
 
   /** Three replicas, n1 to n3, ready; ended with the test. */
-  static async start(t: Test, keyspaces: object = KEYSPACES): Promise<LeaderlessCluster> {
+  static async start(t: Test, keyspaces: object = KEYSPACES, waits: Waits = LONG): Promise<LeaderlessCluster> {
     const network = await ProxyNetwork.create(3, createPrng(7));
-    const cluster = new LeaderlessCluster(t.testdir({}), network, keyspaces);
+    const cluster = new LeaderlessCluster(t.testdir({}), network, keyspaces, waits);
     t.teardown(() => cluster.#close());
     await Promise.all(cluster.ids.map((id) => cluster.startReplica(id)));
     await cluster.until('all are ready', async () => {
@@ -75,8 +89,8 @@ export class LeaderlessCluster {
       local: [id],
       replicas: dialled,
       keyspaces: this.#keyspaces,
-      timing: { gossipMs: 50, requestTimeoutMs: 3000 },
-      session: { waitMs: 400 },
+      timing: { gossipMs: 50, requestTimeoutMs: this.#waits.levelMs },
+      session: { waitMs: this.#waits.sessionMs },
     });
     const { topology } = loadTopology({ text });
     const node = await startNode({ topology, replica: replicaId(id), incarnation: 1, logger: silentLogger });
@@ -133,7 +147,7 @@ export class LeaderlessCluster {
   }
 
   /** Resolves when `attempt` says so; every attempt talks to real sockets. */
-  async until(what: string, attempt: () => Promise<boolean>, timeoutMs = 15_000): Promise<void> {
+  async until(what: string, attempt: () => Promise<boolean>, timeoutMs = PATIENCE_MS): Promise<void> {
     const endMs = performance.now() + timeoutMs;
     while (!(await attempt().catch(() => false))) {
       if (performance.now() > endMs) throw new Error(`not within ${timeoutMs} ms: ${what}`);

@@ -3,8 +3,8 @@ import type { AddressInfo, Socket } from 'node:net';
 import { createServer as createTcpServer } from 'node:net';
 import t, { type Test } from 'tap';
 import { isKvorumError } from '../../../src/base/errors/error.js';
+import { portsBelowEphemeral } from '../../cluster/ports.js';
 import { connect, type KvorumClient } from '../../../src/client/client.js';
-import { freePorts } from '../../../src/host/cluster.js';
 
 interface Seen {
   readonly method: string;
@@ -149,7 +149,7 @@ t.test('an absent key is null, an absent keyspace is an error', async (t) => {
 });
 
 t.test('nobody listens: nothing happened, also for a write', async (t) => {
-  const [port = 0] = await freePorts(1);
+  const [port = 0] = await portsBelowEphemeral(1);
   const client = connect({ node: `http://127.0.0.1:${port}` });
   await t.rejects(client.put('k', 'v'), { code: 'cannot_connect', message: /ECONNREFUSED/ });
   await t.rejects(client.get('k'), { code: 'cannot_connect' });

@@ -10,7 +10,7 @@ import { portsBelowEphemeral } from '../../cluster/ports.js';
 import { until } from '../../fixtures/replica/local-cluster.js';
 
 /** Forming a cluster, losing a disk and joining, over real sockets, as an operator sees it. */
-t.setTimeout(60_000);
+t.setTimeout(180_000);
 
 const GROUP = groupId('default', 0);
 const IDS = ['n1', 'n2', 'n3', 'n4'].map(replicaId);

@@ -9,7 +9,7 @@ import { startNode, type ReplicaNode } from '../../../src/host/node.js';
 import { until } from '../../fixtures/replica/local-cluster.js';
 import { portsBelowEphemeral } from '../../cluster/ports.js';
 
-t.setTimeout(60_000);
+t.setTimeout(180_000);
 
 const IDS = ['n1', 'n2', 'n3'];
 

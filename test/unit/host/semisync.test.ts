@@ -11,7 +11,7 @@ import { portsBelowEphemeral } from '../../cluster/ports.js';
 import { until } from '../../fixtures/replica/local-cluster.js';
 import { get, put } from '../../fixtures/replica/semisync-caller.js';
 
-t.setTimeout(60_000);
+t.setTimeout(180_000);
 
 const IDS = ['n1', 'n2', 'n3'];
 

@@ -7,7 +7,7 @@ import { Caller, valueOf } from '../../fixtures/replica/caller.js';
 import { LocalCluster, until, type LocalReplica } from '../../fixtures/replica/local-cluster.js';
 
 /** Who may take part, with real folders: a wiped disk cannot vote, a removed replica is refused (raft.md M3-M5). */
-t.setTimeout(60_000);
+t.setTimeout(180_000);
 
 const [N1, N2, N3] = ['n1', 'n2', 'n3'].map(replicaId) as [ReplicaId, ReplicaId, ReplicaId];
 

@@ -5,7 +5,7 @@ import { Caller, valueOf } from '../../fixtures/replica/caller.js';
 import { LocalCluster, until } from '../../fixtures/replica/local-cluster.js';
 
 /** A disk that fails stops its replica, and only that one (reliability.md §0.5, §2.3). Takes a few seconds. */
-t.setTimeout(60_000);
+t.setTimeout(180_000);
 
 /** Counts operations that a start takes, so that the fault hits the log while it is in use. */
 const AFTER_START = 40;

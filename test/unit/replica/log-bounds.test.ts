@@ -12,7 +12,7 @@ import { createMemoryNetwork } from '../../../src/transport/memory/index.js';
 import { bytes, valueOf } from '../../fixtures/replica/caller.js';
 import { until } from '../../fixtures/replica/local-cluster.js';
 
-t.setTimeout(60_000);
+t.setTimeout(180_000);
 
 const KIB = 1024;
 const SELF = replicaId('n1');

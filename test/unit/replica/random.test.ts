@@ -11,7 +11,7 @@ import { LocalCluster, type LocalReplica } from '../../fixtures/replica/local-cl
  * that was acknowledged is there exactly once. Time is real, so a seed repeats the faults, not the schedule. Takes
  * up to about fifteen seconds on two busy cores.
  */
-t.setTimeout(120_000);
+t.setTimeout(360_000);
 const SEEDS = Number(process.env['KVORUM_TEST_SEEDS'] ?? 30);
 const FIRST_SEED = Number(process.env['KVORUM_TEST_SEED'] ?? 1);
 const CLIENTS = 4;

@@ -4,7 +4,7 @@ import { bytes, Caller } from '../../fixtures/replica/caller.js';
 import { LocalCluster, until, type LocalReplica } from '../../fixtures/replica/local-cluster.js';
 
 /** Whole replicas in this thread. Takes up to about ten seconds on two busy cores: real elections, in real time. */
-t.setTimeout(60_000);
+t.setTimeout(180_000);
 
 const CERTAINLY_NOT = ['lost_leadership', 'no_leader', 'not_leader', 'busy', 'draining'];
 

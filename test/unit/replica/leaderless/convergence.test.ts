@@ -5,7 +5,7 @@ import { until } from '../../../fixtures/replica/local-cluster.js';
 import { del, put, read } from '../../../fixtures/replica/leaderless-caller.js';
 
 /** A few seconds: replicas with real timers. */
-t.setTimeout(60_000);
+t.setTimeout(180_000);
 
 for (const engine of ['lww', 'causal'] as const) {
   for (const kind of ['memory', 'disk'] as const) {

@@ -7,7 +7,7 @@ import { LeaderlessCluster } from '../../../fixtures/replica/leaderless-cluster.
 import { del, put, read } from '../../../fixtures/replica/leaderless-caller.js';
 import { until } from '../../../fixtures/replica/local-cluster.js';
 
-t.setTimeout(120_000);
+t.setTimeout(360_000);
 
 for (const engine of ['lww', 'causal'] as const) {
   t.test(`${engine}: all replicas lose their power at once, and have what was acknowledged`, async (t) => {

@@ -6,7 +6,7 @@ import { LeaderlessCluster } from '../../../fixtures/replica/leaderless-cluster.
 import { del, put, read, submit } from '../../../fixtures/replica/leaderless-caller.js';
 import { until } from '../../../fixtures/replica/local-cluster.js';
 
-t.setTimeout(60_000);
+t.setTimeout(180_000);
 
 t.test('whom a level asks (ap.md §1.4.4)', async (t) => {
   const ids = ['a1', 'a2', 'a3', 'b1', 'b2', 'c1'].map(replicaId);

@@ -9,7 +9,7 @@ import { LeaderlessCluster } from '../../../fixtures/replica/leaderless-cluster.
 import { until } from '../../../fixtures/replica/local-cluster.js';
 
 /** Half a minute: replicas with real timers, cut links, power cuts and logs that are cut behind who is away. */
-t.setTimeout(240_000);
+t.setTimeout(540_000);
 
 const ROUNDS = 16;
 

@@ -5,7 +5,7 @@ import { LeaderlessCluster } from '../../../fixtures/replica/leaderless-cluster.
 import { del, put, read } from '../../../fixtures/replica/leaderless-caller.js';
 import { until } from '../../../fixtures/replica/local-cluster.js';
 
-t.setTimeout(60_000);
+t.setTimeout(180_000);
 
 for (const engine of ['lww', 'causal'] as const) {
   t.test(`${engine}: a session reads its own writes at every replica (ap.md §1.2.6)`, async (t) => {

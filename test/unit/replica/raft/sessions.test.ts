@@ -3,7 +3,7 @@ import { revision, type Revision } from '../../../../src/base/brand.js';
 import { put, read } from '../../../fixtures/replica/leaderless-caller.js';
 import { LocalCluster, until } from '../../../fixtures/replica/local-cluster.js';
 
-t.setTimeout(60_000);
+t.setTimeout(180_000);
 
 function after(at: Revision): { seen: { revision: Revision } } {
   return { seen: { revision: at } };

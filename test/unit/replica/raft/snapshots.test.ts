@@ -4,7 +4,7 @@ import { LocalCluster, until } from '../../../fixtures/replica/local-cluster.js'
 import { Caller } from '../../../fixtures/replica/caller.js';
 
 /** Checkpoints, cut logs and snapshots between whole replicas in this thread. Takes up to about ten seconds. */
-t.setTimeout(60_000);
+t.setTimeout(180_000);
 
 const STORAGE = { checkpointBytes: 512 * 1024, retainBytes: 64 * 1024 };
 const VALUE = 'v'.repeat(8 * 1024);

@@ -1,20 +1,14 @@
 import t from 'tap';
-import { once } from 'node:events';
-import { createServer } from 'node:net';
 import { silentLogger } from '../../../../src/base/logger.js';
 import { createPrng } from '../../../../src/base/prng.js';
 import { createTcpTransport } from '../../../../src/transport/tcp/index.js';
+import { portsBelowEphemeral } from '../../../cluster/ports.js';
 import { Recorder } from '../../../contract/recorder.js';
 import { ACCEPTED, at, eventually, FAST, heartbeat, N1, N2, node, rawListener, RawPeer } from './harness.js';
 
 async function freePort(): Promise<number> {
-  const server = createServer();
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  await once(server, 'close');
-  return typeof address === 'object' && address !== null ? address.port : 0;
+  const [port = 0] = await portsBelowEphemeral(1);
+  return port;
 }
 
 t.test('a peer that does not run is dialled until it does', async (t) => {
