@@ -1,6 +1,6 @@
 import { assert } from '../../base/assert.js';
 import { createPrng, type Prng } from '../../base/prng.js';
-import type { ReplicaId } from '../../base/brand.js';
+import type { ReplicaId, Term } from '../../base/brand.js';
 import type { Consistency } from '../../replica/router.js';
 import type { Operation, Outcome, Value } from '../../check/index.js';
 import { chance, pick } from '../plan/dice.js';
@@ -8,7 +8,7 @@ import type { ClientPlan } from '../plan/plan.js';
 import { exponential } from '../world/chance.js';
 import type { SimProcess, VirtualTime } from '../world/types.js';
 import { certaintyAfter, certaintyOf, worthRetrying, type Answer } from './answer.js';
-import type { History } from './history.js';
+import type { History, Place } from './history.js';
 import { commandOf, drawIntent, type Intent } from './intent.js';
 import { SemisyncManners } from './semisync/manners.js';
 import type { Request, Sender } from './wire.js';
@@ -47,6 +47,8 @@ interface Current {
   attempts: number;
   /** An attempt has ended without an outcome: from then on only success is certain. */
   mayHaveHappened: boolean;
+  /** What the replica had applied that answered. */
+  place: Place | null;
 }
 
 /** One client: a closed loop that does one operation after the other, and never knows more than it was told. */
@@ -107,6 +109,7 @@ export class Client {
       request: this.#requestOf(intent),
       attempts: 0,
       mayHaveHappened: false,
+      place: null,
     };
     this.#attempt(this.#current);
   }
@@ -197,6 +200,7 @@ export class Client {
   #finish(current: Current, answer: Answer): void {
     const { intent } = current;
     const { history } = this.#context;
+    current.place = placeOf(answer);
     if (answer.type === 'read') {
       this.#known.set(intent.key, answer.value);
       this.#end(current, 'ok', answer.value);
@@ -206,13 +210,9 @@ export class Client {
     const { integer, status } = answer;
     if (intent.kind === 'increment') {
       this.#context.stats.ok++;
-      history.increments.push({
-        client: this.#name,
-        key: intent.key,
-        call: current.call,
-        return: history.tick(),
-        sum: integer,
-      });
+      const { call, place } = current;
+      const end = history.tick();
+      history.pushIncrement({ client: this.#name, key: intent.key, call, return: end, sum: integer }, place);
       this.#next();
       return;
     }
@@ -260,7 +260,7 @@ export class Client {
       outcome,
     };
     const expected = intent.kind === 'cas' ? { expected: intent.expected } : {};
-    history.operations.push({ ...operation, ...expected, ...(existed === undefined ? {} : { existed }) });
+    history.push({ ...operation, ...expected, ...(existed === undefined ? {} : { existed }) }, current.place);
   }
 
   get #name(): string {
@@ -271,6 +271,12 @@ export class Client {
     this.#current = null;
     this.#think();
   }
+}
+
+function placeOf(answer: Answer): Place | null {
+  if (answer.type !== 'read' && answer.type !== 'written') return null;
+  const { epoch, revision } = answer;
+  return epoch === undefined ? null : { epoch: epoch as Term, revision };
 }
 
 function valueOf(intent: Intent): Value {

@@ -1,7 +1,13 @@
 import { checkLinearizable, type Operation, type Value } from '../../check/index.js';
-import type { ReplicaId } from '../../base/brand.js';
+import type { ReplicaId, Term } from '../../base/brand.js';
 import { Violation, type Observer, type SimProcess } from '../world/types.js';
 import { checkCounter, type Increment } from './counters.js';
+
+/** Where there is a write quorum: what the replica had applied that answered. */
+export interface Place {
+  readonly epoch: Term;
+  readonly revision: number;
+}
 
 /** What all clients of a run saw, in the order in which it happened. */
 export class History {
@@ -10,6 +16,7 @@ export class History {
   #now = 0;
   /** By key and revision of its last change: a revision names one value, whoever is asked. */
   readonly #values = new Map<string, Value>();
+  readonly #places = new Map<Operation | Increment, Place>();
   /** The highest revision that a stale read of this life of a replica was served at. */
   readonly #stale = new Map<ReplicaId, number>();
 
@@ -18,10 +25,30 @@ export class History {
     return ++this.#now;
   }
 
-  /** A key at a revision, as somebody has read it. Throws Violation. */
-  sighted(by: ReplicaId, key: string, itemRevision: number, value: Value): void {
+  /** What the clock says, without moving it. */
+  get now(): number {
+    return this.#now;
+  }
+
+  /** `place`: where it took effect, where its client was told. */
+  push(operation: Operation, place: Place | null): void {
+    this.operations.push(operation);
+    if (place !== null) this.#places.set(operation, place);
+  }
+
+  pushIncrement(increment: Increment, place: Place | null): void {
+    this.increments.push(increment);
+    if (place !== null) this.#places.set(increment, place);
+  }
+
+  placeOf(operation: Operation | Increment): Place | null {
+    return this.#places.get(operation) ?? null;
+  }
+
+  /** A key at a revision, as somebody has read it. `entry`: what made it, where revisions may be used twice. Throws Violation. */
+  sighted(by: ReplicaId, key: string, itemRevision: number, value: Value, entry = ''): void {
     if (value === null) return;
-    const name = `${key}@${itemRevision}`;
+    const name = `${key}@${itemRevision}${entry}`;
     const before = this.#values.get(name);
     if (before === undefined) this.#values.set(name, value);
     else if (before !== value) {

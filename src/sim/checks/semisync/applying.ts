@@ -16,7 +16,8 @@ const DIGEST_STRIDE = 8;
  */
 export class ApplyChecks implements Observer {
   readonly #facts: Facts;
-  readonly #commands = new Map<string, number>();
+  /** Where each command was applied: more than once only in histories that force has parted. */
+  readonly #commands = new Map<string, Node[]>();
   /** What a process applied last, since it started or its state was replaced. */
   readonly #last = new Map<ReplicaId, { readonly member: SemisyncMember; index: LogIndex }>();
   readonly #checkpoints = new Map<number, { readonly digest: number; readonly by: ReplicaId }>();
@@ -44,7 +45,7 @@ export class ApplyChecks implements Observer {
     const { revision } = member;
     if (node.revision === null) {
       node.revision = revision;
-      if (entry.kind === 'commands' && !this.#facts.lossy) this.#checkEffect(id, node, entry);
+      if (entry.kind === 'commands') this.#checkEffect(id, node, entry);
     } else if (node.revision !== revision) throw differs(id, node, revision);
     if (entry.index % DIGEST_STRIDE === 0) this.#checkDigest(id, member, node);
   }
@@ -104,8 +105,7 @@ export class ApplyChecks implements Observer {
     let fresh = 0;
     for (const { session } of batch.commands) {
       const key = session === undefined ? null : `${session.seq}/${session.clientId}`;
-      if (key !== null && this.#commands.has(key)) continue;
-      if (key !== null) this.#commands.set(key, entry.index);
+      if (key !== null && this.#wasApplied(key, node)) continue;
       fresh++;
     }
     const before = node.prev === null ? 0 : node.prev.revision;
@@ -115,6 +115,14 @@ export class ApplyChecks implements Observer {
       `entry ${entry.index} holds ${fresh} commands that were not applied before; ${id} went from revision ${before} to ` +
         `${node.revision} with it`,
     );
+  }
+
+  /** In this history; notes that it is now. */
+  #wasApplied(key: string, node: Node): boolean {
+    const places = this.#commands.get(key) ?? [];
+    if (places.some((place) => this.#facts.histories.includes(node, place))) return true;
+    this.#commands.set(key, [...places, node]);
+    return false;
   }
 
   #checkDigest(id: ReplicaId, member: SemisyncMember, node: Node): void {

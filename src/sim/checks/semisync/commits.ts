@@ -1,18 +1,24 @@
-import type { LogIndex, ReplicaId, Term } from '../../../base/brand.js';
+import type { ReplicaId, Term } from '../../../base/brand.js';
 import { Violation, type Observer, type SimProcess } from '../../world/types.js';
 import type { Facts, Sight } from './facts.js';
-import { keyOf, type Node } from './histories.js';
+import type { Node } from './histories.js';
+
+/** The highest revision that clients were told in a turn, and the last time of it. */
+interface Told {
+  readonly revision: number;
+  readonly telling: number;
+}
 
 /**
  * What is committed, by whom, and whether it may be: an entry is on the disks of the leader and of as many followers as
- * the write quorum of its index says, counted by brute force (ap.md §1.3.5). One order for all, but for what a promotion by
- * force has lost. Clients are told only what is committed so.
+ * the write quorum of its index says, counted by brute force (ap.md §1.3.5). One order for all, but for what promotions by
+ * force have parted (orders.ts). Clients are told only what is committed so.
  */
 export class CommitChecks implements Observer {
   readonly #facts: Facts;
   #acknowledgedRevision = 0;
   /** Told to clients in the turn at hand. */
-  readonly #told = new Map<ReplicaId, number>();
+  readonly #told = new Map<ReplicaId, Told>();
 
   constructor(facts: Facts) {
     this.#facts = facts;
@@ -34,7 +40,7 @@ export class CommitChecks implements Observer {
     if (now !== before) this.#onSight(id, before, now);
     if (told === undefined) return;
     this.#told.delete(id);
-    this.#checkTold(id, now, told);
+    this.#checkTold(id, before, now, told);
   }
 
   onCrashed({ id }: SimProcess): void {
@@ -63,60 +69,35 @@ export class CommitChecks implements Observer {
         `${id} leads epoch ${now.term} and commits entry ${commit} of epoch ${core.termOf(commit)} by counting (raft.md C1)`,
       );
     }
-    for (let index = Math.max(from + 1, core.firstIndex); index <= commit; index++) {
-      const term = core.termOf(index as LogIndex);
-      const node = term === null ? null : this.#facts.histories.of(index as LogIndex, term);
-      if (node !== null) this.#onCommitted(id, led || now.role === 'leader', led ? before.term : now.term, node);
-    }
-  }
-
-  #onCommitted(id: ReplicaId, leads: boolean, epoch: Term, node: Node): void {
-    const { committed, lost, stats, world } = this.#facts;
-    if (epoch < world) {
-      // It does not know yet that it was replaced by force.
-      if (leads && committed[node.index - 1]?.node !== node) lost.add(keyOf(node));
-      return;
-    }
-    const known = committed[node.index - 1];
-    if (known?.node === node) return;
-    if (!leads && lost.has(keyOf(node))) return; // Not told yet, after a restart.
-    if (known !== undefined) {
+    const node = this.#facts.histories.of(commit, core.termOf(commit) ?? (0 as Term));
+    if (node === null) return;
+    const epoch = led ? before.term : now.term;
+    if ((led || now.role === 'leader') && node.term === epoch) this.#onCommitted(id, epoch, node);
+    else if (!this.#facts.orders.isCommitted(node)) {
       throw new Violation(
         'one-order',
-        `${id} commits entry ${node.index} of epoch ${node.term} where one of epoch ${known.node.term} was committed in ` +
-          `epoch ${known.epoch}`,
+        `${id} takes entry ${node.index} of epoch ${node.term} for committed; no leader has committed it`,
       );
-    }
-    this.#resurrect(node, epoch);
-    if (node.index !== committed.length + 1) {
-      throw new Violation(
-        'one-order',
-        `${id} commits entry ${node.index}; nobody has committed ${committed.length + 1}`,
-      );
-    }
-    this.checkCopies(id, leads, node, 'commits');
-    lost.delete(keyOf(node));
-    committed.push({ node, epoch, atMs: this.#facts.options.nowMs() });
-    stats.commits++;
-  }
-
-  /** What force had given up is committed again, by one who had it and found promises enough. */
-  #resurrect(node: Node, epoch: Term): void {
-    const { committed, histories, lost } = this.#facts;
-    for (let index = committed.length + 1; index < node.index; index++) {
-      const before = histories.ancestor(node, index);
-      if (before === null || !lost.delete(keyOf(before))) return;
-      committed.push({ node: before, epoch, atMs: this.#facts.options.nowMs() });
     }
   }
 
-  /** `leads`: it counts the others; otherwise it was told, and one of the others is the leader. */
-  checkCopies(id: ReplicaId, leads: boolean, node: Node, what: string): void {
-    const { histories, options, processes } = this.#facts;
-    const needed = histories.neededFor(node);
-    const holders = [...processes.keys()].filter((each) => this.#facts.isDurable(each, node));
-    const followers = leads ? holders.filter((each) => each !== id).length : holders.length - 1;
-    if (followers >= needed && (!leads || holders.includes(id))) return;
+  #onCommitted(id: ReplicaId, epoch: Term, node: Node): void {
+    const { orders, stats } = this.#facts;
+    for (const fresh of orders.commit(epoch, node)) {
+      this.#checkCopies(id, epoch, fresh, node, 'commits');
+      stats.commits++;
+    }
+  }
+
+  /** Where an epoch that began by force has thrown it away since, it counts that it was there. */
+  #checkCopies(id: ReplicaId, epoch: Term, node: Node, by: Node, what: string): void {
+    const { histories, options, orders, processes } = this.#facts;
+    const needed = histories.neededFor(node, by);
+    const isGivenUp = orders.isSuperseded(epoch, node);
+    const holders = [...processes.keys()].filter((each) =>
+      isGivenUp ? this.#facts.everHeld(each, node) : this.#facts.isDurable(each, node),
+    );
+    if (holders.includes(id) && holders.length > needed) return;
     throw new Violation(
       'durable-quorum',
       `${id} ${what} entry ${node.index} of epoch ${node.term}: it is on the disks of ${holders.join(', ') || 'nobody'}, and ` +
@@ -125,26 +106,30 @@ export class CommitChecks implements Observer {
   }
 
   /** The waiter may be told while the entry is being applied: looked at when the turn is over. */
-  onAcknowledged(process: SimProcess, revision: number): void {
-    this.#facts.stats.acknowledged++;
+  onAcknowledged({ id, semisync }: SimProcess, revision: number): void {
+    const { orders, stats } = this.#facts;
+    stats.acknowledged++;
     this.#acknowledgedRevision = Math.max(this.#acknowledgedRevision, revision);
-    this.#told.set(process.id, Math.max(this.#told.get(process.id) ?? 0, revision));
-    const role = process.semisync?.core?.role;
+    const before = this.#told.get(id)?.revision ?? 0;
+    this.#told.set(id, { revision: Math.max(before, revision), telling: orders.nextTelling() });
+    const role = semisync?.core?.role;
     if (role === 'leader') return;
-    throw new Violation('leader-acknowledges', `${process.id} tells a client that a write is done and is ${role}`);
+    throw new Violation('leader-acknowledges', `${id} tells a client that a write is done and is ${role}`);
   }
 
-  #checkTold(id: ReplicaId, now: Sight, revision: number): void {
+  #checkTold(id: ReplicaId, before: Sight | null, now: Sight, { revision, telling }: Told): void {
     if (revision > now.member.revision) {
       throw new Violation(
         'acknowledged-applied',
         `${id} tells a client revision ${revision} and has applied only ${now.member.revision}`,
       );
     }
-    if (now.term < this.#facts.world) return;
-    let node = this.#facts.appliedNode(now);
-    while (node?.prev?.revision !== undefined && node.prev !== null && (node.prev.revision ?? 0) >= revision)
-      node = node.prev;
-    if (node !== null) this.checkCopies(id, true, node, `tells a client revision ${revision},`);
+    const state = this.#facts.appliedNode(now.member);
+    if (state === null) return;
+    let node = state;
+    while (node.prev !== null && (node.prev.revision ?? 0) >= revision) node = node.prev;
+    const epoch = before?.role === 'leader' ? before.term : now.term;
+    this.#checkCopies(id, epoch, node, state, `tells a client revision ${revision},`);
+    this.#facts.orders.tell(epoch, node, telling);
   }
 }

@@ -1,6 +1,8 @@
+import type { ReplicaId } from '../../../base/brand.js';
 import { Violation, type SimProcess, type World } from '../../world/types.js';
 import { checkFailure } from '../raft/engines.js';
 import type { Facts } from './facts.js';
+import type { Node } from './histories.js';
 
 /** After all faults have ended: one leader, and every member that runs has its state, with everything that is not lost. */
 export function checkConvergence(world: World, facts: Facts, acknowledgedRevision: number): void {
@@ -18,6 +20,8 @@ export function checkConvergence(world: World, facts: Facts, acknowledgedRevisio
       `the group ends at revision ${led.revision}; a client was told revision ${acknowledgedRevision}`,
     );
   }
+  const state = facts.appliedNode(led);
+  if (state !== null) checkKept(leader.id, state, facts);
   const digest = led.digest();
   for (const { id, semisync: member } of running) {
     if (member === null) continue;
@@ -32,6 +36,24 @@ export function checkConvergence(world: World, facts: Facts, acknowledgedRevisio
       throw new Violation('convergence', `${id} and ${leader.id} have both applied ${led.appliedIndex} and differ`);
     }
   }
+}
+
+/** Every order that was committed leads to the state of the leader, or was given up by force on the way to it. */
+function checkKept(id: ReplicaId, state: Node, { orders }: Facts): void {
+  for (const { epoch, node } of orders.tips()) {
+    orders.judge(
+      state,
+      epoch,
+      node,
+      `${id} leads the group at the end with entry ${state.index} of epoch ${state.term}`,
+    );
+  }
+}
+
+/** What the newest leader has applied. */
+export function finalState(world: World, facts: Facts): Node | null {
+  const led = newestLeader([...world.processes.values()].filter(({ state }) => state === 'running'))?.semisync;
+  return led?.core ? facts.appliedNode(led) : null;
 }
 
 export function newestLeader(running: readonly SimProcess[]): SimProcess | undefined {

@@ -17,8 +17,8 @@ export class DiscardChecks implements Observer {
   readonly #left = new Map<ReplicaId, Map<number, Node>>();
   /** Whose log takes the place of what a replica told last. */
   readonly #replacedBy = new Map<ReplicaId, Term>();
-  /** What it had in its checkpoint only was told as a whole. */
-  readonly #beforeLog = new Set<ReplicaId>();
+  /** The last entries of checkpoints that were told as a whole: the driver has kept those states. */
+  readonly #beforeLog = new Set<Node>();
 
   constructor(facts: Facts) {
     this.#facts = facts;
@@ -29,7 +29,9 @@ export class DiscardChecks implements Observer {
     const { histories, stats } = this.#facts;
     const told = this.#toldBy(id);
     this.#replacedBy.set(id, epoch);
-    if (beforeLog) this.#beforeLog.add(id);
+    const { checkpoint } = this.#facts.of(id).image;
+    const kept = beforeLog ? histories.of(checkpoint.index, checkpoint.term) : null;
+    if (kept !== null) this.#beforeLog.add(kept);
     for (const entry of entries) {
       told.add(keyOf(entry));
       stats.discarded++;
@@ -98,18 +100,17 @@ export class DiscardChecks implements Observer {
   }
 
   /** What was acknowledged and is lost is in somebody's files, once everybody who had it has come back. */
-  checkLost(isBack: (id: ReplicaId) => boolean): void {
-    const { committed, histories, lost, processes } = this.#facts;
-    const now = new Set(committed.map(({ node }) => keyOf(node)));
+  checkLost(state: Node | null, isBack: (id: ReplicaId) => boolean): void {
+    const { histories, lost, processes } = this.#facts;
+    if (![...processes.keys()].every(isBack)) return;
     const told = new Set([...this.#told.values()].flatMap((each) => [...each]));
-    const everybody = [...processes.keys()].every(isBack);
-    if (!everybody || this.#beforeLog.size > 0) return;
     for (const key of lost) {
       const node = histories.of((key % 2 ** 32) as Node['index'], Math.floor(key / 2 ** 32) as Node['term']);
-      if (now.has(key) || told.has(key) || node?.kind !== 'commands') continue;
+      if (node?.kind !== 'commands' || told.has(key) || histories.includes(state, node)) continue;
+      if ([...this.#beforeLog].some((kept) => histories.includes(kept, node))) continue;
       throw new Violation(
         'loss-reported',
-        `entry ${node.index} of epoch ${node.term} was acknowledged, is lost by force, and nobody has told it`,
+        `entry ${node.index} of epoch ${node.term} was acknowledged, is lost, and nobody has told it (ap.md §1.3.6)`,
       );
     }
   }

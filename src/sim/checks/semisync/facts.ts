@@ -8,6 +8,7 @@ import type { StoredRecord } from '../../../storage/wal/unit-encoder.js';
 import type { Observer, SimProcess } from '../../world/types.js';
 import { Histories, keyOf, type Node } from './histories.js';
 import { SemisyncImage, type Position } from './image.js';
+import { Orders } from './orders.js';
 
 /** What the engine of one process showed after a turn. */
 export interface Sight {
@@ -22,19 +23,13 @@ export interface Sight {
 
 export interface Known {
   image: SemisyncImage;
+  /** Every checkpoint that its disk ever had. */
+  readonly checkpoints: Position[];
   /** Images of folders that were wiped since. */
   readonly lost: SemisyncImage[];
   /** The turn before the last one of the same start of the process, unless its state was replaced meanwhile. */
   before: Sight | null;
   now: Sight | null;
-}
-
-/** What a leader has committed at one index. */
-export interface Committed {
-  readonly node: Node;
-  /** Epoch of the leader that committed it. */
-  readonly epoch: Term;
-  readonly atMs: number;
 }
 
 export interface CheckStats {
@@ -58,6 +53,8 @@ export interface FactsOptions {
   /** The write quorum that a group begins with, whatever its topology says. */
   readonly formedWith: number;
   nowMs(): number;
+  /** The clock of the history that clients write. */
+  tick(): number;
   /** Its disk was destroyed, or rots: it may lack what it had. */
   isDamaged(id: ReplicaId): boolean;
 }
@@ -79,12 +76,10 @@ export class Facts implements Observer {
     boundedReads: 0,
     rebuilds: 0,
   };
-  /** The one order that all members follow; index i at position i - 1. */
-  readonly committed: Committed[] = [];
-  /** Of entries that were committed once and are not any more. */
+  /** What leaders have committed: one order, and after promotions by force perhaps several. */
+  readonly orders: Orders;
+  /** Of entries that were committed, and that a history lacks which goes on without them. */
   readonly lost = new Set<number>();
-  /** Epoch of the last promotion that may have lost something: nothing older counts any more. 0: there was none. */
-  world = 0 as Term;
   /** Called for entries that have left the log of a disk. */
   onLeft: (process: SimProcess, gone: readonly Position[]) => void = () => undefined;
   readonly options: FactsOptions;
@@ -93,10 +88,31 @@ export class Facts implements Observer {
   constructor(options: FactsOptions) {
     this.options = options;
     this.histories = new Histories(options.formedWith);
+    this.orders = new Orders({
+      nowMs: () => options.nowMs(),
+      tick: () => options.tick(),
+      wasDestroyed: (node) => this.#wasDestroyed(node),
+      onLost: (node) => this.#onLost(node),
+    });
   }
 
+  /** Something that was acknowledged may be lost, and excused: by force, or because a disk was destroyed. */
   get lossy(): boolean {
-    return this.world > 0;
+    return this.orders.broken;
+  }
+
+  #onLost(node: Node): void {
+    if (this.lost.has(keyOf(node))) return;
+    this.lost.add(keyOf(node));
+    if (node.kind === 'commands') this.stats.lost++;
+  }
+
+  /** Only what a destroyed disk had held may be missing without force: P counts on what was acknowledged being there. */
+  #wasDestroyed(node: Node): boolean {
+    for (const [id, { image, lost }] of this.#processes) {
+      if (this.options.isDamaged(id) && [image, ...lost].some((folder) => folder.everHeld(node))) return true;
+    }
+    return false;
   }
 
   get processes(): ReadonlyMap<ReplicaId, Known> {
@@ -106,7 +122,7 @@ export class Facts implements Observer {
   of(id: ReplicaId): Known {
     let known = this.#processes.get(id);
     if (known === undefined) {
-      known = { image: new SemisyncImage(), lost: [], before: null, now: null };
+      known = { image: new SemisyncImage(), checkpoints: [], lost: [], before: null, now: null };
       this.#processes.set(id, known);
     }
     return known;
@@ -125,14 +141,16 @@ export class Facts implements Observer {
     return wasDamaged && [image, ...lost].some((folder) => folder.everHeld({ index, term }));
   }
 
-  /** The entry of the history that `id` has applied, at `index`. */
-  appliedNode({ applied, core, member }: Sight): Node | null {
-    const term = core.termOf(applied) ?? member.appliedTerm;
-    return this.histories.of(applied, term);
+  /** Was it ever on a disk of this replica, whatever has taken its place there since? */
+  everHeld(id: ReplicaId, node: Node): boolean {
+    const { checkpoints, image, lost } = this.of(id);
+    if ([image, ...lost].some((folder) => folder.everHeld(node))) return true;
+    return checkpoints.some(({ index, term }) => this.histories.includes(this.histories.of(index, term), node));
   }
 
-  isLost(node: Position): boolean {
-    return this.lost.has(keyOf(node));
+  /** The last entry of the history that the member has applied. */
+  appliedNode({ appliedIndex, appliedTerm }: SemisyncMember): Node | null {
+    return this.histories.of(appliedIndex, appliedTerm);
   }
 
   onWiped(process: SimProcess): void {
@@ -181,12 +199,17 @@ export class Facts implements Observer {
 
   onCheckpoint(process: SimProcess, _group: GroupId, { index, term }: CheckpointMark, installed: boolean): void {
     const known = this.of(process.id);
-    known.image.checkpoint = { index, term };
+    this.#onCheckpointAt(known, { index, term });
     if (installed) known.now = null;
   }
 
   onCheckpointFound(process: SimProcess, _group: GroupId, { index, term }: CheckpointMark): void {
-    this.of(process.id).image.checkpoint = { index, term };
+    this.#onCheckpointAt(this.of(process.id), { index, term });
+  }
+
+  #onCheckpointAt({ checkpoints, image }: Known, at: Position): void {
+    image.checkpoint = at;
+    if (!checkpoints.some(({ index, term }) => index === at.index && term === at.term)) checkpoints.push(at);
   }
 
   onCrashed(process: SimProcess): void {

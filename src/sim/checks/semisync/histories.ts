@@ -21,6 +21,11 @@ export function keyOf({ index, term }: { readonly index: number; readonly term: 
   return term * 2 ** 32 + index;
 }
 
+/** The W that an operator began an epoch with by force: the second byte of its first entry. */
+function openingQuorum({ kind, payload }: Pick<Node, 'kind' | 'payload'>): number | undefined {
+  return kind === 'noop' ? payload[1] : undefined;
+}
+
 /**
  * All logs of a group at once, as a tree: a promotion by force may leave several histories. Read from everything that is
  * sent and everything that becomes durable, so that it knows what W is in force where without asking any engine.
@@ -31,6 +36,8 @@ export class Histories {
   readonly #nodes = new Map<number, Node>();
   readonly #formedWith: number;
   readonly #epochs = new Map<Term, Node>();
+  /** The last entry of each epoch. */
+  readonly #lasts = new Map<Term, Node>();
 
   constructor(formedWith: number) {
     this.#formedWith = formedWith;
@@ -54,7 +61,7 @@ export class Histories {
     const prev = this.of((index - 1) as LogIndex, prevTerm);
     if (prev === null && index > 1) return; // Nobody was seen to write what comes before it.
     const before = prev?.writeQuorum ?? this.#formedWith;
-    const writeQuorum = kind === 'quorum' ? (payload[0] ?? 0) : before;
+    const writeQuorum = (kind === 'quorum' ? payload[0] : openingQuorum(entry)) ?? before;
     const node: Node = {
       index,
       term,
@@ -66,6 +73,7 @@ export class Histories {
       digest: null,
     };
     this.#nodes.set(keyOf(node), node);
+    if (index > (this.#lasts.get(term)?.index ?? 0)) this.#lasts.set(term, node);
     if (kind !== 'noop') return;
     this.#epochs.set(term, node);
     this.onEpoch(node);
@@ -76,9 +84,47 @@ export class Histories {
     return this.#epochs.get(term) ?? null;
   }
 
-  /** Which W the entry itself needs: it is committed with the one before it. */
-  neededFor(node: Node): number {
-    return node.prev?.writeQuorum ?? this.#formedWith;
+  /** The entry that made `revision`, in the history of whoever has applied something of `epoch`. Null: nobody was seen to. */
+  made(epoch: Term, revision: number): Node | null {
+    let found: Node | null = null;
+    for (let node = this.#lasts.get(epoch) ?? null; node !== null; node = node.prev) {
+      if (node.revision !== null && node.revision < revision) break;
+      found = node;
+    }
+    const before = found?.prev === null ? 0 : (found?.prev?.revision ?? null);
+    return found === null || (found.revision ?? 0) < revision || before === null ? null : found;
+  }
+
+  /** The last entry after which somebody there stood at `revision`. */
+  lastAt(epoch: Term, revision: number): Node | null {
+    for (let node = this.#lasts.get(epoch) ?? null; node !== null; node = node.prev) {
+      if (node.revision === revision) return node;
+      if (node.revision !== null && node.revision < revision) return null;
+    }
+    return null;
+  }
+
+  /** The last entry that may have carried what changed nothing at `revision`: the next that has changed something. */
+  lastJudgedAt(epoch: Term, revision: number): Node | null {
+    let next: Node | null = null;
+    for (let node = this.#lasts.get(epoch) ?? null; node !== null; node = node.prev) {
+      if (node.revision === null) continue;
+      if (node.revision <= revision) return next ?? node;
+      next = node;
+    }
+    return next;
+  }
+
+  /**
+   * Which W the entry itself needs: it is committed with the one before it. An epoch that begins with a W of its own needs that,
+   * and takes everything before it along, where it is committed: `by` is the last entry that is committed with this one.
+   */
+  neededFor(node: Node, by: Node = node): number {
+    let needed = openingQuorum(node) ?? node.prev?.writeQuorum ?? this.#formedWith;
+    for (let at: Node | null = by; at !== null && at !== node; at = at.prev) {
+      needed = Math.min(needed, openingQuorum(at) ?? needed);
+    }
+    return needed;
   }
 
   get formedWith(): number {

@@ -1,7 +1,9 @@
 import type { Observer, World } from '../../world/types.js';
+import type { History } from '../../clients/history.js';
 import { ApplyChecks } from './applying.js';
+import { Branches } from './branches.js';
 import { CommitChecks } from './commits.js';
-import { checkConvergence } from './convergence.js';
+import { checkConvergence, finalState } from './convergence.js';
 import { DiscardChecks } from './discards.js';
 import { DiskChecks } from './disks.js';
 import { EngineChecks } from './engines.js';
@@ -20,6 +22,8 @@ export interface SemisyncChecks {
   readonly reads: ReadChecks;
   /** After all faults have ended and the group had time to agree. Throws Violation. */
   atEnd(world: World): void;
+  /** What clients saw. Throws Violation; returns how many keys were not decided within `budgetSteps`. */
+  judge(world: World, history: History, budgetSteps: number): number;
 }
 
 /**
@@ -49,7 +53,12 @@ export function createSemisyncChecks(options: FactsOptions & ReadOptions): Semis
     reads,
     atEnd: (world) => {
       checkConvergence(world, facts, commits.acknowledgedRevision);
-      discards.checkLost((id) => world.processes.get(id)?.state === 'running');
+      discards.checkLost(finalState(world, facts), (id) => world.processes.get(id)?.state === 'running');
+    },
+    judge: (world, history, budgetSteps) => {
+      const state = finalState(world, facts);
+      if (!facts.lossy || state === null) return history.check(new Map(), budgetSteps).undecided;
+      return new Branches(facts, history).check(state, budgetSteps);
     },
   };
 }

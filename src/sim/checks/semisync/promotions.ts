@@ -3,12 +3,13 @@ import type { EngineMessage } from '../../../engines/messages.js';
 import type { Promotion } from '../../../replica/router.js';
 import { Violation, type Observer, type SimProcess } from '../../world/types.js';
 import type { Facts } from './facts.js';
-import { keyOf, type Node } from './histories.js';
+import type { Node } from './histories.js';
+import { forkOf, isForced } from './orders.js';
 
 /**
  * One leader per epoch, promised by enough members, whose log has everything that was acknowledged (ap.md §1.3.5). Where an
  * operator has forced it with fewer, its first entry says so, and what is missing is lost; anything else that is missing breaks
- * the promise.
+ * the promise (orders.ts).
  */
 export class PromotionChecks implements Observer {
   readonly #facts: Facts;
@@ -53,37 +54,29 @@ export class PromotionChecks implements Observer {
   }
 
   #onEpoch(noop: Node): void {
-    const { committed, histories, lost, stats } = this.#facts;
-    const { term } = noop;
-    const forced = noop.payload.length > 0;
+    const { orders, stats } = this.#facts;
+    const forced = isForced(noop);
     stats.epochs++;
     if (forced) stats.forcedEpochs++;
-    if (term < this.#facts.world) return;
-    if (!forced && !this.#facts.lossy) this.#checkPromises(noop);
-    const missing = committed.findIndex(
-      ({ epoch, node }) => epoch < term && histories.ancestor(noop, node.index) !== node,
-    );
-    if (missing < 0) {
-      if (forced) this.#facts.world = term;
-      return;
+    else this.#checkPromises(noop);
+    orders.begin(noop);
+  }
+
+  /** The last entry before it that anybody has committed in a lower epoch. */
+  #lastCommitted({ prev, term }: Node): Node | null {
+    let last: Node | null = null;
+    for (const { epoch, node } of this.#facts.orders.tips()) {
+      if (epoch < term && node.index > (last?.index ?? 0) && forkOf(prev, node) === node) last = node;
     }
-    const gone = committed.slice(missing);
-    if (!forced)
-      this.#checkExcused(
-        noop,
-        gone.map(({ node }) => node).filter((node) => histories.ancestor(noop, node.index) !== node),
-      );
-    for (const { node } of gone) lost.add(keyOf(node));
-    stats.lost += gone.filter(({ node }) => node.kind === 'commands').length;
-    committed.length = missing;
-    this.#facts.world = term;
+    return last;
   }
 
   /** That many promises meet every set of W + 1 disks, and two candidates exclude each other. */
-  #checkPromises({ prev, term }: Node): void {
-    const { committed, histories, options } = this.#facts;
+  #checkPromises(noop: Node): void {
+    const { histories, options } = this.#facts;
     const { followers } = options;
-    const writeQuorum = committed.at(-1)?.node.writeQuorum ?? histories.formedWith;
+    const { prev, term } = noop;
+    const writeQuorum = this.#lastCommitted(noop)?.writeQuorum ?? histories.formedWith;
     const required = Math.max(Math.floor((followers + 1) / 2) + 1, followers - writeQuorum + 1);
     const promised = this.#granted.get(term) ?? new Set();
     if (promised.size + 1 >= required) return; // Its own counts as well.
@@ -92,23 +85,5 @@ export class PromotionChecks implements Observer {
       `epoch ${term} begins after entry ${prev?.index ?? 0} with the promises of itself and ${[...promised].join(', ') || 'nobody'}; with ` +
         `a write quorum of ${writeQuorum} it takes ${required} of ${followers + 1} (ap.md §1.3.5)`,
     );
-  }
-
-  /** Only what a destroyed disk had held may be missing without force: P counts on what was acknowledged being there. */
-  #checkExcused(noop: Node, gone: readonly Node[]): void {
-    const { options, processes } = this.#facts;
-    const damaged = [...processes.keys()].filter((id) => options.isDamaged(id));
-    const unexcused = gone.find((node) => !damaged.some((id) => this.#everHeld(id, node)));
-    if (unexcused === undefined) return;
-    throw new Violation(
-      'acknowledged-kept',
-      `epoch ${noop.term} begins after entry ${noop.index - 1} and lacks entry ${unexcused.index} of epoch ${unexcused.term}, ` +
-        `which was committed; nothing says that it was forced (ap.md §1.3.5)`,
-    );
-  }
-
-  #everHeld(id: ReplicaId, node: Node): boolean {
-    const { image, lost } = this.#facts.of(id);
-    return [image, ...lost].some((folder) => folder.everHeld(node));
   }
 }

@@ -1,7 +1,8 @@
-import type { ReplicaId } from '../../../base/brand.js';
+import type { ReplicaId, Term } from '../../../base/brand.js';
 import type { Seen, SemisyncConsistency } from '../../../replica/router.js';
 import { Violation, type Observer, type SimProcess } from '../../world/types.js';
 import type { Facts } from './facts.js';
+import type { Node } from './histories.js';
 
 /** A read that is being served. */
 export interface ServedRead {
@@ -11,6 +12,8 @@ export interface ServedRead {
   readonly floor: number;
   readonly seen: Seen | null;
   readonly maxStalenessMs: number | null;
+  /** What `began` said before the read was invoked. */
+  readonly began: number;
 }
 
 export interface ReadOptions {
@@ -43,6 +46,18 @@ export class ReadChecks implements Observer {
     if (installed && this.#facts.lossy) this.#shown.delete(id);
   }
 
+  /** To be asked when a read is invoked: what clients are told from now on it may miss. */
+  began(): number {
+    return this.#facts.orders.tellings;
+  }
+
+  /** Promotions by force may leave several histories that use the same revisions: the name of the entry. Null: not known. */
+  entryOf({ semisync }: SimProcess, itemRevision: number): string | null {
+    if (!this.#facts.lossy) return '';
+    const node = this.#facts.histories.made(semisync?.appliedTerm ?? (0 as Term), itemRevision);
+    return node === null ? null : ` of epoch ${node.term}`;
+  }
+
   onServed(process: SimProcess, read: ServedRead): void {
     const { id, semisync: member } = process;
     const { lossy, stats } = this.#facts;
@@ -64,34 +79,49 @@ export class ReadChecks implements Observer {
     if (consistency === 'leader' && role !== 'leader') {
       throw new Violation('leader-reads', `${id} serves a read of consistency ${consistency} and is ${role}`);
     }
-    if (lossy) return;
-    if (consistency === 'strong' && revision < floor) {
-      throw new Violation(
-        'read-freshness',
-        `${id} serves a strong read at revision ${revision}; a client was told ${floor} before it began (ap.md §1.3.7)`,
-      );
-    }
-    if (seen?.revision !== undefined && revision < seen.revision) {
-      throw new Violation(
-        'session-reads',
-        `${id} serves revision ${revision} to a session that has seen ${seen.revision}`,
-      );
-    }
-    if (consistency === 'bounded') this.#checkBound(process, read);
+    const shown = this.#facts.appliedNode(member);
+    if (!lossy && consistency === 'strong' && revision < floor) throw stale(id, revision, `revision ${floor}`);
+    if (consistency === 'strong') this.#checkStrong(id, shown, read);
+    if (seen !== null) this.#checkSession(id, shown, revision, seen);
+    if (consistency === 'bounded') this.#checkBound(id, shown, read);
   }
 
-  #checkBound({ id, semisync }: SimProcess, { maxStalenessMs, revision }: ServedRead): void {
-    const { committed, options, stats } = this.#facts;
+  #checkStrong(id: ReplicaId, shown: Node | null, { began, revision }: ServedRead): void {
+    const missed = this.#facts.orders.missedByStrongRead(shown, began);
+    if (missed !== null) throw stale(id, revision, `entry ${missed.index} of epoch ${missed.term}`);
+  }
+
+  /** It sees what it has seen, or is told that this is lost (410): force is no excuse for another history. */
+  #checkSession(id: ReplicaId, shown: Node | null, revision: number, seen: Seen): void {
+    const { histories } = this.#facts;
+    if (seen.revision === undefined) return;
+    const known = seen.epoch === undefined ? null : histories.made(seen.epoch, seen.revision);
+    if (revision >= seen.revision && (known === null || shown === null || histories.includes(shown, known))) return;
+    throw new Violation(
+      'session-reads',
+      `${id} serves revision ${revision}, entry ${shown?.index} of epoch ${shown?.term}, to a session that has seen revision ` +
+        `${seen.revision} of epoch ${seen.epoch}`,
+    );
+  }
+
+  #checkBound(id: ReplicaId, shown: Node | null, { maxStalenessMs, revision }: ServedRead): void {
+    const { options, orders, stats } = this.#facts;
     const { clockStretch, slackMs } = this.#options;
     stats.boundedReads++;
     const ageMs = (maxStalenessMs ?? 0) * clockStretch + slackMs;
-    const due = committed.findLast(({ atMs }) => atMs <= options.nowMs() - ageMs);
-    const applied = semisync?.appliedIndex ?? 0;
-    if (due === undefined || applied >= due.node.index) return;
+    const due = orders.missedByBoundedRead(shown, options.nowMs() - ageMs);
+    if (due === null) return;
     throw new Violation(
       'bounded-staleness',
-      `${id} serves a read at revision ${revision}, entry ${applied}, as at most ${maxStalenessMs} ms old; entry ` +
-        `${due.node.index} was committed ${Math.round(options.nowMs() - due.atMs)} ms ago (ap.md §1.3.7)`,
+      `${id} serves a read at revision ${revision}, entry ${shown?.index}, as at most ${maxStalenessMs} ms old; entry ` +
+        `${due.index} was committed ${Math.round(ageMs)} ms ago, or before (ap.md §1.3.7)`,
     );
   }
+}
+
+function stale(id: ReplicaId, revision: number, missed: string): Violation {
+  return new Violation(
+    'read-freshness',
+    `${id} serves a strong read at revision ${revision}; a client was told ${missed} before it began (ap.md §1.3.7)`,
+  );
 }

@@ -19,8 +19,6 @@ export interface SemisyncWireOptions {
   readonly reads: ReadChecks;
   /** Every key that may exist: a read looks at all of them, as a scan does. */
   readonly keys: readonly string[];
-  /** Something that was acknowledged is lost: a revision may name two values. */
-  readonly isLossy: () => boolean;
   /** Counts a refusal. */
   onRefused(code: string): void;
 }
@@ -95,21 +93,21 @@ export class SemisyncWire {
   /** `floor` is taken as the request enters the replica: whoever was told something before that must be seen. */
   #readWaiter(process: SimProcess, keyspace: Keyspace, read: Read, reply: (answer: Answer) => void): ReadWaiter {
     const floor = this.#acknowledged;
-    const { history, isLossy, keys, reads, world } = this.#options;
+    const { history, keys, reads, world } = this.#options;
+    const began = reads.began();
     return {
       onReadable: (_token, reader) => {
         const answer = readAnswer(reader, read.key);
         guarded(world, () => {
           const { revision } = answer;
-          if (!isLossy()) {
-            for (const key of keys) {
-              const { itemRevision, value } = readAnswer(reader, key);
-              history.sighted(process.id, key, itemRevision, value);
-            }
+          for (const key of keys) {
+            const { itemRevision, value } = readAnswer(reader, key);
+            const entry = reads.entryOf(process, itemRevision);
+            if (entry !== null) history.sighted(process.id, key, itemRevision, value, entry);
           }
           const consistency = read.consistency as SemisyncConsistency;
           const { maxStalenessMs = null, seen = null } = read;
-          reads.onServed(process, { consistency, revision, floor, seen, maxStalenessMs });
+          reads.onServed(process, { consistency, revision, floor, seen, maxStalenessMs, began });
           for (const observer of this.#options.observers) observer.onRead?.(process, revision, floor);
         });
         reply({ ...answer, epoch: keyspace.semisync?.epoch ?? 0 });

@@ -1,3 +1,4 @@
+import type { Term } from '../../../base/brand.js';
 import type { Prng } from '../../../base/prng.js';
 import type { SemisyncControl } from '../../../replica/router.js';
 import type { SemisyncChecks } from '../../checks/semisync/index.js';
@@ -167,9 +168,10 @@ export class SemisyncLiveness {
         { type: 'read', key, consistency: 'strong' },
         (answer) => {
           if (answer.type !== 'read') return;
-          const { value } = answer;
+          const { epoch = 0, revision, value } = answer;
           const end = history.tick();
-          history.operations.push({ client: 'last', kind: 'get', key, value, call, return: end, outcome: 'ok' });
+          const place = { epoch: epoch as Term, revision };
+          history.push({ client: 'last', kind: 'get', key, value, call, return: end, outcome: 'ok' }, place);
         },
       );
     });

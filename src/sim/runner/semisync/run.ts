@@ -53,6 +53,7 @@ export class SemisyncRun {
       followers,
       formedWith: Math.min(FORMED_WITH, followers),
       nowMs: () => this.world.time.nowMs,
+      tick: () => this.#history.now,
       isDamaged: (id) => this.#stage.atlas.has(id),
       clockStretch: plan.faults.includes('clock') ? CLOCK_STRETCH : 1,
       slackMs: SLACK_TICKS * plan.knobs.tickMs + (plan.faults.includes('pause') ? BUSY_TURN_MS : TURN_MS),
@@ -101,7 +102,7 @@ export class SemisyncRun {
   }
 
   #createWire(): SemisyncWire {
-    const { facts, observers, reads } = this.#checks;
+    const { observers, reads } = this.#checks;
     const { semisync } = this.statistics;
     return new SemisyncWire({
       world: this.world,
@@ -111,7 +112,6 @@ export class SemisyncRun {
       observers: [...observers, ...(this.#options.observers ?? [])],
       reads,
       keys: keysOf(this.#plan.clients).registers,
-      isLossy: () => facts.lossy,
       onRefused: (code) => {
         if (code === 'not_enough_replicas') semisync.notEnough++;
         else if (code === 'too_stale') semisync.tooStale++;
@@ -137,10 +137,7 @@ export class SemisyncRun {
     await this.#liveness.converge();
     this.#checks.atEnd(this.world);
     await this.#liveness.readFiles();
-    // What force has lost was told, and is gone: no order explains both.
-    if (!this.#checks.facts.lossy) {
-      this.statistics.undecidedKeys = this.#history.check(new Map(), CHECK_STEPS).undecided;
-    }
+    this.statistics.undecidedKeys = this.#checks.judge(this.world, this.#history, CHECK_STEPS);
     time.fold(this.#history.operations.length);
   }
 

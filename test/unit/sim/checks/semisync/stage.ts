@@ -1,6 +1,7 @@
 import type { Test } from 'tap';
 import { groupId, replicaId, type LogIndex, type ReplicaId, type Term } from '../../../../../src/base/brand.js';
 import type { Entry } from '../../../../../src/engines/entry.js';
+import type { Discarded } from '../../../../../src/engines/semisync/events.js';
 import type { EngineMessage } from '../../../../../src/engines/messages.js';
 import { createSemisyncChecks, type SemisyncChecks } from '../../../../../src/sim/checks/semisync/index.js';
 import type { SimProcess } from '../../../../../src/sim/world/types.js';
@@ -27,6 +28,7 @@ export class Stage {
   readonly checks: SemisyncChecks;
   readonly damaged = new Set<ReplicaId>();
   nowMs = 0;
+  tick = 0;
   readonly #actors = new Map<string, { readonly actor: Actor; readonly process: SimProcess }>();
 
   constructor(ids: readonly string[]) {
@@ -34,6 +36,7 @@ export class Stage {
       followers: ids.length - 1,
       formedWith: 1,
       nowMs: () => this.nowMs,
+      tick: () => this.tick,
       isDamaged: (id) => this.damaged.has(id),
       clockStretch: 1,
       slackMs: 10,
@@ -130,6 +133,12 @@ export class Stage {
     }
     this.turn(leader, { role: 'leader', term });
     this.durable(leader, entry(index, term, 'noop', forced ? [1] : []));
+  }
+
+  /** Before they leave its log. */
+  discards(id: string, epoch: number, ...entries: readonly Entry[]): void {
+    const discarded = { epoch, entries, commit: 1, certain: true, beforeLog: false } as unknown as Discarded;
+    for (const observer of this.checks.observers) observer.onDiscarded?.(this.process(id), GROUP, discarded);
   }
 
   told(id: string, revision: number): void {
