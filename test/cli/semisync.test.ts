@@ -49,5 +49,16 @@ t.test('write quorums and promotions from the command line', { timeout: 90_000 }
     stdout: /n3 +n1 +\d+ +(yes|no) +0 +0 +-\n.*n1 +n2/,
     stderr: '',
   });
+  t.match(await kvorum(first, 'leader transfer --to n3 --write-quorum 1'), {
+    exit: 2,
+    stderr: /--write-quorum needs --force/,
+  });
+  t.match(await kvorum(first, 'leader transfer --to n3 --force --write-quorum 3'), { exit: 2, stderr: /1 to 2/ });
+  t.match(await kvorum(first, 'leader transfer --to n3 --force --write-quorum 1'), {
+    exit: 0,
+    stdout: /^n3 leads \(keyspace default\) by \d of 2 promises, write quorum 1\n$/,
+    stderr: '',
+  });
+  t.match(JSON.parse((await kvorum(first, 'quorum -o json')).stdout), { write_quorum: 1, leader: 'n3' });
   t.match(await kvorum(second, 'failovers --file none'), { exit: 7, stderr: /lost_writes_not_found/ });
 });

@@ -135,6 +135,7 @@ t.test('dump: write quorums, epochs by force, and who is being rebuilt (ap.md §
     };
   };
   await append(storage.log, [state('n2'), entry(1, 'noop'), entry(2, 'quorum', 3), entry(3, 'noop', 1)]);
+  await append(storage.log, [entry(4, 'noop', 0, 1), entry(5, 'noop', 1, 2)]);
   const restart = { kind: 'checkpoint', group, index: logIndex(2), term: term(130), replaces: true } as const;
   await append(storage.log, [state(null), restart]);
   await storage.close();
@@ -143,6 +144,8 @@ t.test('dump: write quorums, epochs by force, and who is being rebuilt (ap.md §
   t.match(stdout, /entry +feed\/0 +1 +66 +0 +noop$/m);
   t.match(stdout, /entry +feed\/0 +2 +66 +1 +quorum 3$/m);
   t.match(stdout, /entry +feed\/0 +3 +66 +1 +noop by force$/m);
+  t.match(stdout, /entry +feed\/0 +4 +66 +2 +noop quorum 1$/m);
+  t.match(stdout, /entry +feed\/0 +5 +66 +2 +noop by force quorum 2$/m);
   t.match(stdout, /hardState +feed\/0 +66 +vote - commit 0 rebuilding$/m);
   t.match(stdout, /checkpoint +feed\/0 +2 +130 +of another history$/m);
   t.match(run('wal', 'verify', dir).stdout, /^feed\/0 +66 +- +2 +2 +0$/m);

@@ -186,6 +186,44 @@ t.test(
 );
 
 t.test(
+  'a follower is gone for good, every write takes it, and the leader goes on with another write quorum',
+  { timeout: 120_000 },
+  async (t) => {
+    const cluster = await SemisyncCluster.processes(t, 2, { writeQuorum: 2, promotion: 'manual' });
+    await cluster.leader();
+    await cluster.untilAvailable('leader', 2);
+    const acknowledged: Record<string, string> = {};
+    const put = async (key: string): Promise<Answer> => {
+      const answer = await cluster.ask('leader', 'PUT', `/kv/${key}`, { value: key });
+      if (answer.status < 300) acknowledged[key] = key;
+      return answer;
+    };
+    const first = await put('before');
+    t.equal(first.status, 201);
+    await cluster.process('follower2').kill();
+    await cluster.untilAvailable('leader', 1);
+    t.match(await put('refused'), { status: 503, json: { code: 'not_enough_replicas' } });
+    const promote = (body: object): Promise<Answer> => cluster.ask('leader', 'POST', '/admin/promote', body);
+    t.match(await cluster.ask('leader', 'POST', '/admin/quorum', { write_quorum: 1 }), { status: 503 });
+    t.match(await promote({ write_quorum: 1 }), { status: 400 }, 'by force only');
+    t.match(await promote({ force: true, write_quorum: 1 }), {
+      status: 200,
+      json: { leader: 'leader', required: 2, loss_possible: false, write_quorum: 1 },
+    });
+    await cluster.untilAvailable('leader', 1);
+    t.equal((await put('after')).status, 201);
+    const token = String(first.headers.get('x-kvorum-session'));
+    const seen = await cluster.ask('follower1', 'GET', '/kv/before?consistency=follower', undefined, token);
+    t.equal(seen.status, 200, 'nothing is lost: sessions of before go on');
+    await cluster.process('follower2').start();
+    t.same(await cluster.agreed(), acknowledged, 'who comes back after all has everything');
+    const { json } = await cluster.ask('follower2', 'GET', '/admin/failovers');
+    t.match(json, { acknowledged_lost: 0, failovers: [{ leader: 'leader', before: 'leader', forced: false }] });
+    t.match(await cluster.ask('follower2', 'GET', '/admin/quorum'), { json: { write_quorum: 1 } });
+  },
+);
+
+t.test(
   'ap.md §1.3.6: what a promotion by force throws away is told, to operators and to sessions',
   { timeout: 120_000 },
   async (t) => {

@@ -117,12 +117,11 @@ export class OperatorPath {
   }
 
   #promotionRefusal(force: boolean, writeQuorum: number | undefined): KvorumError | null {
-    const { allowAsync, members } = this.#options;
     if (this.#stopped !== null) return this.#stopped;
     if (this.#options.core() === null) return new KvorumError('starting', 'The cluster forms');
     if (writeQuorum !== undefined) {
       if (!force) return new KvorumError('bad_request', 'A promotion sets the write quorum by force only');
-      const invalid = invalidQuorum(writeQuorum, members() - 1, allowAsync);
+      const invalid = invalidQuorum(writeQuorum, this.#options.members() - 1, this.#options.allowAsync);
       if (invalid !== null) return invalid;
     }
     return this.#promotions.size < PENDING_MAX ? null : new KvorumError('busy');

@@ -46,7 +46,8 @@ export type Focus = 'promotions' | 'quorums' | null;
 function drawSwarm(prng: Prng, mayForce: boolean, focus: Focus): Swarm {
   const pick = <T>(...from: readonly T[]): T => from[prng.between(0, from.length - 1)] as T;
   const focused = focus === 'promotions';
-  const size = focused ? pick(3, 5, 6) : pick(2, 3, 3, 4, 4, 5, 6);
+  const sizes = { promotions: [3, 5, 6], quorums: [2, 3, 4, 5, 5, 6], any: [2, 3, 3, 4, 4, 5, 6] };
+  const size = pick(...sizes[focus ?? 'any']);
   const force = focus === 'quorums' || (mayForce && pick(true, false));
   return {
     size,

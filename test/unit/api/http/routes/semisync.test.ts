@@ -206,6 +206,18 @@ t.test('ap.md §1.3.5: promotion is asked of who is to lead', async (t) => {
   });
   t.match((await follower.ask('POST', '/admin/promote', { body: { force: true } })).json, { loss_possible: true });
   t.match((await follower.ask('POST', '/admin/promote', { body: { force: 1 } })).json, { code: 'bad_request' });
+  const { asked } = follower.router.feed.semisync;
+  for (const writeQuorum of [-1, 3, 1.5, '1', null]) {
+    const body = { force: true, write_quorum: writeQuorum };
+    const answer = await follower.ask('POST', '/admin/promote', { body });
+    t.match(answer, { status: 400, json: { code: 'bad_request', detail: /write_quorum/ } }, String(writeQuorum));
+  }
+  const gently = await follower.ask('POST', '/admin/promote', { body: { write_quorum: 1 } });
+  t.match(gently, { status: 400, json: { code: 'bad_request', detail: /takes "force": true/ } });
+  t.same(asked.at(-1), { force: true }, 'nothing of that has reached the keyspace');
+  const chosen = await follower.ask('POST', '/admin/promote', { body: { force: true, write_quorum: 2 } });
+  t.match(chosen, { status: 200, json: { leader: 'n2', write_quorum: 2 } });
+  t.same(asked.at(-1), { force: true, writeQuorum: 2 });
   follower.router.failedReadiness.add('draining');
   t.match(await follower.ask('POST', '/admin/promote'), { status: 503, json: { code: 'draining' } });
   follower.router.failedReadiness.clear();
