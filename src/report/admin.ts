@@ -39,6 +39,14 @@ export class QuorumAdmin implements Disposable {
     await this.#call('POST', '/admin/quorum', { write_quorum: writeQuorum, keyspace: this.#keyspace });
   }
 
+  /** Any replica knows it. */
+  async writeQuorum(): Promise<number> {
+    const path = `/admin/quorum?keyspace=${encodeURIComponent(this.#keyspace)}`;
+    const { write_quorum: found } = (await this.#call('GET', path)) as { write_quorum?: unknown };
+    if (typeof found === 'number') return found;
+    throw new KvorumError('usage', `${this.#node} does not tell the write quorum of keyspace ${this.#keyspace}`);
+  }
+
   async replicaStatus(): Promise<ReplicaStatus> {
     const path = `/admin/replica-status?keyspace=${encodeURIComponent(this.#keyspace)}`;
     // A follower answers as well: about itself, without a leader.

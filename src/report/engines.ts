@@ -5,6 +5,7 @@ import { LoadGenerator } from '../workload/run.js';
 import { mixOfReads, type WorkloadSettings } from '../workload/settings.js';
 import { parseSweep, settingsOf, stepsOf } from '../workload/sweep.js';
 import { hasLeaders, keyspaceOf, resolveTarget, type Target } from '../workload/targets.js';
+import { QuorumAdmin } from './admin.js';
 import { figuresOf, type Figures } from './figures.js';
 import type { EngineRow, EnginesReport, EnginesSettings } from './summary.js';
 
@@ -23,6 +24,8 @@ const SHAPES = [
   { name: '50 clients', clients: 50, pipeline: 1 },
   { name: '50 clients x 16 in flight', clients: 50, pipeline: 16 },
 ] as const;
+
+const SHAPE_CHARS = Math.max(...SHAPES.map(({ name }) => name.length));
 
 /** Keyspaces of one cluster, one engine each, under the same writes; clients are at the leader where there is one. */
 export async function compareEngines(request: EnginesRequest): Promise<EnginesReport> {
@@ -47,7 +50,7 @@ export async function compareEngines(request: EnginesRequest): Promise<EnginesRe
           const figures = figuresOf([await generator.run(load, endpoints, { signal: request.signal })]);
           request.signal.throwIfAborted();
           const engine = String(step.engine);
-          request.say(`${engine.padEnd(9)} ${shape.name}  ${described(figures)}`);
+          request.say(`${engine.padEnd(9)} ${shape.name.padEnd(SHAPE_CHARS)} ${described(figures)}`);
           const found = runs.get(engine) ?? { keyspace, figures: [] };
           found.figures.push(figures);
           runs.set(engine, found);
@@ -64,7 +67,16 @@ export async function compareEngines(request: EnginesRequest): Promise<EnginesRe
     await generator.close();
   }
   const { loadBefore, topology } = request;
-  return { machine: describeMachine(), loadBefore, replicas: target.nodes.length, topology, settings, rows };
+  const writeQuorum = await writeQuorumOf(target);
+  return {
+    machine: describeMachine(),
+    loadBefore,
+    replicas: target.nodes.length,
+    writeQuorum,
+    topology,
+    settings,
+    rows,
+  };
 }
 
 function loadOf(
@@ -91,6 +103,13 @@ function loadOf(
   };
 }
 
+async function writeQuorumOf({ keyspaces, nodes: [node = ''] }: Target): Promise<number | null> {
+  const keyspace = keyspaces.find(({ engine }) => engine === 'semisync');
+  if (keyspace === undefined) return null;
+  using admin = new QuorumAdmin(node, keyspace.name);
+  return await admin.writeQuorum();
+}
+
 /** One replica in any case: the leader, or the first one where all are alike. */
 async function endpointsOf({ keyspaces, nodes }: Target, name: string): Promise<Target['endpoints']> {
   const leads = hasLeaders(keyspaceOf(keyspaces, name));
@@ -109,7 +128,9 @@ export function median(runs: readonly Figures[]): Figures {
 }
 
 function described({ failed, invalid, operationsPerSecond, p50Ms, p99Ms, unknown }: Figures): string {
+  const ms = (value: number | null): string => `${value === null ? '-' : value.toFixed(2)} ms`.padStart(9);
   const errors = failed + unknown > 0 ? `  ${failed} failed, ${unknown} unknown` : '';
-  const mark = invalid.length > 0 ? `  INVALID: ${invalid[0]}` : '';
-  return `${Math.round(operationsPerSecond)}/s  p50 ${p50Ms ?? '-'} ms  p99 ${p99Ms ?? '-'} ms${errors}${mark}`;
+  const mark = invalid.length > 0 ? `  NOT VALID: ${invalid[0]}` : '';
+  const rate = `${Math.round(operationsPerSecond)} writes/s`.padStart(15);
+  return `${rate}  p50 ${ms(p50Ms)}  p99 ${ms(p99Ms)}${errors}${mark}`;
 }

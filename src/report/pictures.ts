@@ -1,12 +1,13 @@
 import type { Machine } from '../workload/machine.js';
 import { drawBarPanels, type Bar, type Category, type Panel } from './plot/bar-panels.js';
-import { drawLineChart, type Band, type Series } from './plot/line-chart.js';
+import { drawLineChart, type Band, type Series, type TableRow } from './plot/line-chart.js';
+import { groupThousands } from './plot/scale.js';
 import { COLOURS } from './plot/svg.js';
 import type { Figures } from './figures.js';
 import type { EngineRow, EnginesReport, QuorumReport, QuorumRow } from './summary.js';
 
 /** Of both pictures; what fits on any screen at its own size. */
-export const PICTURE = { width: 1100, height: 760 } as const;
+export const PICTURE = { width: 1100, height: 900 } as const;
 
 /** Of the cores: with more at work before a measurement, its figures are not those of a machine of one's own. */
 const BUSY_SHARE = 0.5;
@@ -36,9 +37,11 @@ export function quorumPicture(report: QuorumReport): string {
       ...expectedSeries(quorums),
     ],
     bands: [
-      band(quorums, 'concurrent', `${burst}: p50 to p99`, COLOURS.orange),
-      band(quorums, 'sequential', 'one write at a time: p50 to p99', COLOURS.blue),
+      band(quorums, 'concurrent', `${burst}: p50 to p99 (dotted)`, COLOURS.orange),
+      band(quorums, 'sequential', 'one write at a time: p50 to p99 (dotted)', COLOURS.blue),
     ],
+    tableUnit: 'milliseconds',
+    table: [...sequentialRows(quorums), ...concurrentRows(quorums, burst)],
     caption: [
       `At once: ${rounds} times ${concurrentWrites} writes. One at a time: ${sequentialWrites} writes, one every ${spacingMs} ms; only this curve must follow the expected line. ${deviationText(quorums)}`,
       `Delays of followers: ${delaysText(report)}. Values of ${valueBytes} bytes over HTTP, fsync before every acknowledgement, keyspace ${cluster.keyspace}. ${parityText(quorums)}`,
@@ -79,25 +82,62 @@ function expectedSeries(quorums: readonly QuorumRow[]): Series[] {
   return [{ name: 'expected of one write at a time, without overhead', colour: COLOURS.ink, style: 'dashed', points }];
 }
 
-function deviationText(quorums: readonly QuorumRow[]): string {
-  const found = quorums.flatMap(({ deviation, writeQuorum }) =>
-    deviation === null ? [] : [{ ...deviation, writeQuorum }],
+/** What is measured of both ways to write, as figures: nobody reads milliseconds off an axis. */
+function sequentialRows(quorums: readonly QuorumRow[]): TableRow[] {
+  const expected = quorums.map(({ expectedMs }) => inMs(expectedMs));
+  const own = quorums.map(({ undelayed }) => inMs(undelayed?.meanMs ?? null));
+  const off = quorums.map(({ deviation, undelayed }) =>
+    deviation === null || undelayed === null ? '-' : signedPercent(deviation.percent),
   );
+  const chance = quorums.map(({ deviation }) =>
+    deviation === null ? '-' : `± ${(2 * deviation.standardErrorPercent).toFixed(1)} %`,
+  );
+  const more: TableRow[] = [
+    row('expected mean, no overhead', expected),
+    row('overhead: mean without delays', own),
+    row('off by, overhead deducted', off),
+    row('chance alone, 95 %', chance),
+  ];
+  return [
+    ...rowsOf(quorums, 'sequential', 'one write at a time: mean', COLOURS.blue),
+    ...more.filter(({ cells }) => cells.some((cell) => cell !== '-')),
+  ];
+}
+
+function concurrentRows(quorums: readonly QuorumRow[], burst: string): TableRow[] {
+  return rowsOf(quorums, 'concurrent', `${burst}: mean`, COLOURS.orange);
+}
+
+function rowsOf(quorums: readonly QuorumRow[], mode: Mode, name: string, colour: string): TableRow[] {
+  const cells = (of: (figures: Figures) => number | null): string[] => quorums.map((each) => inMs(of(each[mode])));
+  return [
+    { name, colour, bold: true, cells: cells(({ meanMs }) => meanMs) },
+    { name: 'p50', colour, bold: false, cells: cells(({ p50Ms }) => p50Ms) },
+    { name: 'p95', colour, bold: false, cells: cells(({ p95Ms }) => p95Ms) },
+    { name: 'p99', colour, bold: false, cells: cells(({ p99Ms }) => p99Ms) },
+  ];
+}
+
+function row(name: string, cells: readonly string[]): TableRow {
+  return { name, colour: COLOURS.ink, bold: false, cells };
+}
+
+function inMs(value: number | null): string {
+  return value === null ? '-' : value.toFixed(1);
+}
+
+function signedPercent(value: number): string {
+  return `${value < 0 ? '' : '+'}${value.toFixed(1)} %`;
+}
+
+function deviationText(quorums: readonly QuorumRow[]): string {
+  const found = quorums.filter(({ deviation }) => deviation !== null);
   if (found.length === 0) return '';
-  const list = (values: readonly (number | null)[]): string =>
-    values.map((value) => (value === null ? '-' : value.toFixed(1))).join(', ');
-  const above = list(found.map(({ differenceMs }) => differenceMs));
-  const overheads = found.map(({ overheadMs }) => overheadMs);
-  const known = overheads.some((overheadMs) => overheadMs !== null);
-  const overhead = known ? `; without delays the same writes take ${list(overheads)} ms` : '';
-  const far = found.filter((each) => !each.within5PercentAndOverhead).map(({ writeQuorum }) => writeQuorum);
-  const within =
-    far.length === 0
-      ? 'Within 5 % and that overhead at every W'
-      : `More than 5 % and that overhead at W = ${far.join(', ')}`;
-  const percents = list(found.map(({ p50Percent }) => p50Percent));
-  const medians = known ? `; medians, less those without delays, are off by ${percents} %` : '';
-  return `Its means are ${above} ms above it${overhead}. ${within}${medians}.`;
+  const far = found.filter(({ deviation }) => deviation?.within5PercentAndOverhead === false);
+  const overhead = found.some(({ undelayed }) => undelayed !== null) ? ' and what they take without delays' : '';
+  return far.length === 0
+    ? `Its means are within 5 %${overhead} of it at every W.`
+    : `Its means are NOT within 5 %${overhead} of it at W = ${far.map(({ writeQuorum }) => writeQuorum).join(', ')}.`;
 }
 
 function delaysText({ cluster: { delaysMs } }: QuorumReport): string {
@@ -144,15 +184,19 @@ export function enginesPicture(report: EnginesReport): string {
   const of = (shape: string): EngineRow[] => rows.filter((row) => row.shape === shape);
   const { repeat, seconds, valueBytes, warmUpSeconds } = settings;
   const failed = rows.reduce((sum, { figures }) => sum + lost(figures), 0);
+  const quorum = report.writeQuorum === null ? 'W' : `W = ${report.writeQuorum}`;
   return drawBarPanels({
     ...PICTURE,
     title: 'Writes: the engines beside each other',
     subtitle: `${replicas} replicas on one machine, the same load on one keyspace after the other, no delays`,
     pair: ['p50', 'p99'],
-    rows: [shapes.map((shape) => throughputPanel(shape, of(shape))), shapes.map((shape) => latencyPanel(of(shape)))],
+    rows: [
+      shapes.map((shape) => throughputPanel(shape, of(shape))),
+      shapes.map((shape) => latencyPanel(shape, of(shape))),
+    ],
     caption: [
-      `An answered write is on a majority of disks (raft), on the leader's and one follower's (semisync, W = 1), on that of the replica that took it (causal, lww). All replicas store it in the end; every one syncs before it answers.`,
-      `Median of ${repeat} runs of ${seconds} s after ${warmUpSeconds} s of warm-up, in turns; lines from the slowest run to the fastest. Uniform over ${settings.keys} keys, values of ${valueBytes} bytes, over the Redis protocol, clients at one replica (the leader). ${failed === 0 ? 'No write failed.' : `${failed} writes failed.`}`,
+      `An answered write is on a majority of disks (raft), on those of the leader and of ${quorum} of its followers (semisync), on that of the replica that took it (causal, lww). All replicas store it in the end; every one syncs before it answers.`,
+      `Median of ${repeat} runs of ${seconds} s after ${warmUpSeconds} s of warm-up, in turns; lines from the slowest run to the fastest. Uniform over ${groupThousands(String(settings.keys))} keys, values of ${valueBytes} bytes, over the Redis protocol, clients at one replica (the leader). ${failed === 0 ? 'No write failed.' : `${failed} writes failed.`}`,
       machineText(report.machine, report.loadBefore),
     ],
   });
@@ -160,7 +204,7 @@ export function enginesPicture(report: EnginesReport): string {
 
 function throughputPanel(shape: string, rows: readonly EngineRow[]): Panel {
   return {
-    title: shape,
+    title: `${shape}: throughput`,
     yLabel: 'writes per second',
     categories: rows.map((row) => {
       const all = row.operationsPerSecondAll;
@@ -169,9 +213,9 @@ function throughputPanel(shape: string, rows: readonly EngineRow[]): Panel {
   };
 }
 
-function latencyPanel(rows: readonly EngineRow[]): Panel {
+function latencyPanel(shape: string, rows: readonly EngineRow[]): Panel {
   return {
-    title: 'Latency',
+    title: `${shape}: latency`,
     yLabel: 'latency (ms)',
     categories: rows.map((row) => category(row, [row.figures.p50Ms ?? 0, row.figures.p99Ms ?? 0], null)),
   };

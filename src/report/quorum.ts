@@ -105,6 +105,7 @@ export class QuorumSweep {
     } finally {
       restored = await this.#restore(found);
     }
+    for (const reason of reasonsOf(rows)) this.#request.say(`NOT VALID: ${reason}`);
     return {
       machine: describeMachine(),
       loadBefore: this.#request.loadBefore,
@@ -131,7 +132,7 @@ export class QuorumSweep {
   async sequentialAt(writeQuorum: number): Promise<Figures> {
     await this.#admin.setWriteQuorum(writeQuorum);
     const figures = await this.#sequential();
-    this.#request.say(`W=${writeQuorum}  not delayed   ${described(figures)}`);
+    this.#request.say(`W=${writeQuorum}  not delayed  ${described(figures)}`);
     return figures;
   }
 
@@ -147,13 +148,13 @@ export class QuorumSweep {
     const { delaysMs, say } = this.#request;
     await this.#admin.setWriteQuorum(writeQuorum);
     const concurrent = figuresOf(await this.#concurrent());
-    say(`W=${writeQuorum}  at once       ${described(concurrent)}`);
+    say(`W=${writeQuorum}  at once      ${described(concurrent)}`);
     const sequential = await this.#sequential();
-    say(`W=${writeQuorum}  one by one    ${described(sequential)}`);
+    say(`W=${writeQuorum}  one by one   ${described(sequential)}`);
     const parity = await this.#parity();
     const away = parity.followers.filter(({ inSync }) => !inSync).map(({ id, mismatches }) => `${id} (${mismatches})`);
     say(
-      `W=${writeQuorum}  parity        ${away.length === 0 ? 'all followers have it all' : `DIFFERENT: ${away.join(', ')}`}`,
+      `W=${writeQuorum}  parity       ${away.length === 0 ? 'all followers have it all' : `DIFFERENT: ${away.join(', ')}`}`,
     );
     const expected = delaysMs === null ? null : orderStatistic(delaysMs, writeQuorum);
     return {
@@ -277,10 +278,16 @@ function reading(delaysKnown: boolean, overheadKnown: boolean): string[] {
   ];
 }
 
+/** Why figures are not valid, each once: the lines above only say that they are not. */
+function reasonsOf(rows: readonly QuorumRow[]): ReadonlySet<string> {
+  const all = rows.flatMap(({ concurrent, sequential, undelayed }) => [concurrent, sequential, undelayed]);
+  return new Set(all.flatMap((figures) => figures?.invalid ?? []));
+}
+
 function described({ count, failed, invalid, meanMs, p50Ms, p99Ms, unknown }: Figures): string {
-  const ms = (value: number | null): string => `${value === null ? '-' : value.toFixed(2)} ms`;
+  const ms = (value: number | null): string => `${value === null ? '-' : value.toFixed(2)} ms`.padStart(9);
   const errors = failed + unknown > 0 ? `  ${failed} failed, ${unknown} unknown` : '';
-  const mark = invalid.length > 0 ? `  INVALID: ${invalid[0]}` : '';
+  const mark = invalid.length > 0 ? '  NOT VALID' : '';
   return `${String(count).padStart(5)} writes  mean ${ms(meanMs)}  p50 ${ms(p50Ms)}  p99 ${ms(p99Ms)}${errors}${mark}`;
 }
 

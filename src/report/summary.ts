@@ -105,6 +105,8 @@ export interface EnginesReport {
   /** Load average of the minute before: what else the machine had to do. */
   readonly loadBefore: number;
   readonly replicas: number;
+  /** Followers that have a write of the semisync keyspace when it is answered; null: there is none. */
+  readonly writeQuorum: number | null;
   readonly topology: string | null;
   readonly settings: EnginesSettings;
   readonly rows: readonly EngineRow[];

@@ -16,11 +16,19 @@ export interface Series {
   readonly marker?: 'circle' | 'square';
 }
 
-/** An area between two lines, behind everything. */
+/** An area between two lines, behind everything; a dotted line follows its upper end. */
 export interface Band {
   readonly name: string;
   readonly colour: string;
   readonly points: readonly { readonly x: number; readonly low: number; readonly high: number }[];
+}
+
+/** Figures below the axis, one under each tick. */
+export interface TableRow {
+  readonly name: string;
+  readonly colour: string;
+  readonly bold: boolean;
+  readonly cells: readonly string[];
 }
 
 export interface LineChart {
@@ -36,6 +44,9 @@ export interface LineChart {
   readonly xTicks: readonly number[];
   readonly series: readonly Series[];
   readonly bands: readonly Band[];
+  /** What the rows are measured in. */
+  readonly tableUnit: string;
+  readonly table: readonly TableRow[];
 }
 
 interface Place {
@@ -46,15 +57,19 @@ interface Place {
 }
 
 const LEGEND_ROW = 22;
+const TABLE_ROW = 18;
+/** Room for the names of the rows, and for the axis above them. */
+const LEFT = 230;
+const MARGIN = 24;
 
 export function drawLineChart(chart: LineChart): string {
   const { height, series, width, xTicks } = chart;
   const { bottom, parts, top } = frame({ width, height }, chart.title, chart.subtitle, chart.caption);
   const place: Place = {
-    left: 84,
+    left: LEFT,
     right: width - 32,
     top: top + legendRows(chart) * LEGEND_ROW + 18,
-    bottom: bottom - 52,
+    bottom: bottom - 62 - chart.table.length * TABLE_ROW,
   };
   const values = [...series.flatMap(({ points }) => points.map(({ y }) => y)), ...chart.bands.flatMap(highs)];
   const y = linearScale(Math.max(0, ...values), 9, place.bottom, place.top);
@@ -73,10 +88,11 @@ export function drawLineChart(chart: LineChart): string {
     line(place.left, place.bottom, place.right, place.bottom, COLOURS.ink),
     line(place.left, place.top, place.left, place.bottom, COLOURS.ink),
     text((place.left + place.right) / 2, place.bottom + 46, chart.xLabel, { size: 14, anchor: 'middle' }),
-    text(30, (place.top + place.bottom) / 2, chart.yLabel, { size: 14, anchor: 'middle', turned: -90 }),
+    text(place.left - 62, (place.top + place.bottom) / 2, chart.yLabel, { size: 14, anchor: 'middle', turned: -90 }),
     ...chart.bands.map((band) => area(band, x, y.at)),
     ...series.map((each) => curve(each, x, y.at)),
     ...legend(chart, place, top),
+    ...table(chart, place, x),
   ]);
 }
 
@@ -89,7 +105,10 @@ type At = (value: number) => number;
 function area({ colour, points }: Band, x: At, y: At): Svg {
   const there = points.map((point) => `${x(point.x).toFixed(1)},${y(point.high).toFixed(1)}`);
   const back = points.toReversed().map((point) => `${x(point.x).toFixed(1)},${y(point.low).toFixed(1)}`);
-  return element('polygon', { points: [...there, ...back].join(' '), fill: colour, 'fill-opacity': 0.16 });
+  return element('g', {}, [
+    element('polygon', { points: [...there, ...back].join(' '), fill: colour, 'fill-opacity': 0.16 }),
+    element('polyline', { points: there.join(' '), fill: 'none', stroke: colour, ...stroke('dotted') }),
+  ]);
 }
 
 function curve({ colour, marker = 'circle', points, style }: Series, x: At, y: At): Svg {
@@ -99,6 +118,22 @@ function curve({ colour, marker = 'circle', points, style }: Series, x: At, y: A
     element('polyline', { points: path, fill: 'none', stroke: colour, ...stroke(style) }),
     ...markers,
   ]);
+}
+
+/** As wide as the plot: what stands below a tick belongs to it. */
+function table({ table: rows, tableUnit, xTicks }: LineChart, { bottom, left, right }: Place, x: At): Svg[] {
+  const top = bottom + 62;
+  return rows.flatMap(({ bold, cells, colour, name }, at) => {
+    const y = top + (at + 0.7) * TABLE_ROW;
+    const rule = bold ? [line(MARGIN, y - 13, right, y - 13, COLOURS.grid)] : [];
+    const unit = at === 0 ? [text(left - 14, y - TABLE_ROW, tableUnit, { anchor: 'end', colour: COLOURS.faint })] : [];
+    return [
+      ...rule,
+      ...unit,
+      text(left - 14, y, name, { anchor: 'end', bold, colour }),
+      ...cells.map((cell, column) => text(x(xTicks[column] ?? 0), y, cell, { anchor: 'middle', bold, colour })),
+    ];
+  });
 }
 
 function stroke(style: Series['style']): { 'stroke-width': number; 'stroke-dasharray'?: string } {
@@ -139,5 +174,8 @@ function lineSample({ colour, marker = 'circle', style }: Series, x: number, y: 
 }
 
 function areaSample({ colour }: Band, x: number, y: number): Svg {
-  return element('rect', { x, y: y - 7, width: 38, height: 14, fill: colour, 'fill-opacity': 0.16 });
+  return element('g', {}, [
+    element('rect', { x, y: y - 7, width: 38, height: 14, fill: colour, 'fill-opacity': 0.16 }),
+    line(x, y - 7, x + 38, y - 7, colour, stroke('dotted')),
+  ]);
 }

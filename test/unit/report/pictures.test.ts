@@ -87,6 +87,7 @@ t.test('figures have units, and the caption says where they come from', async (t
   t.notMatch(pictures['unknown delays'], 'expected of one write');
   t.match(pictures.engines, 'writes per second');
   t.match(pictures.engines, 'latency (ms)');
+  t.match(pictures.engines, 'W = 1 of its followers');
   t.notMatch(pictures.engines, 'not valid');
   t.match(pictures['engines, not valid'], 'not valid');
 });
@@ -96,21 +97,24 @@ t.test('a machine that was busy with other work is said to have been', async (t)
   t.match(quorumPicture(quorumReport({ loadBefore: 40 })), 'BUSY');
 });
 
-t.test('the caption tells how far the sequential curve is from the formula', async (t) => {
+t.test('every figure can be read, and how far the sequential means are from the formula', async (t) => {
   const words = (svg: string): string => svg.replaceAll(/<[^>]*>/g, ' ').replaceAll(/\s+/g, ' ');
-  t.match(
-    words(pictures.quorums),
-    'Its means are 2.0, 2.0, 2.0, 2.0, 2.0 ms above it; without delays the same writes take 1.9,',
-  );
-  t.match(words(pictures.quorums), 'Within 5 % and that overhead at every W');
+  const picture = words(pictures.quorums);
+  t.match(picture, 'expected mean, no overhead 12.5 20.0 27.5 35.0 42.5');
+  t.match(picture, 'one write at a time: mean 14.5 22.0 29.5 37.0 44.5 p50 ');
+  t.match(picture, 'overhead: mean without delays 1.9 1.9 1.9 1.9 1.9');
+  t.match(picture, 'off by, overhead deducted +0.8 %');
+  t.match(picture, 'chance alone, 95 % ± 7.2 %');
+  t.match(picture, '100 writes at once: mean 16.3 26.0 35.8 45.5 55.3 p50 ');
+  t.match(picture, 'within 5 % and what they take without delays of it at every W');
   const { deviation } = quorumRow(2);
   t.ok(deviation);
   if (deviation === null) return;
-  const far = quorumRow(2, { deviation: { ...deviation, within5PercentAndOverhead: false } });
-  t.match(
-    words(quorumPicture(quorumReport({ quorums: [quorumRow(1), far] }))),
-    'More than 5 % and that overhead at W = 2',
-  );
+  const far = quorumRow(2, { deviation: { ...deviation, percent: -8.04, within5PercentAndOverhead: false } });
+  const other = words(quorumPicture(quorumReport({ quorums: [quorumRow(1), far] })));
+  t.match(other, 'NOT within 5 % and what they take without delays of it at W = 2.');
+  t.match(other, '+0.8 % -8.0 %');
+  t.notMatch(words(pictures['unknown delays']), 'chance alone', 'where nothing is expected');
 });
 
 t.test('what went wrong is in the picture', async (t) => {

@@ -97,6 +97,7 @@ export function enginesReport(invalid: readonly string[] = []): EnginesReport {
     machine: MACHINE,
     loadBefore: 0.2,
     replicas: 3,
+    writeQuorum: 1,
     topology: 'configs/local.yaml',
     settings: { seconds: 2, warmUpSeconds: 1, repeat: 3, valueBytes: 256, keys: 10_000, protocol: 'resp' },
     rows: shapes.flatMap((shape, at) => ['raft', 'semisync', 'causal', 'lww'].map((engine) => row(engine, shape, at))),
