@@ -22,7 +22,7 @@ export function buildDigest(
   for (const here of state.origins.values()) {
     const { origin, log } = here;
     if (log.durable > 0) vector.push({ origin, seq: log.durable, boot: log.bootOf(log.durable), first: log.first });
-    if (!isQuiet(state, here)) pending.push(origin);
+    if (origin === state.origin ? !state.heardOut : !isQuiet(state, here)) pending.push(origin);
     if (!state.retired.has(origin) && isHeardOf(state, here)) heard.push({ origin, counter: rowOf(state, here) });
   }
   const counter = state.clock.durable;

@@ -87,14 +87,15 @@ function supply(state: LeaderlessState, dots: readonly Dot[], need: Requirement)
 /**
  * True when nobody can ever bring `dot` (ap.md §1.2.5): every member, asked after the request began, has less. The word of
  * another owner alone is not enough: a folder that went back in time does not know what it has written until it has met
- * whoever has it, and that one may be away. Our own origin is ours to speak of, once it may be written. Who spoke before it
- * heard the owner's present life may have got it since, and who holds more of another's in memory is about to have it.
+ * whoever has it, and that one may be away, or about to get it from the owner's former life. So an owner, we as well, counts
+ * when it has heard everybody out. Who spoke before it heard of an owner's later origin may have got it since, and who holds
+ * more in memory is about to have it.
  */
 function isLost(state: LeaderlessState, { origin, seq }: Dot, { sinceRound }: Ensure): boolean {
   if (state.retired.has(origin)) return true;
   const peers = [...state.peers.values()];
   if (acceptedOf(state, origin) >= seq || peers.some((peer) => positionOf(peer.has, origin) >= seq)) return false;
-  if (origin === state.origin) return isWritable(state);
+  if (origin === state.origin) return isWritable(state) && state.heardOut;
   const owner = state.peers.get(replicaOf(origin));
   const isSettled = owner?.origin === origin ? !owner.syncing : isAbandoned(state, origin);
   return (
@@ -106,5 +107,5 @@ function isLost(state: LeaderlessState, { origin, seq }: Dot, { sinceRound }: En
 }
 
 function hasSaidAll(state: LeaderlessState, peer: Peer, origin: OriginId): boolean {
-  return hasHeardOfPresent(state, peer, origin) && (peer.origin === origin || !peer.pending.has(origin));
+  return hasHeardOfPresent(state, peer, origin) && !peer.pending.has(origin);
 }

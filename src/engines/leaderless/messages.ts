@@ -61,7 +61,10 @@ export interface GossipDigest extends Base {
   /** Numbers the sender's digests, larger each time; `answers` is that of the receiver's last one that was read before, or 0. */
   readonly round: number;
   readonly answers: number;
-  /** Origins of which the sender holds more in memory than it vouches for in `vector`. */
+  /**
+   * Origins of which there may be more than the sender vouches for in `vector`: it holds more in memory; or it is the owner,
+   * and has not heard everybody out since it started (`heardOut`).
+   */
   readonly pending: readonly OriginId[];
   /** Range hash over everything that the sender holds at exactly `vector` (ap.md §1.0.7); null: not computed now. */
   readonly root: { readonly hash: string; readonly collectedTo: number } | null;

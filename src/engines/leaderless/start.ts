@@ -5,6 +5,7 @@ import { releaseParked } from './writes.js';
 
 /** Alone in the group, or already told by somebody who knows what is stable: no need to wait. */
 export function beginStart(state: LeaderlessState): void {
+  noteHeardOut(state);
   if (state.start.phase === 'met') return;
   const told = [...state.peers.values()].some((peer) => peer.known && !peer.syncing);
   if (state.peers.size === 0 || (state.start.fresh ? told : heardOut(state, false))) met(state);
@@ -15,8 +16,18 @@ export function beginStart(state: LeaderlessState): void {
  * before is asking whether anybody knows more of it than itself, so it hears all of them out.
  */
 export function onWord(state: LeaderlessState, syncing: boolean): void {
+  noteHeardOut(state);
   if (state.start.phase === 'met') return;
   if (state.start.fresh ? !syncing || wholeGroupIsNew(state) : heardOut(state, false)) met(state);
+}
+
+/**
+ * Who goes on without somebody (`expireStart`) does not know how far it has written before, if its disk went back in time. It
+ * does when all have told, in answer to a word of this life: a link that has brought such a word brings nothing older
+ * (transport.ts). Whoever had more of us has said so by then, and another origin is ours.
+ */
+function noteHeardOut(state: LeaderlessState): void {
+  state.heardOut ||= [...state.peers.values()].every((peer) => peer.answered > 0) && heardOut(state, false);
 }
 
 /** Who holds more of us in memory than on its disk has another word to say. */

@@ -85,6 +85,8 @@ export interface LeaderlessState {
   /** What `round` began with. Answers to anything else are to a former life of ours. */
   readonly roundsFrom: number;
   start: Start;
+  /** Everybody has told what it has of our origin, and can get no more of it from our former life: see start.ts. */
+  heardOut: boolean;
   /** What the members had when they were met: `behind` until we have it too. */
   readonly goal: MutableVector;
   readonly parked: { readonly event: WriteEvent; readonly tick: number }[];
@@ -168,6 +170,7 @@ export function createState(options: LeaderlessOptions, policy: DeliveryPolicy):
     round: roundsFrom,
     roundsFrom,
     start: { phase: 'waiting', fresh: options.fresh },
+    heardOut: false,
     goal: new Map(),
     parked: [],
     parkedBytes: 0,

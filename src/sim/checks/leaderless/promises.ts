@@ -1,4 +1,4 @@
-import { replicaOf, type OriginId, type ReplicaId } from '../../../base/brand.js';
+import type { OriginId, ReplicaId } from '../../../base/brand.js';
 import { compareTimestamps, covers, type Dot, type Timestamp, type Vector } from '../../../base/dot.js';
 import type { KvorumError } from '../../../base/errors/error.js';
 import type { Seen } from '../../../replica/router.js';
@@ -216,10 +216,7 @@ export class PromiseChecks {
       );
     }
     if (code === 'dependencies_not_satisfied') return;
-    // Who was set back and has not heard of it cannot know how far it has written before.
-    const isForgotten = ({ origin }: Dot): boolean =>
-      replicaOf(origin) === process.id && this.#facts.isUnaware(process.id);
-    if (missing.some((dot) => this.#isGone(dot) || isForgotten(dot))) return;
+    if (missing.some((dot) => this.#isGone(dot))) return;
     throw new Violation(
       'refused-with-reason',
       `${process.id} says that ${missing.map(nameOf).join(', ')} is lost; it is on the disks of ` +

@@ -95,6 +95,78 @@ t.test('ap.md §1.2.5: an owner that was set back does not speak for a member th
   t.end();
 });
 
+t.test('ap.md §1.2.5: an owner that was set back does not speak for itself before it has heard everybody', (t) => {
+  const net = new Network(['a', 'b', 'c'], 12, { engine: 'causal', startGraceTicks: 10 });
+  net.write('a', 'k=1');
+  net.run(20);
+  const copy = copyDisk(net.member('a').disk);
+  net.lost = ({ to }) => to === 'b';
+  net.write('a', 'k=2');
+  net.run(20);
+  net.crash('a');
+  net.lost = ({ from, to }) => from === 'c' || to === 'c';
+  net.restart('a', copy);
+  net.run(60);
+  t.ok(net.engine('a').writable, 'it goes on without c');
+  const request = net.ensure('a', [{ origin: A, seq: 2 }]);
+  net.run(20);
+  t.equal(result(net, 'a', request), undefined, 'c has it');
+  net.heal();
+  net.run(60);
+  t.equal(result(net, 'a', request), 'covered');
+  t.end();
+});
+
+t.test('ap.md §1.2.5: what the former life of an owner sent may still arrive', (t) => {
+  const net = new Network(['a', 'b', 'c'], 13, { engine: 'lww', startGraceTicks: 10 });
+  net.write('a', 'k=1');
+  net.run(20);
+  const copy = copyDisk(net.member('a').disk);
+  net.write('a', 'k=2');
+  net.persist('a');
+  const late = net.wire.filter(({ to, type }) => to === 'c' && type === 'gossipDelta');
+  t.equal(late.length, 1);
+  net.crash('a');
+  net.lost = ({ from, to }) => (from === 'a' && to === 'c') || (from === 'c' && to === 'a');
+  net.restart('a', copy);
+  net.run(60);
+  t.ok(net.engine('a').writable, 'it goes on without c');
+  const request = net.ensure('b', [{ origin: A, seq: 2 }]);
+  net.run(60);
+  t.equal(result(net, 'b', request), undefined, 'c says that it has nothing, and is about to get it');
+  for (const message of late) net.deliver(message);
+  net.run(20);
+  t.equal(result(net, 'b', request), 'covered');
+  net.heal();
+  net.run(60);
+  t.not(net.engine('a').origin, A);
+  t.end();
+});
+
+t.test('ap.md §1.2.5: what nobody has is lost once its owner, set back, has heard everybody', (t) => {
+  const net = new Network(['a', 'b', 'c'], 14, { engine: 'causal', startGraceTicks: 10 });
+  net.write('a', 'k=1');
+  net.run(20);
+  const copy = copyDisk(net.member('a').disk);
+  net.write('a', 'k=2');
+  net.persist('a');
+  net.crash('a');
+  net.lost = ({ from, to }) => (from === 'a' && to === 'c') || (from === 'c' && to === 'a');
+  net.restart('a', copy);
+  net.run(60);
+  const seen = [{ origin: A, seq: 2 }];
+  const requests = [net.ensure('a', seen), net.ensure('b', seen)] as const;
+  net.run(60);
+  t.equal(result(net, 'a', requests[0]), undefined);
+  t.equal(result(net, 'b', requests[1]), undefined);
+  net.heal();
+  net.run(40);
+  t.equal(net.engine('a').origin, A, 'nobody knows more of it');
+  t.equal(result(net, 'a', requests[0]), 'lost');
+  t.equal(result(net, 'b', requests[1]), 'lost');
+  t.end();
+});
+
 t.test('ap.md §1.2.5: nothing is lost while a member has it in memory', (t) => {
   const net = new Network(['a', 'b', 'c'], 10, { engine: 'lww' });
   net.run(20);

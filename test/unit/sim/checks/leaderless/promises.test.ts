@@ -189,12 +189,13 @@ t.test('§1.2.5: of several things that are missing one that is gone is enough f
   t.end();
 });
 
-t.test('§1.0.1 rule 2: who was set back cannot know what of its own it has forgotten', (t) => {
+t.test('§1.2.5: who was set back says nothing about what it has forgotten before others have', (t) => {
   const seen = { dots: [dot(A, 2)] };
   const all = [A1, batch(A, 2)] as const;
   const lost = (stage: Stage): string | null =>
     Stage.broken(() => stage.start('n1', A1).turn('n1').refused('n1', { seen }, 'causal_history_lost'));
-  t.equal(lost(new Stage().has('n1 n2', ...all).rollBack('n1')), null);
+  t.equal(lost(new Stage().has('n1', ...all).rollBack('n1')), null, 'nobody else has it');
+  t.equal(lost(new Stage().has('n1 n2', ...all).rollBack('n1')), 'refused-with-reason');
   t.equal(lost(new Stage().has('n1 n2', ...all).wipe('n1')), 'refused-with-reason', 'an empty folder is noticed');
   const other = new Stage().has('n1 n2', A1, B1).rollBack('n1').start('n1', A1).turn('n1');
   t.equal(
