@@ -66,7 +66,8 @@ export class PromotionChecks implements Observer {
   #lastCommitted({ prev, term }: Node): Node | null {
     let last: Node | null = null;
     for (const { epoch, node } of this.#facts.orders.tips()) {
-      if (epoch < term && node.index > (last?.index ?? 0) && forkOf(prev, node) === node) last = node;
+      const fork = epoch < term ? forkOf(prev, node) : null;
+      if (fork !== null && fork.index > (last?.index ?? 0)) last = fork;
     }
     return last;
   }
