@@ -46,8 +46,9 @@ export interface Promoted {
 export interface FailoversView {
   readonly id: string;
   readonly keyspace: string;
-  /** Acknowledged writes among what this replica threw away. */
+  /** Acknowledged writes among what this replica threw away: so many for sure, and so many more perhaps. */
   readonly acknowledged_lost: number;
+  readonly maybe_acknowledged_lost: number;
   readonly failovers: readonly {
     readonly epoch: number;
     readonly leader: string;
@@ -60,6 +61,7 @@ export interface FailoversView {
       readonly to_offset: number;
       readonly writes: number;
       readonly acknowledged: number;
+      readonly maybe_acknowledged: number;
       readonly certain: boolean;
     } | null;
   }[];

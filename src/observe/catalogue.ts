@@ -118,7 +118,7 @@ export const METRICS = {
   kvorum_semisync_reads_pending: gauge('Batches of reads without an answer yet', ['keyspace']),
   kvorum_semisync_entries_applied_total: counter('Log entries applied', ['keyspace']),
   kvorum_failover_discarded_total: counter(
-    'Writes that left the log after a failover and are in a file of lost writes. `acked` is yes when this replica knew that they had been acknowledged, unknown when they could not be compared with the log that replaced them and may be in it, else no',
+    'Writes that left the log after a failover and are in a file of lost writes. `acked` is yes when this replica knew that they had been acknowledged, unknown when it could not tell (after a promotion by force), or when they could not be compared with the log that replaced them and may be in it, else no',
     ['keyspace', 'acked'],
   ),
   // Leaderless engines (lww, causal), one member per keyspace.

@@ -230,8 +230,10 @@ export interface DiscardedWrites {
   readonly entries: number;
   /** Commands in them. */
   readonly writes: number;
-  /** Of these, acknowledged ones, as far as this replica knew: possible only after a promotion by force. */
+  /** Of these, acknowledged ones for sure: possible only after a promotion by force. */
   readonly acknowledged: number;
+  /** Of the others, those of which this replica cannot tell: likewise. */
+  readonly maybeAcknowledged: number;
   /** False: some of them may be in the log of the new epoch after all. */
   readonly certain: boolean;
   /** There was more before them, which only the checkpoint held: it was replaced by a full sync. */

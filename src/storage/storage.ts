@@ -173,9 +173,16 @@ export interface LostWritesHead {
   /** Epoch of the last of them. */
   readonly lastEpoch: number;
   readonly entries: number;
-  /** Commands in them, and how many of these were acknowledged as far as is known here. */
+  /** Commands in them, and how many of these are known here to have been acknowledged. */
   readonly writes: number;
   readonly acknowledged: number;
+  /**
+   * Of the others, those that may have been: whoever led alone knows, and a restart forgets how far the commit index had come.
+   * That is so only where an epoch after `firstEpoch` began by force. Absent in older files: all of them, 0.
+   */
+  readonly unsure?: number;
+  /** Epoch of the first entry. */
+  readonly firstEpoch?: number;
   readonly commit: number;
   /** False: the logs could not be compared, some of them may be in the new one after all. */
   readonly certain: boolean;

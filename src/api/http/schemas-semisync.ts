@@ -203,7 +203,12 @@ const DISCARDED = {
   to_offset: OFFSET,
   entries: part.COUNT,
   writes: part.COUNT,
-  acknowledged: { ...part.COUNT, description: 'Of the writes: possible only after a promotion by force' },
+  acknowledged: { ...part.COUNT, description: 'Of the writes, for sure: possible only after a promotion by force' },
+  maybe_acknowledged: {
+    ...part.COUNT,
+    description:
+      'Of the others, those of which this replica cannot tell: a follower, or one that was restarted meanwhile',
+  },
   certain: { ...part.FLAG, description: 'false: some of them may have survived after all' },
 } as const;
 
@@ -221,6 +226,7 @@ export const FAILOVERS: RouteSchema = {
             id: part.TEXT,
             keyspace: part.TEXT,
             acknowledged_lost: part.COUNT,
+            maybe_acknowledged_lost: part.COUNT,
             failovers: part.list(
               part.object(
                 {

@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import type { FailoversView } from '../../client/quorum.js';
 import { printJson } from '../output/json.js';
 import { printTable } from '../output/table.js';
 import { clientCommand, clientOf, wantsJson } from './client-command.js';
@@ -32,15 +33,21 @@ async function list(command: Command, keyspace: string | undefined): Promise<voi
       String(start_offset),
       forced ? 'yes' : 'no',
       discarded === null ? '0' : String(discarded.writes),
-      discarded === null ? '0' : String(discarded.acknowledged),
+      discarded === null ? '0' : acknowledgedOf(discarded),
       discarded?.file ?? '-',
     ]);
     printTable(['epoch', 'leader', 'before', 'from offset', 'forced', 'discarded', 'acknowledged', 'file'], rows);
   }
-  if (view.acknowledged_lost === 0) return;
-  process.stderr.write(
-    `${view.acknowledged_lost} acknowledged writes of ${view.keyspace} were thrown away on ${view.id}\n`,
-  );
+  const { acknowledged_lost: lost, maybe_acknowledged_lost: maybe } = view;
+  const where = `of ${view.keyspace} were thrown away on ${view.id}`;
+  if (lost > 0) process.stderr.write(`${lost} acknowledged writes ${where}\n`);
+  if (maybe > 0) process.stderr.write(`${maybe} writes that may have been acknowledged ${where}\n`);
+}
+
+/** `1`, or `1 to 3` where that is not known. */
+function acknowledgedOf(discarded: NonNullable<FailoversView['failovers'][number]['discarded']>): string {
+  const { acknowledged, maybe_acknowledged: maybe } = discarded;
+  return maybe === 0 ? String(acknowledged) : `${acknowledged} to ${acknowledged + maybe}`;
 }
 
 async function dump(command: Command, file: string, keyspace: string | undefined): Promise<void> {

@@ -3,7 +3,7 @@ import type { Logger } from '../../base/logger.js';
 import { ownerOf, sortedMembers } from '../../engines/semisync/ballot.js';
 import type { Discarded } from '../../engines/semisync/events.js';
 import type { SemisyncEntry } from '../../engines/semisync/messages.js';
-import type { EpochStart } from '../../engines/semisync/semisync.js';
+import type { EpochStart, Semisync } from '../../engines/semisync/semisync.js';
 import { countCommands, decodeBatch } from '../../kv/index.js';
 import type { Command } from '../../kv/types.js';
 import type { LostWritesFile, LostWritesHead, LostWritesStore } from '../../storage/storage.js';
@@ -23,6 +23,7 @@ export interface FailoversOptions {
   readonly store: LostWritesStore;
   readonly logger: Logger;
   readonly stats: SemisyncStats;
+  core(): Pick<Semisync, 'lastIndex' | 'quorumAt' | 'termOf'> | null;
 }
 
 /** What promotions did to this member's log: the epochs that it knows of, and what it had to throw away (ap.md §1.3.6). */
@@ -45,19 +46,52 @@ export class Failovers {
     }
   }
 
-  /** Durable when it returns: only then may anything take the place of the entries. Throws storage_failed. */
-  keep(discarded: Discarded): void {
+  /**
+   * Durable when it returns: only then may anything take the place of the entries. Throws storage_failed. `led`: the newest epoch
+   * that this member has led since it was started, of which it knows what was acknowledged.
+   */
+  keep(discarded: Discarded, led: Term | null): void {
     const { group, logger, stats, store } = this.#options;
-    const head = headOf(group, discarded);
+    const head = headOf(group, discarded, led);
     const file = store.save(head, discarded.entries);
-    stats.discardedAcked += head.acknowledged;
-    if (head.certain) stats.discardedUnacked += head.writes - head.acknowledged;
-    else stats.discardedUnsure += head.writes - head.acknowledged;
     const { acknowledged, beforeLog, certain, epoch, fromIndex, toIndex, writes } = head;
-    const fields = { group, file, epoch, fromIndex, toIndex, writes, acknowledged, certain, beforeLog };
+    const maybeAcknowledged = this.#maybeAcknowledged(head);
+    const rest = writes - acknowledged - maybeAcknowledged;
+    stats.discardedAcked += acknowledged;
+    stats.discardedUnacked += certain ? rest : 0;
+    stats.discardedUnsure += maybeAcknowledged + (certain ? 0 : rest);
+    const counts = { writes, acknowledged, maybeAcknowledged };
+    const fields = { group, file, epoch, fromIndex, toIndex, ...counts, certain, beforeLog };
     if (acknowledged > 0 || beforeLog) logger.error('acknowledged_writes_discarded', fields);
-    else if (certain) logger.warn('writes_discarded', fields);
+    else if (certain || maybeAcknowledged > 0) logger.warn('writes_discarded', fields);
     else logger.info('writes_set_aside', fields);
+  }
+
+  /**
+   * Nothing that was acknowledged is lost but by force. Whether an epoch after those of the entries began so is known once the
+   * log has come to the epoch that threw them away.
+   */
+  #maybeAcknowledged({ acknowledged, epoch, firstEpoch = 0, unsure, writes }: LostWritesHead): number {
+    const core = this.#options.core();
+    const known = core !== null && (core.termOf(core.lastIndex) ?? 0) >= epoch;
+    const lossless = known && core.quorumAt(core.lastIndex).forcedTerm <= firstEpoch;
+    return lossless ? 0 : (unsure ?? writes - acknowledged);
+  }
+
+  #discardedOf(found: LostWritesFile): DiscardedWrites {
+    const { acknowledged, beforeLog, certain, entries, fromIndex, toIndex, writes } = found.head;
+    return {
+      file: found.file,
+      fromIndex: fromIndex as LogIndex,
+      toIndex: toIndex as LogIndex,
+      entries,
+      writes,
+      acknowledged,
+      maybeAcknowledged: this.#maybeAcknowledged(found.head),
+      certain,
+      ...(beforeLog ? { beforeLog } : {}),
+      ...(found.damage === null ? {} : { damage: found.damage }),
+    };
   }
 
   /** `epochs`: of the log that is left. */
@@ -76,7 +110,7 @@ export class Failovers {
       const epoch = file.head.epoch as Term;
       const at = rows.findIndex((row) => row.epoch === epoch && row.discarded === null);
       const row = rows[at];
-      if (row !== undefined) rows[at] = { ...row, discarded: discardedOf(file) };
+      if (row !== undefined) rows[at] = { ...row, discarded: this.#discardedOf(file) };
       else rows.push(this.#ofFile(file, sorted, newestForced));
     }
     return rows.sort((a, b) => b.epoch - a.epoch || b.startIndex - a.startIndex).slice(0, LISTED_MAX);
@@ -95,7 +129,7 @@ export class Failovers {
       before: ownerOf(sorted, file.head.lastEpoch as Term),
       startIndex: file.head.fromIndex as LogIndex,
       forced: this.#isForced(epoch, newestForced),
-      discarded: discardedOf(file),
+      discarded: this.#discardedOf(file),
     };
   }
 
@@ -111,47 +145,40 @@ export class Failovers {
         else complete = false;
       }
     }
-    return { ...discardedOf(found), commands, ...(complete ? {} : { truncated: true }) };
+    return { ...this.#discardedOf(found), commands, ...(complete ? {} : { truncated: true }) };
   }
 }
 
-function headOf(group: GroupId, { beforeLog, certain, commit, entries, epoch }: Discarded): LostWritesHead {
+function headOf(
+  group: GroupId,
+  { beforeLog, certain, commit, entries, epoch }: Discarded,
+  led: Term | null,
+): LostWritesHead {
   const fromIndex = entries[0]?.index ?? commit;
   const last: SemisyncEntry | undefined = entries.at(-1);
   let writes = 0;
   let acknowledged = 0;
-  for (const { index, kind, payload } of entries) {
+  let unsure = 0;
+  for (const { index, kind, payload, term } of entries) {
     const count = kind === 'commands' ? countCommands(payload) : 0;
     writes += count;
     if (index <= commit) acknowledged += count;
+    else if (term !== led) unsure += count;
   }
   return {
     group,
     epoch,
     fromIndex,
     toIndex: last?.index ?? fromIndex,
+    firstEpoch: entries[0]?.term ?? 0,
     lastEpoch: last?.term ?? 0,
     entries: entries.length,
     writes,
     acknowledged,
+    unsure,
     commit,
     certain,
     beforeLog,
-  };
-}
-
-function discardedOf({ damage, file, head }: LostWritesFile): DiscardedWrites {
-  const { acknowledged, beforeLog, certain, entries, fromIndex, toIndex, writes } = head;
-  return {
-    file,
-    fromIndex: fromIndex as LogIndex,
-    toIndex: toIndex as LogIndex,
-    entries,
-    writes,
-    acknowledged,
-    certain,
-    ...(beforeLog ? { beforeLog } : {}),
-    ...(damage === null ? {} : { damage }),
   };
 }
 

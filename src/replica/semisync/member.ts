@@ -72,6 +72,8 @@ export class SemisyncMember implements GroupMember {
   #role: SemisyncStatus['role'] = 'follower';
   #leader: ReplicaId | null = null;
   #led: Term | null = null;
+  /** Since the start. */
+  #newestLed: Term | null = null;
 
   constructor(options: SemisyncMemberOptions) {
     this.#options = options;
@@ -88,7 +90,7 @@ export class SemisyncMember implements GroupMember {
     const step = (event: SemisyncEvent): void => this.step(event);
     const core = (): Semisync | null => this.#core;
     const { stats } = this;
-    this.#failovers = new Failovers({ group, store: options.lostWrites, logger, stats });
+    this.#failovers = new Failovers({ group, store: options.lostWrites, logger, stats, core });
     this.#failovers.onForced(this.#forcedTerm);
     this.#establish = new Establish({
       group,
@@ -343,7 +345,7 @@ export class SemisyncMember implements GroupMember {
   }
 
   #keep(discarded: Discarded): void {
-    this.#failovers.keep(discarded);
+    this.#failovers.keep(discarded, this.#newestLed);
     this.#options.onDiscarded?.(discarded);
   }
 
@@ -367,6 +369,7 @@ export class SemisyncMember implements GroupMember {
       this.reads.stopLeading();
     }
     this.#led = leads;
+    this.#newestLed = leads ?? this.#newestLed;
     if (role === 'pre-candidate' && this.#role !== 'pre-candidate') this.stats.elections++;
     if (leader !== null && leader !== this.#leader) this.stats.leaderChanges++;
     this.#role = role;

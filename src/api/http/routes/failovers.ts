@@ -14,10 +14,20 @@ function discardedDocument({
   entries,
   file,
   fromIndex,
+  maybeAcknowledged,
   toIndex,
   writes,
 }: DiscardedWrites): Record<string, unknown> {
-  return { file, from_offset: fromIndex, to_offset: toIndex, entries, writes, acknowledged, certain };
+  return {
+    file,
+    from_offset: fromIndex,
+    to_offset: toIndex,
+    entries,
+    writes,
+    acknowledged,
+    maybe_acknowledged: maybeAcknowledged,
+    certain,
+  };
 }
 
 function failoverDocument({ before, discarded, epoch, forced, leader, startIndex }: Failover): Record<string, unknown> {
@@ -53,8 +63,9 @@ async function failovers(exchange: Exchange): Promise<string> {
   if (file === undefined) {
     const known = await control.failovers();
     const acknowledged = known.reduce((sum, { discarded }) => sum + (discarded?.acknowledged ?? 0), 0);
+    const maybe = known.reduce((sum, { discarded }) => sum + (discarded?.maybeAcknowledged ?? 0), 0);
     const shown = JSON.stringify(known.map(failoverDocument));
-    return `{${head},"acknowledged_lost":${acknowledged},"failovers":${shown}}`;
+    return `{${head},"acknowledged_lost":${acknowledged},"maybe_acknowledged_lost":${maybe},"failovers":${shown}}`;
   }
   const lost = await control.lostWrites(file);
   if (lost === null) {

@@ -55,11 +55,67 @@ t.test(
       t.ok(discarded.some(({ commit, entries }) => (entries[0]?.index ?? Infinity) <= commit));
       const failovers = await keyspace.semisync.failovers();
       const row = failovers.find((failover) => failover.discarded !== null);
-      t.match(row, { epoch: promotion.epoch, leader: 'n3', forced: true, discarded: { acknowledged: 1, writes: 1 } });
+      t.match(row, {
+        epoch: promotion.epoch,
+        leader: 'n3',
+        forced: true,
+        discarded: { acknowledged: 1, maybeAcknowledged: 0, writes: 1 },
+      });
       t.equal(readdirSync(join(dir, id, 'lost-writes')).length, 1);
     }
   },
 );
+
+t.test(
+  'what a member cannot know after a restart, it does not deny: acknowledged is unknown (ap.md §1.3.6)',
+  async (t) => {
+    const { cluster } = await forced(t.testdir());
+    t.teardown(() => cluster.close());
+    const before = cluster.node('n1').member.core?.commitIndex ?? 0;
+    await cluster.restartReplica('n1');
+    t.ok((cluster.node('n1').member.core?.commitIndex ?? 0) < before, 'how far it had come is not on its disk');
+    cluster.isolate('n1');
+    cluster.isolate('n1', false, ['n3']);
+    cluster.isolate('n3', false);
+    await cluster.led('n3', 2);
+    t.match(await put(cluster.node('n3').keyspace, 'a', '1'), { ok: true });
+    await cluster.converged();
+    const discardedBy = async (id: string) => {
+      const failovers = await cluster.node(id).keyspace.semisync.failovers();
+      return failovers.find(({ discarded }) => discarded !== null)?.discarded;
+    };
+    t.match(await discardedBy('n1'), { writes: 1, acknowledged: 0, maybeAcknowledged: 1 });
+    t.match(await discardedBy('n2'), { writes: 1, acknowledged: 1, maybeAcknowledged: 0 });
+    t.match(cluster.node('n1').member.stats, { discardedAcked: 0, discardedUnacked: 0, discardedUnsure: 1 });
+    await cluster.restartReplica('n1');
+    await cluster.led('n3', 2);
+    t.match(await discardedBy('n1'), { acknowledged: 0, maybeAcknowledged: 1 }, 'also later');
+  },
+);
+
+t.test('who led and was not restarted knows that nobody was told, also where force threw it away', async (t) => {
+  const cluster = await SemisyncCluster.start({
+    dir: t.testdir(),
+    keyspace: { writeQuorum: 1, maxLagMs: 5000, promotion: 'manual' },
+    timing: { requestTimeoutMs: 100 },
+  });
+  t.teardown(() => cluster.close());
+  await put(cluster.node('n1').keyspace, 'a', '1');
+  await cluster.converged();
+  for (const id of ['n2', 'n3']) cluster.network.pause(cluster.node(id).id, true);
+  t.match(await put(cluster.node('n1').keyspace, 'a', '2'), { code: 'outcome_unknown' });
+  cluster.isolate('n1');
+  cluster.isolate('n2');
+  for (const id of ['n2', 'n3']) cluster.network.pause(cluster.node(id).id, false);
+  t.match(await cluster.node('n3').keyspace.semisync.promote(true), { lossPossible: true });
+  for (const id of ['n1', 'n2']) cluster.isolate(id, false);
+  await cluster.led('n3', 2);
+  t.match(await put(cluster.node('n3').keyspace, 'b', '1'), { ok: true });
+  await cluster.converged();
+  const [newest] = await cluster.node('n1').keyspace.semisync.failovers();
+  t.match(newest?.discarded, { writes: 1, acknowledged: 0, maybeAcknowledged: 0 });
+  t.equal(cluster.node('n1').member.stats.discardedUnacked, 1);
+});
 
 t.test('sessions of before are told that their history is lost, at every member (410)', async (t) => {
   const { cluster, promotion, written } = await forced(t.testdir());

@@ -108,6 +108,7 @@ t.test('a deposed leader’s tail is in a file before it leaves the log, and is 
     entries: 1,
     writes: 1,
     acknowledged: 0,
+    maybeAcknowledged: 0,
     certain: true,
   });
   t.equal(failover?.discarded?.file, `epoch-${epoch}-${from}-${from}.log`);

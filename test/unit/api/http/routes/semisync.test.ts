@@ -335,8 +335,9 @@ t.test('ap.md §1.3.6: failovers and lost writes are told', async (t) => {
     fromIndex: 3 as LogIndex,
     toIndex: 4 as LogIndex,
     entries: 2,
-    writes: 2,
+    writes: 3,
     acknowledged: 1,
+    maybeAcknowledged: 2,
     certain: true,
   };
   const first = { epoch: EPOCH_1, leader: 'n1' as ReplicaId, before: null, startIndex: 1 as LogIndex, forced: false };
@@ -350,6 +351,7 @@ t.test('ap.md §1.3.6: failovers and lost writes are told', async (t) => {
     id: 'n1',
     keyspace: 'feed',
     acknowledged_lost: 1,
+    maybe_acknowledged_lost: 2,
     failovers: [
       {
         epoch: EPOCH_2,
@@ -361,8 +363,9 @@ t.test('ap.md §1.3.6: failovers and lost writes are told', async (t) => {
           file: 'epoch-64-3-4.log',
           from_offset: 3,
           to_offset: 4,
-          writes: 2,
+          writes: 3,
           acknowledged: 1,
+          maybe_acknowledged: 2,
           certain: true,
         },
       },
@@ -380,6 +383,7 @@ t.test('ap.md §1.3.6: failovers and lost writes are told', async (t) => {
   semisync.lost = { ...discarded, commands: [{ index: 3 as LogIndex, epoch: EPOCH_1, command }] };
   t.match((await ask('GET', '/admin/failovers?file=epoch-64-3-4.log')).json, {
     acknowledged: 1,
+    maybe_acknowledged: 2,
     commands: [
       {
         offset: 3,
