@@ -145,7 +145,7 @@ export const SEMISYNC_MUTANTS: readonly Mutant[] = [
     edits: [
       {
         file: 'src/replica/semisync/member.js',
-        find: 'this.#failovers.keep(discarded);',
+        find: 'this.#failovers.keep(discarded, this.#newestLed);',
         replace: '',
       },
     ],
