@@ -1,13 +1,14 @@
 import type { Plan } from '../plan/plan.js';
 import { Client, type ClientContext, type ClientStats } from './client.js';
 
-/** All clients of a plan. */
-export class Workload {
-  readonly #clients: readonly Client[];
+type Loop = Pick<Client, 'start' | 'drain' | 'ended'>;
 
-  constructor(plan: Plan, context: ClientContext) {
-    const shared = (id: string): boolean => plan.clients.filter((other) => other.id === id).length > 1;
-    this.#clients = plan.clients.map((client, number) => new Client(client, number, shared(client.id), context));
+/** All clients of a run, whatever they ask for. */
+export class Workload {
+  readonly #clients: readonly Loop[];
+
+  constructor(clients: readonly Loop[]) {
+    this.#clients = clients;
   }
 
   start(): void {
@@ -22,6 +23,12 @@ export class Workload {
   get ended(): boolean {
     return this.#clients.every(({ ended }) => ended);
   }
+}
+
+/** Those of a group with one log. */
+export function clientsOf({ clients }: Plan, context: ClientContext): Client[] {
+  const shared = (id: string): boolean => clients.filter((other) => other.id === id).length > 1;
+  return clients.map((client, number) => new Client(client, number, shared(client.id), context));
 }
 
 export function createClientStats(): ClientStats {

@@ -1,89 +1,87 @@
 import { Violation, type SimProcess, type VirtualTime } from '../world/types.js';
-import { certaintyOf, type Answer } from '../clients/answer.js';
-import { commandOf } from '../clients/intent.js';
-import type { Request, Sender } from '../clients/wire.js';
+import type { Serving } from './phases.js';
 
 const PAUSE_MS = 25;
 
-/** Asks for one thing, again and again, until it is done. */
-export class Probe {
-  /** The last answer, for the report. */
-  last: Answer | null = null;
-  done = false;
-  readonly #time: VirtualTime;
-  readonly #wire: Sender;
-  readonly #choose: () => SimProcess;
-  readonly #request: Request;
-  readonly #timeoutMs: number;
-  readonly #onDone: (answer: Answer) => void;
-  readonly #isFinal: (answer: Answer) => boolean;
+/** How an engine's replicas are asked: R is what clients send, A what they hear. */
+export interface Asking<R, A> {
+  readonly time: VirtualTime;
+  readonly wire: { send(to: SimProcess, request: R, onAnswer: (answer: A) => void): () => void };
+  readonly timeoutMs: number;
+  /** What it comes to when nothing is heard. */
+  readonly timedOut: A;
+  /** After any other answer it is asked again. */
+  isFinal(answer: A): boolean;
+}
 
-  constructor(
-    context: { readonly time: VirtualTime; readonly wire: Sender; readonly timeoutMs: number },
-    choose: () => SimProcess,
-    request: Request,
-    onDone: (answer: Answer) => void,
-    isFinal: (answer: Answer) => boolean = (answer) => certaintyOf(answer) === 'done',
-  ) {
-    this.#time = context.time;
-    this.#wire = context.wire;
-    this.#timeoutMs = context.timeoutMs;
+/** Asks for one thing, again and again, until it is done. */
+export class Probe<R, A> {
+  /** The last answer, for the report. */
+  last: A | null = null;
+  done = false;
+  readonly #asking: Asking<R, A>;
+  readonly #choose: () => SimProcess;
+  readonly #request: R;
+  readonly #onDone: (answer: A) => void;
+
+  constructor(asking: Asking<R, A>, choose: () => SimProcess, request: R, onDone: (answer: A) => void) {
+    this.#asking = asking;
     this.#choose = choose;
     this.#request = request;
     this.#onDone = onDone;
-    this.#isFinal = isFinal;
     this.#ask();
   }
 
   #ask(): void {
-    let over = false;
-    const end = (answer: Answer): void => {
-      if (over) return;
-      over = true;
+    const { timedOut, time, timeoutMs, wire } = this.#asking;
+    let isOver = false;
+    const end = (answer: A): void => {
+      if (isOver) return;
+      isOver = true;
       stop();
       cancel();
       this.last = answer;
-      if (this.#isFinal(answer)) {
+      if (this.#asking.isFinal(answer)) {
         this.done = true;
         this.#onDone(answer);
-      } else this.#time.after(PAUSE_MS, () => this.#ask());
+      } else time.after(PAUSE_MS, () => this.#ask());
     };
-    const stop = this.#wire.send(this.#choose(), this.#request, end);
-    const cancel = this.#time.after(this.#timeoutMs, () => end({ type: 'timeout' }));
+    const stop = wire.send(this.#choose(), this.#request, end);
+    const cancel = time.after(timeoutMs, () => end(timedOut));
   }
 }
 
-/** A write to one replica, and then a linearizable read there that must show it. */
-export class Service {
+/** What an engine's clients say to write and to read. */
+export interface Dialect<R, A> {
+  write(key: string, value: string): R;
+  read(key: string): R;
+  shows(answer: A, value: string): boolean;
+  /** The last answer, for the report. */
+  tell(answer: A): unknown;
+  /** What a replica is in its group, for the report. */
+  standing(process: SimProcess): string;
+}
+
+/** A write to one replica, and then a read there that must show it. */
+export class Service<R, A> implements Serving {
   readonly process: SimProcess;
-  #probe: Probe;
+  readonly #dialect: Dialect<R, A>;
+  #probe: Probe<R, A>;
   #served = false;
 
-  constructor(
-    context: { readonly time: VirtualTime; readonly wire: Sender; readonly timeoutMs: number },
-    process: SimProcess,
-  ) {
+  constructor(asking: Asking<R, A>, process: SimProcess, dialect: Dialect<R, A>) {
     this.process = process;
+    this.#dialect = dialect;
     const key = `probe-${process.id}`;
     const value = `written through ${process.id}`;
-    const write = commandOf({ kind: 'put', key, value }, { clientId: key, seq: 1 });
-    this.#probe = new Probe(
-      context,
-      () => process,
-      { type: 'write', command: write },
-      () => {
-        this.#probe = new Probe(
-          context,
-          () => process,
-          { type: 'read', key, consistency: 'linearizable' },
-          (answer) => {
-            this.#served = true;
-            if (answer.type === 'read' && answer.value === value) return;
-            throw new Violation('acknowledged-present', `${process.id} acknowledged ${key} and does not show it`);
-          },
-        );
-      },
-    );
+    const here = (): SimProcess => process;
+    this.#probe = new Probe(asking, here, dialect.write(key, value), () => {
+      this.#probe = new Probe(asking, here, dialect.read(key), (answer) => {
+        this.#served = true;
+        if (dialect.shows(answer, value)) return;
+        throw new Violation('acknowledged-present', `${process.id} acknowledged ${key} and does not show it`);
+      });
+    });
   }
 
   get served(): boolean {
@@ -91,8 +89,9 @@ export class Service {
   }
 
   describe(): string {
-    const { id, member, state } = this.process;
-    const role = member === null ? state : `${member.raft.role} of term ${member.raft.term}`;
-    return `${id} (${role}) ${this.#served ? 'serves' : `says ${JSON.stringify(this.#probe.last)}`}`;
+    const { last } = this.#probe;
+    const said = last === null ? 'nothing' : JSON.stringify(this.#dialect.tell(last));
+    const standing = this.#dialect.standing(this.process);
+    return `${this.process.id} (${standing}) ${this.#served ? 'serves' : `says ${said}`}`;
   }
 }

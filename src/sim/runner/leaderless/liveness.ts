@@ -5,14 +5,17 @@ import { stateOf } from '../../checks/leaderless/convergence.js';
 import type { LeaderlessChecks } from '../../checks/leaderless/index.js';
 import { nameOf } from '../../checks/leaderless/truth.js';
 import type { LeaderlessAnswer } from '../../clients/leaderless/answer.js';
-import type { LeaderlessClient } from '../../clients/leaderless/client.js';
 import { leaderlessKeysOf } from '../../clients/leaderless/intent.js';
 import type { LeaderlessRequest, LeaderlessWire, SimLevel } from '../../clients/leaderless/wire.js';
+import type { Workload } from '../../clients/workload.js';
 import { chance, pick } from '../../plan/dice.js';
-import { HEALED_DISK, HEALED_LINKS } from '../../plan/healed.js';
+import { HEALED_CLIENT_LINKS } from '../../plan/healed.js';
 import { shuffled } from '../../plan/nemesis/stage.js';
 import type { Plan } from '../../plan/plan.js';
 import { Violation, type Observer, type SimProcess, type World } from '../../world/types.js';
+import { abandon, healWorld, mend, resetLinks, startSoon, type Healing } from '../healing.js';
+import { mustAnswer, mustServe, type RunUntil } from '../phases.js';
+import { Probe, Service, type Asking, type Dialect } from '../probe.js';
 import type { Statistics } from '../statistics.js';
 import type { LeaderlessStage } from './stage.js';
 
@@ -21,15 +24,12 @@ export interface LeaderlessLivenessOptions {
   readonly world: World;
   readonly stage: LeaderlessStage;
   readonly wire: LeaderlessWire;
-  readonly clients: readonly LeaderlessClient[];
+  readonly workload: Pick<Workload, 'drain' | 'ended'>;
   readonly checks: LeaderlessChecks;
   readonly statistics: Statistics;
   readonly prng: Prng;
-  run(untilMs: number, stop: () => boolean): Promise<void>;
+  readonly run: RunUntil;
 }
-
-const RESTART_MS = 20;
-const ASK_AGAIN_MS = 25;
 
 /**
  * The second phase: any of the replicas, one alone too, are healed and serve again, whatever the others do; those that are
@@ -64,19 +64,14 @@ export class LeaderlessLiveness {
 
   /** Ends with replicas that serve. Throws Violation. */
   async run(): Promise<void> {
-    const { clients, plan, stage, wire, world } = this.#options;
+    const { stage, wire, workload } = this.#options;
     this.#core = this.#chooseCore();
     stage.end();
     this.#heal();
-    wire.links = { requestLoss: 0, replyLoss: 0, delayMinMs: 0.2, delayMeanMs: 1 };
-    for (const client of clients) client.drain();
+    wire.links = HEALED_CLIENT_LINKS;
+    workload.drain();
     const services = this.#core.map((process) => this.#serve(process));
-    const isServed = (): boolean => clients.every(({ ended }) => ended) && services.every(({ done }) => done);
-    await this.#options.run(world.time.nowMs + plan.livenessMs, isServed);
-    if (isServed()) return;
-    const waiting = clients.every(({ ended }) => ended) ? '' : '; clients still wait';
-    const said = services.map((each) => each.describe()).join('; ');
-    throw new Violation('liveness', `healed replicas do not serve within ${plan.livenessMs} ms: ${said}${waiting}`);
+    await mustServe(this.#options, 'healed replicas do', services);
   }
 
   /** One at least that has not begun anew: whoever has must meet one that has not, before it writes (ap.md §1.0.6). */
@@ -96,42 +91,22 @@ export class LeaderlessLiveness {
   }
 
   #heal(): void {
-    const { world } = this.#options;
-    world.network.faults = HEALED_LINKS;
-    world.network.healAll();
-    for (const process of world.processes.values()) {
-      if (this.#core.includes(process)) this.#revive(process);
-      else this.#abandon(process);
-    }
-    for (const from of this.#core) {
-      for (const to of this.#core) if (from !== to) world.network.reset(from.id, to.id); // Late frames hold up the others.
-    }
+    const healing: Healing = { ...this.#options, core: this.#core };
+    const { stage, world } = this.#options;
+    healWorld(healing, {
+      allLinks: true,
+      isHealed: (process) => this.#core.includes(process),
+      revive: (process) => {
+        stage.replaceDisk(process);
+        mend(process);
+        startSoon(world, process);
+      },
+      abandon: (process) => abandon(healing, process, 'dead'),
+    });
+    resetLinks(healing);
     this.#healing = true;
     this.#healedMs = world.time.nowMs;
     this.#countMissing();
-  }
-
-  #revive(process: SimProcess): void {
-    const { stage, world } = this.#options;
-    stage.replaceDisk(process);
-    if (process.state === 'paused') process.resume();
-    process.slow(0);
-    process.setClock(1, 0);
-    process.disk.faults = HEALED_DISK;
-    world.time.after(RESTART_MS, () => {
-      if (process.state === 'down') process.start();
-    });
-  }
-
-  /** It stays down, for ever. */
-  #abandon(process: SimProcess): void {
-    const { stage } = this.#options;
-    stage.supervisor.hold(process);
-    stage.crash(process, 'nothing', 0);
-    for (const { id } of this.#core) {
-      stage.cut(process.id, id, true);
-      stage.cut(id, process.id, true);
-    }
   }
 
   /** What the members of the core lack of each other: what has to be sent, at least. */
@@ -149,13 +124,13 @@ export class LeaderlessLiveness {
   }
 
   /** A write to one replica at the highest level that the core can meet, and then a read there that must show it. */
-  #serve(process: SimProcess): Service {
+  #serve(process: SimProcess): Service<LeaderlessRequest, LeaderlessAnswer> {
     const { plan, prng } = this.#options;
     const members = plan.replicas;
     const levels: SimLevel[] = ['one'];
     if (2 * this.#core.length > members) levels.push('quorum');
     if (this.#core.length === members) levels.push('all');
-    return new Service(this.#options, process, pick(prng, levels));
+    return new Service(askingOf(this.#options), process, dialectOf(pick(prng, levels)));
   }
 
   /** Everybody who is up has everything, and the same of it. Throws Violation. */
@@ -246,15 +221,18 @@ export class LeaderlessLiveness {
 
   /** Every key is read at every replica of the core: what it must show is checked as it is read. */
   async readBack(): Promise<void> {
-    const { plan, world } = this.#options;
+    const asking = askingOf(this.#options);
     const probes = this.#core.flatMap((process) =>
-      leaderlessKeysOf(plan.clients).map((key) => {
-        return new Probe(this.#options, process, { type: 'read', key, level: 'one', seen: null }, () => undefined);
+      leaderlessKeysOf(this.#options.plan.clients).map((key) => {
+        return new Probe(
+          asking,
+          () => process,
+          { type: 'read', key, level: 'one', seen: null },
+          () => undefined,
+        );
       }),
     );
-    const areDone = (): boolean => probes.every(({ done }) => done);
-    await this.#options.run(world.time.nowMs + plan.livenessMs, areDone);
-    if (!areDone()) throw new Violation('liveness', 'replicas that served do not answer the last reads');
+    await mustAnswer(this.#options, 'replicas that served do', probes);
     const roots = new Set(this.#core.map(({ leaderless }) => leaderless?.kv.root().hash));
     if (roots.size > 1 && new Set(this.#core.map(({ leaderless }) => leaderless && stateOf(leaderless))).size === 1) {
       throw new Violation('convergence', 'equal vectors, and states that differ');
@@ -278,76 +256,27 @@ function vectorOf(state: string): string {
   return state.split(' collected ')[0] ?? '';
 }
 
-type Context = Pick<LeaderlessLivenessOptions, 'world' | 'wire' | 'plan'>;
+type Asked = Pick<LeaderlessLivenessOptions, 'world' | 'wire' | 'plan'>;
 
-/** Asks for one thing, again and again, until it is done. */
-class Probe {
-  done = false;
-  last: LeaderlessAnswer | null = null;
-  readonly #context: Context;
-  readonly #process: SimProcess;
-  readonly #request: LeaderlessRequest;
-  readonly #onDone: (answer: LeaderlessAnswer) => void;
+/** A replica tells by itself that its time is up; the rest is for the way. */
+const ON_THE_WAY_MS = 200;
 
-  constructor(
-    context: Context,
-    process: SimProcess,
-    request: LeaderlessRequest,
-    onDone: (answer: LeaderlessAnswer) => void,
-  ) {
-    this.#context = context;
-    this.#process = process;
-    this.#request = request;
-    this.#onDone = onDone;
-    this.#ask();
-  }
-
-  #ask(): void {
-    const { plan, wire, world } = this.#context;
-    let isOver = false;
-    const end = (answer: LeaderlessAnswer): void => {
-      if (isOver) return;
-      isOver = true;
-      stop();
-      cancel();
-      this.last = answer;
-      if (answer.type === 'written' || answer.type === 'read') {
-        this.done = true;
-        this.#onDone(answer);
-      } else world.time.after(ASK_AGAIN_MS, () => this.#ask());
-    };
-    const stop = wire.send(this.#process, this.#request, end);
-    const cancel = world.time.after(plan.knobs.requestTimeoutMs + 200, () => end({ type: 'timeout' }));
-  }
+function askingOf({ plan, wire, world }: Asked): Asking<LeaderlessRequest, LeaderlessAnswer> {
+  return {
+    time: world.time,
+    wire,
+    timeoutMs: plan.knobs.requestTimeoutMs + ON_THE_WAY_MS,
+    timedOut: { type: 'timeout' },
+    isFinal: ({ type }) => type === 'written' || type === 'read',
+  };
 }
 
-class Service {
-  readonly #process: SimProcess;
-  #probe: Probe;
-  #served = false;
-
-  constructor(context: Context, process: SimProcess, level: SimLevel) {
-    this.#process = process;
-    const key = `probe-${process.id}`;
-    const value = `written through ${process.id}`;
-    const write = { type: 'write', key, level, seen: null, value, ttlMs: null, context: [] } as const;
-    this.#probe = new Probe(context, process, write, () => {
-      this.#probe = new Probe(context, process, { type: 'read', key, level: 'one', seen: null }, (answer) => {
-        this.#served = true;
-        if (answer.type === 'read' && answer.shown.values.some((shown) => shown.value === value)) return;
-        throw new Violation('acknowledged-present', `${process.id} acknowledged ${key} and does not show it`);
-      });
-    });
-  }
-
-  get done(): boolean {
-    return this.#served;
-  }
-
-  describe(): string {
-    const { id, leaderless, state } = this.#process;
-    const standing = leaderless === null ? state : leaderless.status().state;
-    const last = this.#probe.last;
-    return `${id} (${standing}) ${this.#served ? 'serves' : `says ${last === null ? 'nothing' : JSON.stringify({ ...last, vector: undefined })}`}`;
-  }
+function dialectOf(level: SimLevel): Dialect<LeaderlessRequest, LeaderlessAnswer> {
+  return {
+    write: (key, value) => ({ type: 'write', key, level, seen: null, value, ttlMs: null, context: [] }),
+    read: (key) => ({ type: 'read', key, level: 'one', seen: null }),
+    shows: (answer, value) => answer.type === 'read' && answer.shown.values.some((shown) => shown.value === value),
+    tell: (answer) => ({ ...answer, vector: undefined }),
+    standing: ({ leaderless, state }) => (leaderless === null ? state : leaderless.status().state),
+  };
 }

@@ -5,11 +5,12 @@ import { createLeaderlessChecks, type LeaderlessChecks } from '../../checks/lead
 import { LeaderlessClient } from '../../clients/leaderless/client.js';
 import { LeaderlessHistory } from '../../clients/leaderless/history.js';
 import { LeaderlessWire } from '../../clients/leaderless/wire.js';
-import { NEMESES } from '../../plan/nemesis/index.js';
-import type { NemesisAction, Plan } from '../../plan/plan.js';
+import { Workload } from '../../clients/workload.js';
+import type { Plan } from '../../plan/plan.js';
 import { createWorld } from '../../world/index.js';
 import type { Observer, World } from '../../world/types.js';
 import { forwardTo, type RunOptions } from '../options.js';
+import { runUntilOf, safetyPhase, startReplicas, type EngineRun, type RunUntil } from '../phases.js';
 import { createStatistics, type Statistics } from '../statistics.js';
 import { Triggers } from '../triggers.js';
 import { EngineCounts } from './counts.js';
@@ -18,16 +19,17 @@ import { LeaderlessStage } from './stage.js';
 
 const SETTLED_WITHIN_MS = 3000;
 
-/** One run of a group without a leader: puts the parts together. What run.ts is for raft. */
-export class LeaderlessRun {
+/** One run of a group without a leader: puts the parts together. */
+export class LeaderlessRun implements EngineRun {
   readonly statistics: Statistics = createStatistics();
   readonly world: World;
   readonly #plan: Plan;
   readonly #options: RunOptions;
   readonly #prng: Prng;
+  readonly #run: RunUntil;
   readonly #checks: LeaderlessChecks;
   readonly #history: LeaderlessHistory;
-  readonly #clients: readonly LeaderlessClient[];
+  readonly #workload: Workload;
   readonly #stage: LeaderlessStage;
   readonly #liveness: LeaderlessLiveness;
   readonly #counts: EngineCounts;
@@ -52,6 +54,7 @@ export class LeaderlessRun {
       leaderless: { ...knobs, engine },
     });
     const { statistics, world } = this;
+    this.#run = runUntilOf(world, options);
     const triggers = new Triggers(world.time, statistics);
     const wire = new LeaderlessWire({
       world,
@@ -71,20 +74,21 @@ export class LeaderlessRun {
       siblings,
       replicas: () => (this.#liveness.core.length > 0 ? this.#liveness.core : [...world.processes.values()]),
     };
-    this.#clients = plan.clients.map((client, number) => new LeaderlessClient(client, number, context));
+    const clients = plan.clients.map((client, number) => new LeaderlessClient(client, number, context));
     this.#checks.facts.whenLost((dot) => {
-      for (const client of this.#clients) client.onLost(dot);
+      for (const client of clients) client.onLost(dot);
     });
+    this.#workload = new Workload(clients);
     this.#liveness = new LeaderlessLiveness({
       plan,
       world,
       stage: this.#stage,
       wire,
-      clients: this.#clients,
+      workload: this.#workload,
       checks: this.#checks,
       statistics,
       prng: this.#prng.fork('liveness'),
-      run: (untilMs, stop) => this.#runUntil(untilMs, stop),
+      run: this.#run,
     });
     late.push(this.#liveness.observer);
     options.onWorld?.(world);
@@ -92,20 +96,23 @@ export class LeaderlessRun {
 
   /** Throws Violation. */
   async phases(): Promise<void> {
-    const { processes, time } = this.world;
-    for (const process of processes.values()) if (process.state === 'new') process.start();
+    startReplicas(this.world);
     this.#stage.supervisor.start();
-    for (const client of this.#clients) client.start();
-    const { nemeses, safetyMs, settled } = this.#plan;
-    const isSettled = (): boolean => [...processes.values()].every(({ leaderless }) => leaderless?.core.ready === true);
-    if (settled) await this.#runUntil(SETTLED_WITHIN_MS, isSettled);
-    for (const action of nemeses) this.#stage.after(action.atMs, () => this.#strike(action));
-    await this.#runUntil(time.nowMs + safetyMs, () => false);
+    this.#workload.start();
+    await safetyPhase({
+      plan: this.#plan,
+      world: this.world,
+      stage: this.#stage,
+      options: this.#options,
+      run: this.#run,
+      settledWithinMs: SETTLED_WITHIN_MS,
+      isSettled: () => [...this.world.processes.values()].every(({ leaderless }) => leaderless?.core.ready === true),
+    });
     await this.#liveness.run();
     await this.#liveness.converge();
     await this.#liveness.readBack();
     this.statistics.undecidedKeys = this.#history.check().undecided;
-    time.fold(this.#history.operations.length);
+    this.world.time.fold(this.#history.operations.length);
   }
 
   end(): void {
@@ -113,21 +120,5 @@ export class LeaderlessRun {
     this.statistics.leaderless.lostBatches = this.#checks.stats.lost;
     this.statistics.leaderless.rootsCompared = this.#checks.stats.roots;
     this.statistics.leaderless.refusals = this.#checks.stats.refusals;
-  }
-
-  #strike(action: NemesisAction): void {
-    this.#options.onStrike?.(action);
-    const nemesis = assertDefined(NEMESES.get(action.nemesis), 'a plan was drawn from the table, or checked');
-    nemesis.strike(this.#stage, action.options, createPrng(action.seed));
-  }
-
-  async #runUntil(untilMs: number, stop: () => boolean): Promise<void> {
-    const { onEvent } = this.#options;
-    const { time } = this.world;
-    if (onEvent === undefined) return time.run(untilMs, stop);
-    await time.run(untilMs, () => {
-      onEvent(time);
-      return stop();
-    });
   }
 }

@@ -4,21 +4,17 @@ import { createSemisyncChecks, type SemisyncChecks } from '../../checks/semisync
 import { History } from '../../clients/history.js';
 import { keysOf } from '../../clients/intent.js';
 import { SemisyncWire } from '../../clients/semisync/wire.js';
-import { Workload } from '../../clients/workload.js';
-import { NEMESES } from '../../plan/nemesis/index.js';
-import type { NemesisAction, Plan } from '../../plan/plan.js';
+import { clientsOf, Workload } from '../../clients/workload.js';
+import type { Plan } from '../../plan/plan.js';
 import { createWorld } from '../../world/index.js';
-import type { Observer, World } from '../../world/types.js';
+import type { Observer, SimProcess, World } from '../../world/types.js';
 import { forwardTo, type RunOptions } from '../options.js';
+import { CHECK_STEPS, SETTLED_WITHIN_MS } from '../ordered.js';
+import { runUntilOf, safetyPhase, startReplicas, type EngineRun, type RunUntil } from '../phases.js';
 import { createStatistics, type Statistics } from '../statistics.js';
 import { Triggers } from '../triggers.js';
 import { SemisyncLiveness } from './liveness.js';
 import { SemisyncStage } from './stage.js';
-
-const SETTLED_WITHIN_MS = 10_000;
-
-/** Steps of the checker of histories, for each key. */
-const CHECK_STEPS = 400_000;
 
 /** A group begins with this, whatever its topology says: the rest comes from its log. */
 const FORMED_WITH = 1;
@@ -30,13 +26,14 @@ const SLACK_TICKS = 2;
 const TURN_MS = 2;
 const BUSY_TURN_MS = 60;
 
-/** One run of a leader-follower group: puts the parts together. What run.ts is for raft. */
-export class SemisyncRun {
+/** One run of a leader-follower group: puts the parts together. */
+export class SemisyncRun implements EngineRun {
   readonly statistics: Statistics = createStatistics();
   readonly world: World;
   readonly #plan: Plan;
   readonly #options: RunOptions;
   readonly #prng: Prng;
+  readonly #run: RunUntil;
   readonly #checks: SemisyncChecks;
   readonly #history = new History();
   readonly #workload: Workload;
@@ -69,16 +66,14 @@ export class SemisyncRun {
       semisync: { ...group, writeQuorum: Math.min(group.writeQuorum, followers) },
     });
     const { statistics, world } = this;
+    this.#run = runUntilOf(world, options);
     const triggers = new Triggers(world.time, statistics);
     const wire = this.#createWire();
     late.push(triggers.observer, wire.observer);
-    this.#workload = new Workload(plan, {
-      time: world.time,
-      wire,
-      history: this.#history,
-      stats: statistics.clients,
-      replicas: () => (this.#liveness.core.length > 0 ? this.#liveness.core : [...world.processes.values()]),
-    });
+    const replicas = (): readonly SimProcess[] =>
+      this.#liveness.core.length > 0 ? this.#liveness.core : [...world.processes.values()];
+    const clients = { time: world.time, wire, history: this.#history, stats: statistics.clients, replicas };
+    this.#workload = new Workload(clientsOf(plan, clients));
     this.#stage = new SemisyncStage({
       plan,
       world,
@@ -96,7 +91,7 @@ export class SemisyncRun {
       history: this.#history,
       checks: this.#checks,
       prng: this.#prng.fork('liveness'),
-      run: (untilMs, stop) => this.#runUntil(untilMs, stop),
+      run: this.#run,
     });
     options.onWorld?.(world);
   }
@@ -123,22 +118,26 @@ export class SemisyncRun {
 
   /** Throws Violation. */
   async phases(): Promise<void> {
-    const { processes, time } = this.world;
-    for (const process of processes.values()) if (process.state === 'new') process.start();
+    startReplicas(this.world);
     this.#stage.supervisor.start();
     this.#stage.watch();
     this.#workload.start();
-    const { nemeses, safetyMs, settled } = this.#plan;
-    if (settled) await this.#runUntil(SETTLED_WITHIN_MS, () => this.statistics.elections > 0);
-    for (const action of nemeses) this.#stage.after(action.atMs, () => this.#strike(action));
-    await this.#runUntil(time.nowMs + safetyMs, () => false);
+    await safetyPhase({
+      plan: this.#plan,
+      world: this.world,
+      stage: this.#stage,
+      options: this.#options,
+      run: this.#run,
+      settledWithinMs: SETTLED_WITHIN_MS,
+      isSettled: () => this.statistics.elections > 0,
+    });
     await this.#liveness.run();
     await this.#liveness.readBack();
     await this.#liveness.converge();
     this.#checks.atEnd(this.world);
     await this.#liveness.readFiles();
     this.statistics.undecidedKeys = this.#checks.judge(this.world, this.#history, CHECK_STEPS);
-    time.fold(this.#history.operations.length);
+    this.world.time.fold(this.#history.operations.length);
   }
 
   end(): void {
@@ -154,21 +153,5 @@ export class SemisyncRun {
     semisync.commits = stats.commits;
     semisync.rebuilds = stats.rebuilds;
     if (this.#checks.facts.lossy) semisync.lossyRuns = 1;
-  }
-
-  #strike(action: NemesisAction): void {
-    this.#options.onStrike?.(action);
-    const nemesis = assertDefined(NEMESES.get(action.nemesis), 'a plan was drawn from the table, or checked');
-    nemesis.strike(this.#stage, action.options, createPrng(action.seed));
-  }
-
-  async #runUntil(untilMs: number, stop: () => boolean): Promise<void> {
-    const { onEvent } = this.#options;
-    const { time } = this.world;
-    if (onEvent === undefined) return time.run(untilMs, stop);
-    await time.run(untilMs, () => {
-      onEvent(time);
-      return stop();
-    });
   }
 }

@@ -1,8 +1,10 @@
 import type { Revision, Term } from '../../../base/brand.js';
 import { certaintyOf, type Answer } from '../../clients/answer.js';
 import { commandOf } from '../../clients/intent.js';
-import type { Sender } from '../../clients/wire.js';
-import { Violation, type SimProcess, type VirtualTime } from '../../world/types.js';
+import { Violation, type SimProcess } from '../../world/types.js';
+import type { Request } from '../../clients/wire.js';
+import type { OrderedAsking } from '../ordered.js';
+import type { Serving } from '../phases.js';
 import { Probe } from '../probe.js';
 
 const KEY = 'probe';
@@ -12,10 +14,9 @@ function isShownOrLost(answer: Answer): boolean {
   return certaintyOf(answer) === 'done' || (answer.type === 'error' && answer.code === 'causal_history_lost');
 }
 
-export interface ServiceOptions {
-  readonly time: VirtualTime;
-  readonly wire: Sender;
-  readonly timeoutMs: number;
+type OrderedProbe = Probe<Request, Answer>;
+
+export interface ServiceOptions extends OrderedAsking {
   readonly core: readonly SimProcess[];
   readonly leader: () => SimProcess;
   /** Somebody was promoted by force: a history may still take the place of the one that was written to. */
@@ -23,11 +24,11 @@ export interface ServiceOptions {
 }
 
 /** A write, a strong read that must show it, and a read of every member that has seen it. */
-export class SemisyncService {
+export class SemisyncService implements Serving {
   readonly #options: ServiceOptions;
   #attempts = 0;
-  #last: Probe;
-  #reads: readonly Probe[] = [];
+  #last: OrderedProbe;
+  #reads: readonly OrderedProbe[] = [];
 
   constructor(options: ServiceOptions) {
     this.#options = options;
@@ -43,7 +44,7 @@ export class SemisyncService {
     return this.served ? 'served' : `the last answer is ${JSON.stringify(last.last)}`;
   }
 
-  #write(): Probe {
+  #write(): OrderedProbe {
     const attempt = ++this.#attempts;
     const value = `written after all faults, ${attempt}`;
     this.#reads = [];
@@ -70,7 +71,7 @@ export class SemisyncService {
         if (shown.type === 'read' && shown.value === value) return;
         this.#again('session-reads', `${process.id} does not show ${KEY} to whoever has read it`);
       };
-      return new Probe(this.#options, () => process, request, onShown, isShownOrLost);
+      return new Probe({ ...this.#options, isFinal: isShownOrLost }, () => process, request, onShown);
     });
   }
 

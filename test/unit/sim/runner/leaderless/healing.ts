@@ -73,7 +73,7 @@ export class Healing {
       world: { time: this.time, processes, network },
       stage,
       wire,
-      clients: stuck ? [{ ended: false, drain: nothing }] : [],
+      workload: { ended: !stuck, drain: nothing },
       checks: this.stage.checks,
       statistics: createStatistics(),
       prng: createPrng(seed),
