@@ -64,9 +64,14 @@ export class ReadPath {
     waiter.onReadable(token, this.#options.reader());
   }
 
+  /**
+   * What this member has, if it is young enough. A leader is told that it leads by every heartbeat's answers: one that was
+   * told longer ago than the bound asks, instead of refusing what it has all of.
+   */
   bounded(waiter: ReadWaiter, token: number, maxStalenessMs: number): void {
     const stalenessMs = this.#options.stalenessMs();
     if (stalenessMs <= maxStalenessMs) return this.follower(waiter, token);
+    if (this.#options.leader() === this.#options.self) return this.strong(waiter, token);
     this.#options.stats.readsRefused++;
     waiter.onError(token, tooStale(stalenessMs, maxStalenessMs));
   }

@@ -36,6 +36,21 @@ t.test('bounded: served while it is known to be young enough, refused otherwise,
   t.match(await get(leader.keyspace, 'a', 'bounded', { maxStalenessMs: 1000 }), { value: '1' }, 'a leader as well');
 });
 
+t.test('bounded: a leader that was not confirmed within the bound asks its followers, like strong', async (t) => {
+  const cluster = await SemisyncCluster.start({
+    dir: t.testdir(),
+    keyspace: { promotion: 'manual' },
+    timing: { requestTimeoutMs: 300 },
+  });
+  t.teardown(() => cluster.close());
+  const { keyspace } = cluster.node('n1');
+  await put(keyspace, 'a', '1');
+  t.match(await get(keyspace, 'a', 'bounded', { maxStalenessMs: 0 }), { value: '1' });
+  cluster.isolate('n1');
+  t.match(await get(keyspace, 'a', 'bounded', { maxStalenessMs: 0 }), { ok: false, code: 'unconfirmed' });
+  t.match(await get(keyspace, 'a', 'bounded', { maxStalenessMs: 60_000 }), { value: '1' }, 'young enough all the same');
+});
+
 t.test('bounded: nothing is known of a member that was just started', async (t) => {
   const cluster = await SemisyncCluster.start({ dir: t.testdir(), keyspace: { promotion: 'manual' } });
   t.teardown(() => cluster.close());
