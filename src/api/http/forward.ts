@@ -1,6 +1,7 @@
 import type { ReplicaId } from '../../base/brand.js';
 import { KvorumError } from '../../base/errors/error.js';
 import type { Exchange } from './exchange.js';
+import { isJsonObject, parseJsonObject } from './json.js';
 import { leaderUrl } from './leader.js';
 import { askPeer, IN_FLIGHT_MAX, type PeerAnswer, type PeerFailure } from './peer-request.js';
 
@@ -28,6 +29,9 @@ const ANSWER_HEADERS = [
   'etag',
 ] as const;
 
+/** Answers of a replica that has not done what it was asked for, since others lead, or it stops. */
+const NOT_DONE: ReadonlySet<unknown> = new Set(['not_leader', 'no_leader', 'draining']);
+
 /** Another replica passed the request on to this one. */
 export function wasForwarded(exchange: Exchange): boolean {
   return exchange.header(FORWARDED) !== undefined;
@@ -35,9 +39,15 @@ export function wasForwarded(exchange: Exchange): boolean {
 
 /**
  * Hands the request to another replica and gives back its answer, status and body unchanged. Throws what stands in the way.
- * `changes`: without an answer, it is not known whether anything happened.
+ * `changes`: without an answer, it is not known whether anything happened. `notDone`: called instead of an answer where it is
+ * certain that nothing happened there; `answer` tells the client so.
  */
-export function forward(exchange: Exchange, id: ReplicaId, changes = exchange.request.method !== 'GET'): void {
+export function forward(
+  exchange: Exchange,
+  id: ReplicaId,
+  changes = exchange.request.method !== 'GET',
+  notDone: (answer: () => void) => void = (answer) => answer(),
+): void {
   const base = baseOf(exchange, id);
   exchange.mayTake(TIMEOUT_MS + SOCKET_SLACK_MS);
   const headers: Record<string, string> = { [FORWARDED]: exchange.router.self };
@@ -47,15 +57,37 @@ export function forward(exchange: Exchange, id: ReplicaId, changes = exchange.re
   }
   const { body, request, url } = exchange;
   const asked = { method: request.method, path: url, headers, body, timeoutMs: TIMEOUT_MS };
-  const taken = askPeer(base, asked, (outcome) =>
-    exchange.run(() => {
-      if ('failed' in outcome) throw failureOf(base, changes, outcome);
-      exchange.session = null; // The token of the answer is the other's.
-      const type = outcome.headers['content-type'] ?? null;
-      exchange.send(outcome.status, type, outcome.body, [...passedOn(outcome), 'x-kvorum-forwarded-to', id]);
-    }),
-  );
+  const taken = askPeer(base, asked, (outcome) => {
+    const answer = (): void =>
+      exchange.run(() => {
+        if ('failed' in outcome) throw failureOf(base, changes, outcome);
+        giveBack(exchange, id, outcome);
+      });
+    if (isNotDone(outcome, changes)) notDone(answer);
+    else answer();
+  });
   if (!taken) throw new KvorumError('busy', `${IN_FLIGHT_MAX} requests are on their way to other replicas`);
+}
+
+function giveBack(exchange: Exchange, id: ReplicaId, outcome: PeerAnswer): void {
+  exchange.session = null; // The token of the answer is the other's.
+  const type = outcome.headers['content-type'] ?? null;
+  exchange.send(outcome.status, type, outcome.body, [...passedOn(outcome), 'x-kvorum-forwarded-to', id]);
+}
+
+/** What was read may be read again; a write must not even have been sent, or have been refused. */
+function isNotDone(outcome: PeerAnswer | PeerFailure, changes: boolean): boolean {
+  if ('failed' in outcome) return !outcome.sent || !changes;
+  return outcome.status === 503 && NOT_DONE.has(codeOf(outcome));
+}
+
+function codeOf({ body }: PeerAnswer): unknown {
+  try {
+    const document = parseJsonObject(body);
+    return isJsonObject(document) ? document['code'] : null;
+  } catch {
+    return null;
+  }
 }
 
 function baseOf(exchange: Exchange, id: ReplicaId): string {

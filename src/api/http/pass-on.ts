@@ -1,7 +1,8 @@
 import { KvorumError } from '../../base/errors/error.js';
 import type { Keyspace } from '../../replica/router.js';
 import type { Exchange } from './exchange.js';
-import { forward, wasForwarded } from './forward.js';
+import { wasForwarded } from './forward.js';
+import { forwardToLeader } from './hunt.js';
 import { redirectedToLeader } from './leader.js';
 import { leaderMembers } from './semisync-view.js';
 
@@ -29,6 +30,6 @@ export function failOrPassOn(exchange: Exchange, keyspace: Keyspace, kind: 'read
 function handedOver(exchange: Exchange, keyspace: Keyspace, kind: 'read' | 'write'): boolean {
   const leader = keyspace.leader();
   if (leader === null || leader.isSelf || leader.http === null || wasForwarded(exchange)) return false;
-  forward(exchange, leader.id, kind === 'write');
+  forwardToLeader(exchange, keyspace, leader.id, kind === 'write');
   return true;
 }

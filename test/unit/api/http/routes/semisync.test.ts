@@ -1,28 +1,15 @@
-import t, { type Test } from 'tap';
+import t from 'tap';
 import type { LogIndex, ReplicaId } from '../../../../../src/base/brand.js';
 import type { ErrorCode } from '../../../../../src/base/errors/catalogue.js';
-import type { ReplicaInfo } from '../../../../../src/replica/router.js';
 import { EPOCH_1, EPOCH_2 } from '../../../../fixtures/fake-semisync.js';
 import { testSessions } from '../../../../fixtures/fake-leaderless.js';
 import { createHttpApp, type HttpApp } from '../../../../fixtures/http-app.js';
+import { createFeedPair } from '../../../../fixtures/http-pair.js';
 
 const KV = '/keyspaces/feed/kv';
 
-/** n1 leads, n2 follows; both can be reached, n3 has no HTTP address. */
-async function pair(t: Test): Promise<{ leader: HttpApp; follower: HttpApp; url: string }> {
-  const leader = await createHttpApp({ feed: true });
-  const follower = await createHttpApp({ feed: true, self: 'n2' });
-  t.teardown(() => Promise.all([leader.close(), follower.close()]));
-  const urls = [await leader.listen(), await follower.listen()];
-  for (const { router } of [leader, follower]) {
-    const replicas = router.replicas as ReplicaInfo[];
-    for (const [at, http] of urls.entries()) replicas[at] = { ...replicas[at]!, http };
-  }
-  return { leader, follower, url: urls[0]! };
-}
-
 t.test('ap.md §1.3.2: a follower hands writes and reads of the leader over, and gives its answer back', async (t) => {
-  const { follower, leader } = await pair(t);
+  const { follower, leader } = await createFeedPair(t);
   const written = await follower.ask('PUT', `${KV}/a`, { body: { value: '1', client_id: 'c', seq: 1 } });
   t.match(written, { status: 201, json: { result: 'created', key: 'a', revision: 1 } });
   t.match(written.headers, { 'x-kvorum-forwarded-to': 'n1', etag: '"1"', 'x-kvorum-revision': '1' });
@@ -45,7 +32,7 @@ t.test('ap.md §1.3.2: a follower hands writes and reads of the leader over, and
 });
 
 t.test('with forward=false the client goes to the leader itself', async (t) => {
-  const { follower, url } = await pair(t);
+  const { follower, url } = await createFeedPair(t);
   for (const [method, path] of [
     ['PUT', `${KV}/a?forward=false`],
     ['GET', `${KV}/a?forward=false`],
@@ -59,7 +46,7 @@ t.test('with forward=false the client goes to the leader itself', async (t) => {
 });
 
 t.test('bounded reads are served here, or by the leader', async (t) => {
-  const { follower, leader } = await pair(t);
+  const { follower, leader } = await createFeedPair(t);
   await leader.ask('PUT', `${KV}/a`, { body: { value: '1' } });
   const { feed } = follower.router;
   t.equal((await follower.ask('GET', `${KV}/a?consistency=bounded:250`)).status, 404);
@@ -73,7 +60,7 @@ t.test('bounded reads are served here, or by the leader', async (t) => {
 });
 
 t.test('a leader that is found out to be none hands over what it has not done', async (t) => {
-  const { follower, leader } = await pair(t);
+  const { follower, leader } = await createFeedPair(t);
   const { feed } = follower.router;
   feed.leaderId = null;
   feed.failWith = 'not_leader';
@@ -138,7 +125,7 @@ t.test('ap.md §1.2.6: tokens name the epoch of what was seen', async (t) => {
 });
 
 t.test('ap.md §1.3.4: the write quorum is changed at the leader', async (t) => {
-  const { follower, leader, url } = await pair(t);
+  const { follower, leader, url } = await createFeedPair(t);
   const set = (app: HttpApp, body: unknown): ReturnType<HttpApp['ask']> => app.ask('POST', '/admin/quorum', { body });
   t.match(await set(leader, { write_quorum: 2 }), {
     status: 200,
@@ -199,7 +186,7 @@ t.test('without such a keyspace there is nothing to administer', async (t) => {
 });
 
 t.test('ap.md §1.3.5: promotion is asked of who is to lead', async (t) => {
-  const { follower, leader } = await pair(t);
+  const { follower, leader } = await createFeedPair(t);
   t.match(await follower.ask('POST', '/admin/promote'), {
     status: 200,
     json: { keyspace: 'feed', leader: 'n2', epoch: EPOCH_2, promised: ['n2'], required: 2, loss_possible: false },
@@ -267,7 +254,7 @@ t.test('a dump shows everything, or a hash', async (t) => {
 });
 
 t.test('ap.md §1.3.7: replica-status compares each follower with the leader', async (t) => {
-  const { follower, leader } = await pair(t);
+  const { follower, leader } = await createFeedPair(t);
   await leader.ask('PUT', `${KV}/a`, { body: { value: '1' } });
   const digest = { index: 7 as LogIndex, revision: 1 as never, keys: 1, digest: 'same' };
   leader.router.feed.semisync.digest = follower.router.feed.semisync.digest = digest;
@@ -311,7 +298,7 @@ t.test('ap.md §1.3.7: replica-status compares each follower with the leader', a
 });
 
 t.test('ap.md §1.3.7: while writes go on, all are asked for a position that nobody has reached yet', async (t) => {
-  const { follower, leader } = await pair(t);
+  const { follower, leader } = await createFeedPair(t);
   await leader.ask('PUT', `${KV}/a`, { body: { value: '1' } });
   const digest = { revision: 1 as never, keys: 1, digest: 'same' };
   leader.router.feed.semisync.digestOf = (index) => ({ ...digest, index: index ?? (0 as LogIndex) });
