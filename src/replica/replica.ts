@@ -106,7 +106,9 @@ export class Replica {
       onFormed: (membership) => {
         for (const member of this.raftMembers) member.form(membership);
         for (const member of this.semisyncMembers) member.form(membership);
-        if (this.raftMembers.length === 0) this.#checkPeers();
+        // Groups without votes may learn of their members in no other way. Raft groups know theirs from the log, and peers
+        // vouch as soon as they are met.
+        if (this.members.size > this.raftMembers.length) this.#checkPeers();
       },
       onVouched: () => this.#checkPeers(),
     });

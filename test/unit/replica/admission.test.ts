@@ -2,7 +2,7 @@ import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { assertDefined } from '../../../src/base/assert.js';
-import { replicaId, type ReplicaId } from '../../../src/base/brand.js';
+import { groupId, replicaId, type ReplicaId } from '../../../src/base/brand.js';
 import { Caller, valueOf } from '../../fixtures/replica/caller.js';
 import { LocalCluster, until, type LocalReplica } from '../../fixtures/replica/local-cluster.js';
 
@@ -81,6 +81,23 @@ t.test('a fresh cluster waits for all of its first replicas, and says for whom',
     cluster.running.map(({ id, storage }) => [id, storage.folder]),
     'the groups know the folders that they were formed with',
   );
+});
+
+t.test('who is yet to join is no member of any group, with votes or without (raft.md M5)', async (t) => {
+  const keyspaces = { likes: { engine: 'lww' } };
+  for (const first of [[N1], [N1, N2]]) {
+    const replicas = first.length + 1;
+    const cluster = LocalCluster.prepare({ dir: t.testdir({}), replicas, lastJoins: true, keyspaces });
+    t.teardown(() => cluster.close());
+    for (const id of first) await cluster.startReplica(id);
+    for (const { member, replica } of cluster.running) {
+      const { core } = replica.leaderlessMember(groupId('likes', 0));
+      await until('the group without votes has heard of it', () => core.members.length < replicas || undefined, 5000);
+      t.strictSame(core.members, first);
+      t.strictSame(member.raft.membership.membership.voters, first);
+    }
+    await cluster.close();
+  }
 });
 
 t.test('formed replicas start without the others', async (t) => {
