@@ -5,6 +5,9 @@ import { becomeFollower, setLeader } from './role.js';
 import { tickInstalling } from './snapshot.js';
 import { diskStalled, type SemisyncState } from './state.js';
 
+/** A leader that has heard too few followers for so many election timeouts makes room. */
+const UNHEARD_TIMEOUTS_MAX = 4;
+
 /** One tick of the group's timer: the only time that this engine knows. */
 export function onTick(state: SemisyncState): void {
   state.tick++;
@@ -14,14 +17,23 @@ export function onTick(state: SemisyncState): void {
   tickReads(state);
 }
 
-/**
- * A leader that cannot reach its followers goes on leading: it refuses writes and strong reads, and nobody loses anything
- * (whoever replaces it needs promises). Only a disk that stands still makes it step down (raft.md R7).
- */
 function tickLeader(state: SemisyncState): void {
-  if (diskStalled(state)) return becomeFollower(state, state.term, null);
+  // raft.md R7: heartbeats must not outrun a disk that stands still; nor hold up whoever could take the place of one who hears nobody.
+  if (diskStalled(state) || isCutOff(state)) return becomeFollower(state, state.term, null);
   state.heartbeatElapsed++;
   if (state.heartbeatElapsed >= state.options.heartbeatTicks) startRound(state);
+}
+
+/**
+ * Too few followers are heard to confirm a ballot, and so to acknowledge anything (no write takes fewer): others may hear us all the
+ * same, and wait. Where only an operator promotes, nobody else would come, and what is read here is of use.
+ */
+function isCutOff({ commit, followers, options, progress, quorums, rules, tick }: SemisyncState): boolean {
+  if (options.promotion === 'manual') return false;
+  const sinceTick = tick - UNHEARD_TIMEOUTS_MAX * options.electionTicks[1];
+  let heard = 0;
+  for (const { heardTick } of progress.values()) if (heardTick >= sinceTick) heard++;
+  return heard < rules.confirmations(followers, quorums.after(commit).writeQuorum);
 }
 
 function tickOthers(state: SemisyncState): void {

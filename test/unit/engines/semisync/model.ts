@@ -35,6 +35,7 @@ type Action =
   | 'bounce'
   | 'partition'
   | 'upheaval'
+  | 'deafen'
   | 'heal'
   | 'unreachable'
   | 'stall'
@@ -77,6 +78,7 @@ function drawSwarm(prng: Prng, mayForce: boolean, focus: Focus): Swarm {
       bounce: focused ? 10 : pick(0, 2, 6),
       partition: pick(0, 1, 4),
       upheaval: focused ? 10 : pick(0, 1, 3),
+      deafen: pick(0, 0, 1),
       heal: pick(1, 4),
       unreachable: pick(0, 1),
       stall: pick(0, 1),
@@ -185,6 +187,8 @@ export class Run {
         return this.#partition();
       case 'upheaval':
         return this.#upheaval();
+      case 'deafen':
+        return this.#deafen();
       case 'heal':
         return network.heal();
       case 'unreachable':
@@ -319,6 +323,18 @@ export class Run {
       if (prng.between(0, 2) === 0) this.#return(leader.id, next, rest);
       if (prng.between(0, 1) === 0) network.heal();
     }
+  }
+
+  /** The leader is heard and hears nobody, or only some, for longer than it stays. */
+  #deafen(): void {
+    const { network } = this;
+    const { leader } = network;
+    if (leader === undefined) return;
+    const heard = new Set(this.#ids.filter(() => this.#prng.between(0, 3) === 0));
+    network.lost = ({ from, to }) => to === leader.id && !heard.has(from);
+    network.propose(leader.id);
+    network.run(this.#prng.between(60, 110));
+    if (this.#prng.between(0, 1) === 0) network.heal();
   }
 
   /** Until it leads, and not one message further. */
