@@ -14,7 +14,7 @@ import { askingOf, healOrdered, readLast, stopOthers } from '../ordered.js';
 import { mustServe, type RunUntil } from '../phases.js';
 import { Service, type Dialect } from '../probe.js';
 import type { RaftStage } from './stage.js';
-import { decides, lists, type View } from './view.js';
+import { decides, lists, withPending, type View } from './view.js';
 
 export interface RaftLivenessOptions {
   readonly plan: Plan;
@@ -78,8 +78,9 @@ export class RaftLiveness {
     // A cluster is formed by all of its first replicas (raft.md M5): before that, all of them are needed.
     if (live.length === 0) return view.members();
     const core: SimProcess[] = [];
+    const possible = withPending(live, stage.operator.pending);
     const isEnough = (): boolean =>
-      live.every((membership) => decides(membership, (id) => core.some((each) => each.id === id)));
+      possible.every((membership) => decides(membership, (id) => core.some((each) => each.id === id)));
     for (const process of shuffled(prng, view.members())) {
       if (stage.atlas.isDamaged(process)) continue;
       if (isEnough() && !chance(prng, 0.3)) continue;

@@ -29,6 +29,11 @@ interface Goal {
   readonly isDone: () => boolean;
 }
 
+interface Asked {
+  readonly request: MembershipRequest;
+  readonly atMs: number;
+}
+
 export interface OperatorContext {
   readonly world: World;
   readonly view: View;
@@ -45,7 +50,7 @@ export class RaftOperator implements Operator {
   readonly #context: OperatorContext;
   #stopped = false;
   #running = 0;
-  #lastAskedMs = -LATE_MS;
+  #asked: readonly Asked[] = [];
   #added = 0;
   readonly #removing = new Set<ReplicaId>();
 
@@ -54,7 +59,17 @@ export class RaftOperator implements Operator {
   }
 
   get changing(): boolean {
-    return this.#running > 0 || this.#context.world.time.nowMs - this.#lastAskedMs < LATE_MS;
+    return this.#running > 0 || this.pending.length > 0;
+  }
+
+  /** What was asked for, and may still come: nobody can take it back. */
+  get pending(): readonly MembershipRequest[] {
+    return this.#recent.map(({ request }) => request);
+  }
+
+  get #recent(): readonly Asked[] {
+    const { nowMs } = this.#context.world.time;
+    return this.#asked.filter(({ atMs }) => nowMs - atMs < LATE_MS);
   }
 
   stop(): void {
@@ -103,7 +118,8 @@ export class RaftOperator implements Operator {
       isDone: () => {
         const committed = view.committed()?.membership;
         if (committed === undefined || lists(committed, process.id)) return false;
-        this.#context.retire(process);
+        // One that is about to be added is not there either, and goes on.
+        if (committed.removed.includes(process.id)) this.#context.retire(process);
         return true;
       },
     };
@@ -159,7 +175,7 @@ export class RaftOperator implements Operator {
     const asked = chance(prng, 0.7) ? (view.leader() ?? pick(prng, running)) : pick(prng, running);
     // The folder of a new replica is known once it runs.
     const now = request.op === 'add' ? { ...request, member: world.infoOf(request.member.id) } : request;
-    this.#lastAskedMs = world.time.nowMs;
+    this.#asked = [...this.#recent, { request: now, atMs: world.time.nowMs }];
     asked.request((keyspace) => {
       keyspace.changeMembership(now, ASK_TIMEOUT_MS).catch(() => undefined);
     });

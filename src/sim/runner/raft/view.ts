@@ -1,5 +1,7 @@
+import { unreachable } from '../../../base/assert.js';
 import type { ReplicaId } from '../../../base/brand.js';
 import type { Membership, PlacedMembership } from '../../../engines/raft/membership.js';
+import type { MembershipRequest } from '../../../replica/router.js';
 import type { Observer, SimProcess, World } from '../../world/types.js';
 
 interface Seen {
@@ -78,4 +80,44 @@ export function lists({ learners, outgoing, voters }: Membership, id: ReplicaId)
 export function decides({ outgoing, voters }: Membership, holds: (id: ReplicaId) => boolean): boolean {
   const majority = (ids: readonly ReplicaId[]): boolean => 2 * ids.filter(holds).length > ids.length;
   return majority(voters) && (outgoing.length === 0 || majority(outgoing));
+}
+
+/**
+ * And those that may follow when what an operator has asked for arrives: a leader that has just heard of one who is gone by
+ * then begins the change all the same (raft.md M8), and after that both sets decide.
+ */
+export function withPending(live: readonly Membership[], pending: readonly MembershipRequest[]): readonly Membership[] {
+  const all = [...live];
+  // New ones are looked at in their turn; there are finitely many.
+  for (const membership of all) {
+    for (const request of pending) {
+      const next = votersAfter(membership, request);
+      if (next === null) continue;
+      const joint = { ...membership, voters: next, outgoing: membership.voters };
+      if (!all.some((known) => sameVoters(known, joint))) all.push(joint);
+    }
+  }
+  return all;
+}
+
+/** Null where they stay the same. */
+function votersAfter({ learners, voters }: Membership, request: MembershipRequest): readonly ReplicaId[] | null {
+  switch (request.op) {
+    case 'add':
+      return null;
+    case 'promote': {
+      const { replica } = request;
+      return learners.includes(replica) && !voters.includes(replica) ? [...voters, replica] : null;
+    }
+    case 'remove': {
+      const { replica } = request;
+      return voters.length > 1 && voters.includes(replica) ? voters.filter((id) => id !== replica) : null;
+    }
+    default:
+      return unreachable(request);
+  }
+}
+
+function sameVoters(a: Membership, b: Membership): boolean {
+  return `${a.voters.join()} ${a.outgoing.join()}` === `${b.voters.join()} ${b.outgoing.join()}`;
 }
