@@ -4,7 +4,7 @@ import { votersOnly, type Membership } from '../../../../../src/engines/raft/mem
 import type { MembershipRequest } from '../../../../../src/replica/router.js';
 import { decides, withPending } from '../../../../../src/sim/runner/raft/view.js';
 
-const ids = (text: string): Membership['voters'] => [...text].map(replicaId);
+const ids = (text: string): Membership['voters'] => text.split('').map(replicaId);
 
 function membership(voters: string, learners = ''): Membership {
   return { ...votersOnly(ids(voters)), learners: ids(learners) };
