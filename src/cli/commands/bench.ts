@@ -195,7 +195,8 @@ class BenchRun {
     const load = await this.#load(generator, settings, endpoints);
     const seconds: SecondRow[] = [];
     let operations = 0;
-    this.#progress.begin('run', settings.operations ?? settings.seconds);
+    const unit = settings.operations === null ? 's' : 'operations';
+    this.#progress.begin('run', settings.operations ?? settings.seconds, unit);
     const result = await generator.run(settings, endpoints, {
       signal: this.#abort.signal,
       onSecond: (second) => {
@@ -232,7 +233,7 @@ class BenchRun {
     const wanted = JSON.stringify({ keyspace, valueBytes });
     if (this.#flags.load !== true || wanted === this.#loaded || this.#abort.signal.aborted) return null;
     this.#loaded = wanted;
-    this.#progress.begin('load', keys);
+    this.#progress.begin('load', keys, 'keys');
     let done = 0;
     const result = await generator.load(settings, endpoints, {
       signal: this.#abort.signal,

@@ -19,6 +19,7 @@ export class BenchProgress {
   #phase = '';
   /** Of the phase; null when its end is not known. */
   #total: number | null = null;
+  #unit = '';
   #done = 0;
   #barShown = false;
 
@@ -26,10 +27,11 @@ export class BenchProgress {
     this.#stream = stream;
   }
 
-  /** `total`: seconds, or operations. */
-  begin(phase: string, total: number | null): void {
+  /** `unit`: of the total, seconds for example. */
+  begin(phase: string, total: number | null, unit: string): void {
     this.#phase = phase;
     this.#total = total;
+    this.#unit = unit;
     this.#done = 0;
     this.#bar();
   }
@@ -61,7 +63,7 @@ export class BenchProgress {
   #bar(): void {
     if (this.#stream.isTTY !== true || this.#phase === '') return;
     const { columns = 0 } = this.#stream;
-    const text = formatBar(this.#phase, this.#done, this.#total);
+    const text = formatBar(this.#phase, this.#done, this.#total, this.#unit);
     this.#clear();
     // Some terminals say that they have no columns.
     this.#stream.write(text.slice(0, columns > 10 ? columns - 1 : BAR_CHARS * 2));
@@ -69,11 +71,11 @@ export class BenchProgress {
   }
 }
 
-export function formatBar(phase: string, done: number, total: number | null): string {
-  if (total === null) return `${phase} ${done}`;
+export function formatBar(phase: string, done: number, total: number | null, unit: string): string {
+  if (total === null) return `${phase} ${done} ${unit}`;
   const share = total === 0 ? 1 : Math.min(1, done / total);
   const filled = Math.round(share * BAR_CHARS);
-  return `${phase} [${'#'.repeat(filled)}${'.'.repeat(BAR_CHARS - filled)}] ${Math.floor(share * 100)} % of ${total}`;
+  return `${phase} [${'#'.repeat(filled)}${'.'.repeat(BAR_CHARS - filled)}] ${Math.floor(share * 100)} % of ${total} ${unit}`;
 }
 
 export function formatSecond({ errors, latencies, lengthMs, operations, second }: MergedSecond): string {

@@ -46,6 +46,7 @@ export function formatSummary(row: BenchRow): string {
   const parts = [
     formatSettings(result.settings),
     ...(row.interrupted ? ['interrupted these are the figures until then'] : []),
+    ...invalidLines(result),
     `throughput  ${Math.round(operationsPerSecond)} ops/s (${operations} operations in ${seconds} s)`,
     ...rateLines(result),
     `generator   busy ${result.threads.map(({ busy }) => `${Math.round(busy * 100)} %`).join(', ')} of the time`,
@@ -78,10 +79,19 @@ function mixText({ mix }: WorkloadSettings): string {
   return given.map(([share, name]) => `${Number((share * 100).toFixed(2))} % ${name}`).join(', ');
 }
 
+/** Where the figures are, so that nobody copies them without it; the reasons in full end the command. */
+function invalidLines({ invalid }: WorkloadResult): string[] {
+  if (invalid.length === 0) return [];
+  return [`INVALID     ${invalid.map(({ reason }) => reason).join(', ')}: these are not the figures of the store`];
+}
+
 function rateLines({ dropped, lateness, settings, waitingMax }: WorkloadResult): string[] {
   if (settings.rate === null) return [];
   const late = percentilesOf(lateness);
-  const sent = late === null ? 'nothing was sent' : `sent p50 ${late.p50Us} us, p99 ${late.p99Us} us after it was due`;
+  const sent =
+    late === null
+      ? 'nothing that was due was sent'
+      : `sent p50 ${late.p50Us} us, p99 ${late.p99Us} us after it was due`;
   return [`schedule    ${sent}; at most ${waitingMax} waiting, ${dropped} dropped`];
 }
 

@@ -7,7 +7,7 @@ import { stripVTControlCharacters } from 'node:util';
 export function formatTable(headers: readonly string[], rows: readonly (readonly string[])[]): string {
   const cells = [headers, ...rows].map((row) => headers.map((_, column) => printable(row[column] ?? '')));
   const widths = headers.map((_, column) => Math.max(...cells.map((row) => (row[column] ?? '').length)));
-  const numeric = headers.map((_, column) => rows.length > 0 && rows.every((row) => isNumber(row[column] ?? '')));
+  const numeric = headers.map((_, column) => isNumeric(rows.map((row) => row[column] ?? '')));
   return cells
     .map((row) =>
       row
@@ -27,6 +27,11 @@ export function printTable(headers: readonly string[], rows: readonly (readonly 
 
 function pad(text: string, width = 0, side: 'start' | 'end' = 'end'): string {
   return side === 'start' ? text.padStart(width) : text.padEnd(width);
+}
+
+/** A dash stands for a number that there is not. */
+function isNumeric(cells: readonly string[]): boolean {
+  return cells.some(isNumber) && cells.every((cell) => cell === '-' || isNumber(cell));
 }
 
 function isNumber(text: string): boolean {
