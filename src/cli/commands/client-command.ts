@@ -61,9 +61,9 @@ export function wantsJson(command: Command): boolean {
   return command.optsWithGlobals<ClientOptions>().output === 'json';
 }
 
-/** A client of the replica that --node names. Throws `usage` when that is no address. */
-export function clientOf(command: Command): KvorumClient {
-  const { keyspace, node, session, timeout } = command.optsWithGlobals<ClientOptions>();
+/** A client of the replica that --node names. Throws `usage` when that is no address. `waitMs`: without --timeout. */
+export function clientOf(command: Command, waitMs?: number): KvorumClient {
+  const { keyspace, node, session, timeout = waitMs } = command.optsWithGlobals<ClientOptions>();
   return connect({
     node: node.includes('://') ? node : `http://${node}`,
     ...(keyspace === undefined ? {} : { keyspace }),
@@ -72,11 +72,11 @@ export function clientOf(command: Command): KvorumClient {
   });
 }
 
-export function clientCommand(name: string, description: string): Command {
+export function clientCommand(name: string, description: string, waitMs = 10_000): Command {
   return new Command(name)
     .description(description)
     .addOption(
-      new Option('--timeout <ms>', 'give up after this time (default: 10000)')
+      new Option('--timeout <ms>', `give up after this time (default: ${waitMs})`)
         .argParser(positiveNumber)
         .helpGroup('Connection:'),
     );

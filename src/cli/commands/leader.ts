@@ -5,7 +5,7 @@ import { printJson } from '../output/json.js';
 import { printTable } from '../output/table.js';
 import { clientCommand, clientOf, wantsJson, wholeNumber } from './client-command.js';
 
-/** A promotion by force waits for whoever answers. */
+/** A promotion waits for whoever answers, for several election timeouts. */
 const PROMOTION_MS = 60_000;
 
 const TRANSFER_EXAMPLES = `
@@ -45,7 +45,7 @@ function showCommand(): Command {
 }
 
 function transferCommand(): Command {
-  return clientCommand('transfer', 'Hand leadership to another voter')
+  return clientCommand('transfer', 'Hand leadership to another voter', PROMOTION_MS)
     .option('--to <id>', 'to this one; to the most advanced voter by default')
     .option('--keyspace <name>', 'keyspace instead of the default one')
     .option('--force', 'engine semisync: with whoever answers, although acknowledged writes may be lost')
@@ -56,7 +56,7 @@ function transferCommand(): Command {
       if (writeQuorum !== undefined && !force) throw new KvorumError('usage', '--write-quorum needs --force');
       if (force) await promoteByForce(command, flags);
       else {
-        const { keyspace: name, leader } = await clientOf(command).transferLeader(to, keyspace);
+        const { keyspace: name, leader } = await clientOf(command, PROMOTION_MS).transferLeader(to, keyspace);
         if (wantsJson(command)) printJson({ keyspace: name, leader });
         else process.stdout.write(`${leader} leads (keyspace ${name})\n`);
       }

@@ -63,11 +63,14 @@ function changeDocument({ name }: Keyspace, followers: number, change: QuorumCha
 function setQuorum(exchange: Exchange): void {
   const object = fields.jsonBody(exchange);
   const { control, keyspace } = namedIn(exchange, object);
-  const writeQuorum = writeQuorumOf(object, control.followers);
-  if (keyspace.leader()?.isSelf === false) {
+  const leader = keyspace.leader();
+  // The members are not known before the cluster is formed: which numbers there can be is not, either.
+  const unformed = leader === null && control.followers === 0;
+  if (leader?.isSelf === false || unformed) {
     forbid(exchange, keyspace);
     return;
   }
+  const writeQuorum = writeQuorumOf(object, control.followers);
   control.setWriteQuorum(writeQuorum).then(
     (change) => exchange.json(200, JSON.stringify(changeDocument(keyspace, control.followers, change))),
     (failure: unknown) => exchange.run(() => failHere(exchange, keyspace, failure)),

@@ -169,6 +169,8 @@ t.test('a replica that came later knows nothing of it', async (t) => {
   const feed = (json['keyspaces'] as Record<string, unknown>[]).find(({ keyspace }) => keyspace === 'feed');
   t.match(feed, { member: null, write_quorum: null, promises: null, failover_tolerance: null });
   t.match((await app.ask('GET', '/admin/quorum')).json, { code: 'not_member' });
+  const change = await app.ask('POST', '/admin/quorum', { body: { write_quorum: 1 } });
+  t.match(change, { status: 503, json: { code: 'no_leader' } }, 'nothing is wrong with the number');
 });
 
 t.test('without such a keyspace there is nothing to administer', async (t) => {
