@@ -51,6 +51,25 @@ t.test('ap.md §1.3.4: a change of W needs the W before it, and later entries th
   violates(t, 'durable-quorum', () => lowered.turn('n1', { commit: 3 }));
 });
 
+t.test('ap.md §1.3.4: an epoch that begins with a W of its own takes what is open along', async (t) => {
+  const opened = (payload: number[]): Stage => {
+    const stage = started();
+    for (const id of ['n1', 'n2']) stage.durable(id, entry(2, 64, 'quorum', [2]));
+    stage.turn('n1', { commit: 2 });
+    for (const id of ['n1', 'n2']) stage.durable(id, entry(3, 64));
+    stage.promised('n1', 128, 'n1');
+    stage.promised('n2', 128, 'n1');
+    stage.says('n2', { type: 'promiseResponse', to: 'n1', term: 128, ask: false, granted: true });
+    stage.turn('n1', { role: 'leader', term: 128 });
+    for (const id of ['n1', 'n2']) stage.durable(id, entry(4, 128, 'noop', payload));
+    return stage;
+  };
+  const lowered = opened([0, 1]);
+  lowered.turn('n1', { commit: 4 });
+  t.notOk(lowered.checks.facts.lossy, 'promises were enough: nothing is missing');
+  violates(t, 'durable-quorum', () => opened([]).turn('n1', { commit: 4 }));
+});
+
 t.test('raft.md C1: nothing of an older epoch is committed by counting', async (t) => {
   const stage = acknowledged();
   stage.durable('n2', entry(3, 64));
