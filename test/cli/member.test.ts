@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import t from 'tap';
 import { portsBelowEphemeral } from '../cluster/ports.js';
 import { PATIENCE_MS, eventually } from '../cluster/process-cluster.js';
-import { run, Server, type Outcome } from './program.js';
+import { CALM, run, Server, type Outcome } from './program.js';
 
 interface Shown {
   readonly keyspaces: readonly { readonly leader: string | null; readonly voters: readonly string[] }[];
@@ -30,6 +30,7 @@ t.test('members are added, promoted, listed and removed', { timeout: 270_000 }, 
         ({ http, id, peer }) => `  - { id: ${id}, peer: '${peer}', http: '${http}', joining: ${id !== 'n1'} }`,
       ),
       'keyspaces: { default: { engine: raft }, other: { engine: raft } }',
+      CALM,
     ].join('\n'),
   );
   const servers = new Map(places.map(({ id }) => [id, new Server([file, '--replica', id])]));
@@ -103,6 +104,7 @@ t.test('a learner is never handed leadership when the only voter drains', { time
       'replicas:',
       `  - { id: n1, peer: '127.0.0.1:${peer1}', http: '127.0.0.1:${http1}' }`,
       `  - { id: n2, peer: '127.0.0.1:${peer2}', http: '127.0.0.1:${http2}', joining: true }`,
+      CALM,
     ].join('\n'),
   );
   const servers = ['n1', 'n2'].map((id) => new Server([file, '--replica', id]));

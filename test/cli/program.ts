@@ -6,6 +6,9 @@ import type { Readable, Writable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { portsBelowEphemeral } from '../cluster/ports.js';
 
+/** Timing with which nobody is elected anew because the machine is busy. */
+export const CALM = 'timing: { electionTimeoutMs: [600, 1200] }';
+
 const KVORUM = fileURLToPath(new URL('../../src/cli/kvorum.cjs', import.meta.url));
 
 export interface Outcome {
@@ -119,6 +122,6 @@ export async function writeTopology(folder: string, name = 'topology.yaml'): Pro
   );
   const dataDir = join(folder, 'data');
   const file = join(folder, name);
-  writeFileSync(file, ['cluster: test', `dataDir: ${dataDir}`, 'replicas:', ...replicas, ''].join('\n'));
+  writeFileSync(file, ['cluster: test', `dataDir: ${dataDir}`, 'replicas:', ...replicas, CALM, ''].join('\n'));
   return { file, dataDir, http: https.map((port) => `http://127.0.0.1:${port}`), redisPorts: redis };
 }

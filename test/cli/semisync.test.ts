@@ -4,7 +4,7 @@ import t from 'tap';
 import { run, Server, writeTopology, type Outcome } from './program.js';
 
 /** The commands for keyspaces with a write quorum: about ten seconds. */
-t.test('write quorums and promotions from the command line', { timeout: 90_000 }, async (t) => {
+t.test('write quorums and promotions from the command line', { timeout: 270_000 }, async (t) => {
   const folder = t.testdir({});
   const topology = await writeTopology(folder);
   const keyspaces = 'keyspaces:\n  default: { engine: semisync, leader: n2 }\n';

@@ -106,7 +106,7 @@ t.test('one replica of three waits for the others', { timeout: 180_000 }, async 
     topology.file,
     '--memory',
     '--replica=n2',
-    '--timing-request-timeout-ms=300',
+    '--timing-request-timeout-ms=1500',
   ]).ready();
   t.teardown(() => server.kill());
   t.match(server.stdout, /· 1 replica ·/);

@@ -1,6 +1,6 @@
 import t from 'tap';
 import { connect } from '../../src/client/client.js';
-import { eventually } from './process-cluster.js';
+import { PATIENCE_MS, eventually } from './process-cluster.js';
 import { SemisyncCluster, type Answer } from './semisync-cluster.js';
 import { Writer } from './writers.js';
 
@@ -12,7 +12,7 @@ function mean(numbers: readonly number[]): number {
   return numbers.reduce((sum, each) => sum + each, 0) / numbers.length;
 }
 
-t.test('the endpoints of the leader-follower document, word by word', { timeout: 90_000 }, async (t) => {
+t.test('the endpoints of the leader-follower document, word by word', { timeout: 270_000 }, async (t) => {
   const cluster = await SemisyncCluster.shipped(t);
   const leader = await cluster.leader();
   t.equal(leader, 'leader');
@@ -41,7 +41,7 @@ t.test('the endpoints of the leader-follower document, word by word', { timeout:
   for (const follower of Object.values(followers)) t.match(follower, { in_sync: true, lag: 0, error: null, data });
 });
 
-t.test('ap.md §1.3.4: the next write takes the new quorum', { timeout: 90_000 }, async (t) => {
+t.test('ap.md §1.3.4: the next write takes the new quorum', { timeout: 270_000 }, async (t) => {
   const cluster = await SemisyncCluster.processes(t, 2, { writeQuorum: 1, promotion: 'manual' });
   await cluster.leader();
   await cluster.untilAvailable('leader', 2);
@@ -65,7 +65,7 @@ t.test('ap.md §1.3.4: the next write takes the new quorum', { timeout: 90_000 }
   t.same(await cluster.agreed(), { both: 'both', one: 'one' });
 });
 
-t.test('ap.md §1.3.8: what a follower more costs', { timeout: 90_000 }, async (t) => {
+t.test('ap.md §1.3.8: what a follower more costs', { timeout: 270_000 }, async (t) => {
   const cluster = await SemisyncCluster.shipped(t);
   await cluster.leader();
   const latency = async (writeQuorum: number): Promise<string> => {
@@ -85,7 +85,7 @@ t.test('ap.md §1.3.8: what a follower more costs', { timeout: 90_000 }, async (
 
 t.test(
   'ap.md §1.3.2: with too few followers writes are refused at once, until one returns',
-  { timeout: 120_000 },
+  { timeout: 360_000 },
   async (t) => {
     const cluster = await SemisyncCluster.processes(t, 3, { writeQuorum: 2, promotion: 'manual' });
     await cluster.leader();
@@ -121,7 +121,7 @@ t.test(
 
 t.test(
   'ap.md §1.3.5: the leader is killed under load, and nothing acknowledged is lost',
-  { timeout: 120_000 },
+  { timeout: 360_000 },
   async (t) => {
     const cluster = await SemisyncCluster.processes(t, 3, { writeQuorum: 2, promotion: 'auto' });
     const first = await cluster.settled(3);
@@ -134,19 +134,19 @@ t.test(
         ),
     );
     for (const writer of writers) writer.start();
-    await eventually('some load', 20_000, async () => writers.every(({ count }) => count > 20) || undefined);
+    await eventually('some load', PATIENCE_MS, async () => writers.every(({ count }) => count > 20) || undefined);
     await cluster.process(first).kill();
     const killedMs = performance.now();
     const client = connect({ node: cluster.url(followers[0]!), timeoutMs: 8000 });
     t.teardown(() => client.close());
-    await eventually('a write after the kill', 20_000, () => client.put('after', 'the kill'));
+    await eventually('a write after the kill', PATIENCE_MS, () => client.put('after', 'the kill'));
     const gapMs = performance.now() - killedMs;
     const next = await cluster.leader(followers);
     t.ok(followers.includes(next), `${next} leads`);
     const counts = writers.map(({ count }) => count);
     await eventually(
       'every writer goes on',
-      20_000,
+      PATIENCE_MS,
       async () => writers.every((w, at) => w.count > counts[at]!) || undefined,
     );
     await Promise.all(writers.map((writer) => writer.stop()));
@@ -225,7 +225,7 @@ t.test(
 
 t.test(
   'ap.md §1.3.6: what a promotion by force throws away is told, to operators and to sessions',
-  { timeout: 120_000 },
+  { timeout: 360_000 },
   async (t) => {
     const cluster = await SemisyncCluster.processes(t, 2, { writeQuorum: 1, promotion: 'manual' });
     await cluster.leader();

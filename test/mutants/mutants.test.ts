@@ -30,7 +30,7 @@ t.test('reliability.md §3.8: nothing is noticed where there is nothing', async 
   const outcomes: Outcome[] = [];
   await search(
     [{ mutant: null, seeds: seedsFrom(1, CLEAN_SEEDS) }],
-    { children: 1, seedTimeoutMs: 60_000 },
+    { children: 1, seedTimeoutMs: 240_000 },
     (outcome) => outcomes.push(outcome),
   );
   t.match(outcomes, [{ finding: null }], `the program as it is: ${outcomes[0]?.finding?.detail}`);

@@ -26,7 +26,7 @@ export function testNoticed(which: string, mutants: readonly Mutant[]): void {
       return { mutant, seeds: [recorded, ...seedsFrom(1, recorded + SEEDS)] };
     });
     const outcomes: Outcome[] = [];
-    await search(hunts, { children: 1, seedTimeoutMs: 60_000 }, (outcome) => outcomes.push(outcome));
+    await search(hunts, { children: 1, seedTimeoutMs: 240_000 }, (outcome) => outcomes.push(outcome));
     for (const { hunt, finding } of outcomes) {
       if (hunt.mutant === null) continue;
       t.ok(finding, `${hunt.mutant.name}: ${finding === null ? 'nothing noticed' : described(finding, hunt.mutant)}`);

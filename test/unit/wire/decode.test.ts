@@ -4,6 +4,7 @@ import { LIMITS } from '../../../src/base/limits.js';
 import { decodeFrame, WireError, type WireErrorReason } from '../../../src/wire/codec.js';
 import { kvorum } from '../../../src/wire/protobuf.js';
 import { ROUTE } from './arbitraries.js';
+import { busyMs } from '../../fixtures/work.js';
 
 const { PeerFrame, EntryKind } = kvorum.peer;
 const COMMANDS = EntryKind.ENTRY_KIND_COMMANDS;
@@ -41,16 +42,18 @@ function raw(write: (writer: protobuf.Writer) => void): Uint8Array {
 
 t.test('element bombs are refused before they become objects (reliability.md §6.5)', async (t) => {
   const heapBefore = process.memoryUsage().heapUsed;
-  const startedMs = performance.now();
   const envelopes = Buffer.alloc(8 * 1024 * 1024, Buffer.from([0x0a, 0x05, 0x0a, 0x01, 0x78, 0x42, 0x00]));
-  t.equal(reasonOf(envelopes.subarray(0, Math.floor(envelopes.length / 7) * 7)), 'too_many_elements', 'envelopes');
+  const whole = envelopes.subarray(0, Math.floor(envelopes.length / 7) * 7);
   const entries = Array.from({ length: LIMITS.appendEntries + 1 }, () => ({ term: 3, kind: COMMANDS }));
-  t.equal(reasonOf(append({ entries })), 'too_many_elements', 'entries of a message');
   const appendRequest = { term: 3, prevTerm: 3, entries: entries.slice(1) };
   const crowded = Array.from({ length: 17 }, () => ({ group: 'default/0', appendRequest }));
-  t.equal(reasonOf(frame(...crowded)), 'too_many_elements', 'entries of a frame');
+  const tookMs = busyMs(() => {
+    t.equal(reasonOf(whole), 'too_many_elements', 'envelopes');
+    t.equal(reasonOf(append({ entries })), 'too_many_elements', 'entries of a message');
+    t.equal(reasonOf(frame(...crowded)), 'too_many_elements', 'entries of a frame');
+  });
   t.ok(process.memoryUsage().heapUsed - heapBefore < 64 * 1024 * 1024, 'little was allocated');
-  t.ok(performance.now() - startedMs < 2_000, 'and it did not take long');
+  t.ok(tookMs < 2_000, 'and it did not take long');
 });
 
 t.test('element bombs of leaderless groups, too, whatever they are made of', async (t) => {
@@ -126,9 +129,8 @@ t.test('a packed bomb in an unknown field is passed over', async (t) => {
     writer.uint32((8 << 3) | 2).bytes(Buffer.from([0x08, 0x01]));
     writer.uint32((99 << 3) | 2).bytes(Buffer.alloc(1024 * 1024));
   });
-  const startedMs = performance.now();
-  t.equal(reasonOf(bomb), 'accepted', 'unknown fields are for later versions');
-  t.ok(performance.now() - startedMs < 2_000, 'the count is refused before anything is built');
+  const tookMs = busyMs(() => t.equal(reasonOf(bomb), 'accepted', 'unknown fields are for later versions'));
+  t.ok(tookMs < 2_000, 'the count is refused before anything is built');
 });
 
 t.test('numbers, kinds and terms are checked', async (t) => {

@@ -4,6 +4,7 @@ import { encodeFrames, frameOf, WireError } from '../../../src/wire/codec.js';
 import { FrameDecoder } from '../../../src/wire/frame-decoder.js';
 import { FRAME_BODY_BYTES_MAX, HANDSHAKE_BODY_BYTES_MAX } from '../../../src/wire/protocol.js';
 import { appendOf, heartbeat } from './arbitraries.js';
+import { busyMs } from '../../fixtures/work.js';
 
 function decoderAfterHandshake(): FrameDecoder {
   const decoder = new FrameDecoder();
@@ -54,15 +55,16 @@ t.test('a large frame is gathered in linear time, each in a buffer of its own', 
   const decoder = decoderAfterHandshake();
   const payload = Buffer.alloc(24 * 1024 * 1024, 'kvorum');
   const frame = Buffer.concat(encodeFrames([appendOf([{ payload }])]).buffers);
-  const startedMs = performance.now();
-  let body: Buffer | null = null;
-  for (let at = 0; at < frame.length; at += 16_384) {
-    decoder.feed(frame.subarray(at, at + 16_384));
-    body = decoder.next();
-  }
-  t.equal(body?.length, frame.length - 12);
+  const bodies: (Uint8Array | null)[] = [];
+  const tookMs = busyMs(() => {
+    for (let at = 0; at < frame.length; at += 16_384) {
+      decoder.feed(frame.subarray(at, at + 16_384));
+      bodies.push(decoder.next());
+    }
+  });
+  t.equal(bodies.at(-1)?.length, frame.length - 12);
   t.ok(decoder.ownsBody);
-  t.ok(performance.now() - startedMs < 1_500, 'no quadratic copying');
+  t.ok(tookMs < 1_500, 'no quadratic copying');
   t.equal(decoder.next(), null);
   t.equal(decoder.pendingBytes, 0);
 });

@@ -3,6 +3,7 @@ import t from 'tap';
 import { isKvorumError } from '../../../../src/base/errors/error.js';
 import { findJsonError } from '../../../../src/api/http/json-position.js';
 import { member, parseJsonObject } from '../../../../src/api/http/json.js';
+import { busyMs } from '../../../fixtures/work.js';
 
 function refusal(body: string | Buffer): string {
   try {
@@ -90,9 +91,8 @@ t.test('whatever JSON.parse accepts has no error', async () => {
 
 t.test('deep nesting is refused before it is parsed', async (t) => {
   const bomb = `{"a":${'['.repeat(8_000_000)}`;
-  const startMs = performance.now();
-  t.match(refusal(bomb), /nested deeper than 32/);
-  t.ok(performance.now() - startMs < 1000);
+  const tookMs = busyMs(() => t.match(refusal(bomb), /nested deeper than 32/));
+  t.ok(tookMs < 1000, `${tookMs} ms`);
   t.equal(refusal(`{"a":"${'['.repeat(1000)}","b":"\\"${'{'.repeat(1000)}"}`), 'none', 'brackets in strings are text');
   t.equal(refusal(`{"a":${'[[],'.repeat(20)}1${']'.repeat(20)}}`), 'none', 'wide is not deep');
   t.match(findJsonError('['.repeat(100_000)).found, 'the end');

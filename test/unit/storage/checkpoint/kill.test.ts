@@ -70,6 +70,6 @@ t.test('kill -9 at any moment leaves one whole checkpoint, at least the last tha
     await store.close();
     last = round;
   }
-  t.ok(last > 14);
+  t.ok(last >= 14, 'every process has acknowledged a round of its own');
   t.comment(`${last} rounds, ${installsSeen} killed during an install`);
 });

@@ -68,10 +68,10 @@ export async function node(t: Test, self: ReplicaId, options: Partial<TcpTranspo
   return { transport, recorder, log, port: transport.address?.port ?? 0 };
 }
 
-/** Waits until `condition` holds; fails after 4 s. For states that no event announces. */
+/** Waits until `condition` holds; fails after half a minute. For states that no event announces. */
 export async function eventually(what: string, condition: () => boolean): Promise<void> {
   for (let tries = 0; !condition(); tries++) {
-    if (tries > 800) throw new Error(`never: ${what}`);
+    if (tries > 6000) throw new Error(`never: ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
 }
