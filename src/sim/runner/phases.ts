@@ -1,10 +1,12 @@
 import { assertDefined } from '../../base/assert.js';
 import { createPrng } from '../../base/prng.js';
+import type { Workload } from '../clients/workload.js';
 import { NEMESES, type Stage } from '../plan/nemesis/index.js';
 import type { NemesisAction, Plan } from '../plan/plan.js';
 import { Violation, type World } from '../world/types.js';
 import type { RunOptions } from './options.js';
 import type { Statistics } from './statistics.js';
+import type { Supervisor } from './supervisor.js';
 
 /** What runs of all engines are to whoever carries them out. */
 export interface EngineRun {
@@ -28,14 +30,12 @@ export function runUntilOf({ time }: World, { onEvent }: RunOptions): RunUntil {
     });
 }
 
-export function startReplicas({ processes }: World): void {
-  for (const process of processes.values()) if (process.state === 'new') process.start();
-}
-
 export interface SafetyPhase {
   readonly plan: Plan;
   readonly world: World;
-  readonly stage: Stage;
+  /** `watch`: an operator who never sleeps. */
+  readonly stage: Stage & { readonly supervisor: Supervisor; watch?(): void };
+  readonly workload: Workload;
   readonly options: RunOptions;
   readonly run: RunUntil;
   /** Where nothing has happened yet but lost messages and slow disks, a group is settled by then. */
@@ -45,7 +45,11 @@ export interface SafetyPhase {
 
 /** The first phase: anything may happen, and no progress is promised. */
 export async function safetyPhase(phase: SafetyPhase): Promise<void> {
-  const { options, plan, run, stage, world } = phase;
+  const { options, plan, run, stage, workload, world } = phase;
+  for (const process of world.processes.values()) if (process.state === 'new') process.start();
+  stage.supervisor.start();
+  stage.watch?.();
+  workload.start();
   if (plan.settled) await run(phase.settledWithinMs, () => phase.isSettled());
   for (const action of plan.nemeses) {
     stage.after(action.atMs, () => {

@@ -1,6 +1,6 @@
 import { assertDefined } from '../../../base/assert.js';
 import type { ReplicaId } from '../../../base/brand.js';
-import { createPrng, type Prng } from '../../../base/prng.js';
+import { createPrng } from '../../../base/prng.js';
 import { createLeaderlessChecks, type LeaderlessChecks } from '../../checks/leaderless/index.js';
 import { LeaderlessClient } from '../../clients/leaderless/client.js';
 import { LeaderlessHistory } from '../../clients/leaderless/history.js';
@@ -10,10 +10,11 @@ import type { Plan } from '../../plan/plan.js';
 import { createWorld } from '../../world/index.js';
 import type { Observer, World } from '../../world/types.js';
 import { forwardTo, type RunOptions } from '../options.js';
-import { runUntilOf, safetyPhase, startReplicas, type EngineRun, type RunUntil } from '../phases.js';
+import { runUntilOf, safetyPhase, type EngineRun, type SafetyPhase } from '../phases.js';
 import { createStatistics, type Statistics } from '../statistics.js';
 import { Triggers } from '../triggers.js';
 import { EngineCounts } from './counts.js';
+import { leaderlessInstants } from './instants.js';
 import { LeaderlessLiveness } from './liveness.js';
 import { LeaderlessStage } from './stage.js';
 
@@ -23,21 +24,14 @@ const SETTLED_WITHIN_MS = 3000;
 export class LeaderlessRun implements EngineRun {
   readonly statistics: Statistics = createStatistics();
   readonly world: World;
-  readonly #plan: Plan;
-  readonly #options: RunOptions;
-  readonly #prng: Prng;
-  readonly #run: RunUntil;
+  readonly #safety: SafetyPhase;
   readonly #checks: LeaderlessChecks;
   readonly #history: LeaderlessHistory;
-  readonly #workload: Workload;
-  readonly #stage: LeaderlessStage;
   readonly #liveness: LeaderlessLiveness;
   readonly #counts: EngineCounts;
 
   constructor(plan: Plan, options: RunOptions) {
-    this.#plan = plan;
-    this.#options = options;
-    this.#prng = createPrng(plan.seed);
+    const prng = createPrng(plan.seed);
     const knobs = assertDefined(plan.leaderless, 'a plan without a leader says what its group is like');
     const engine = plan.engine === 'lww' ? 'lww' : 'causal';
     const members = (): ReplicaId[] => [...this.world.processes.keys()];
@@ -45,7 +39,7 @@ export class LeaderlessRun implements EngineRun {
     this.#counts = new EngineCounts(this.statistics);
     const late: Observer[] = [];
     this.world = createWorld({
-      prng: this.#prng.fork('world'),
+      prng: prng.fork('world'),
       replicas: plan.replicas,
       observers: [...this.#checks.observers, this.#counts.observer, forwardTo(late), ...(options.observers ?? [])],
       network: plan.network,
@@ -54,16 +48,16 @@ export class LeaderlessRun implements EngineRun {
       leaderless: { ...knobs, engine },
     });
     const { statistics, world } = this;
-    this.#run = runUntilOf(world, options);
-    const triggers = new Triggers(world.time, statistics);
+    const run = runUntilOf(world, options);
+    const triggers = new Triggers(world.time);
     const wire = new LeaderlessWire({
       world,
       links: plan.clientLinks,
-      prng: this.#prng.fork('client links'),
+      prng: prng.fork('client links'),
       promises: this.#checks.promises,
     });
-    this.#stage = new LeaderlessStage({ plan, world, statistics, triggers });
-    late.push(triggers.leaderlessObserver, wire.observer, this.#stage.observer);
+    const stage = new LeaderlessStage({ plan, world, statistics, triggers });
+    late.push(leaderlessInstants(triggers, statistics), wire.observer, stage.observer);
     const siblings = knobs.conflicts === 'siblings';
     this.#history = new LeaderlessHistory(this.#checks.facts, { engine, siblings });
     const context = {
@@ -78,36 +72,29 @@ export class LeaderlessRun implements EngineRun {
     this.#checks.facts.whenLost((dot) => {
       for (const client of clients) client.onLost(dot);
     });
-    this.#workload = new Workload(clients);
+    const workload = new Workload(clients);
     this.#liveness = new LeaderlessLiveness({
       plan,
       world,
-      stage: this.#stage,
+      stage,
       wire,
-      workload: this.#workload,
+      workload,
       checks: this.#checks,
       statistics,
-      prng: this.#prng.fork('liveness'),
-      run: this.#run,
+      prng: prng.fork('liveness'),
+      run,
     });
     late.push(this.#liveness.observer);
+    const settledWithinMs = SETTLED_WITHIN_MS;
+    const isSettled = (): boolean =>
+      [...this.world.processes.values()].every(({ leaderless }) => leaderless?.core.ready === true);
+    this.#safety = { plan, world, stage, workload, options, run, settledWithinMs, isSettled };
     options.onWorld?.(world);
   }
 
   /** Throws Violation. */
   async phases(): Promise<void> {
-    startReplicas(this.world);
-    this.#stage.supervisor.start();
-    this.#workload.start();
-    await safetyPhase({
-      plan: this.#plan,
-      world: this.world,
-      stage: this.#stage,
-      options: this.#options,
-      run: this.#run,
-      settledWithinMs: SETTLED_WITHIN_MS,
-      isSettled: () => [...this.world.processes.values()].every(({ leaderless }) => leaderless?.core.ready === true),
-    });
+    await safetyPhase(this.#safety);
     await this.#liveness.run();
     await this.#liveness.converge();
     await this.#liveness.readBack();

@@ -1,4 +1,4 @@
-import { createPrng, type Prng } from '../../../base/prng.js';
+import { createPrng } from '../../../base/prng.js';
 import { createRaftChecks } from '../../checks/raft/index.js';
 import { History } from '../../clients/history.js';
 import { ClientWire } from '../../clients/wire.js';
@@ -8,7 +8,8 @@ import { createWorld } from '../../world/index.js';
 import type { Observer, SimProcess, World } from '../../world/types.js';
 import { forwardTo, type RunOptions } from '../options.js';
 import { CHECK_STEPS, SETTLED_WITHIN_MS } from '../ordered.js';
-import { runUntilOf, safetyPhase, startReplicas, type EngineRun, type RunUntil } from '../phases.js';
+import { OrderedInstants } from '../ordered-instants.js';
+import { runUntilOf, safetyPhase, type EngineRun, type SafetyPhase } from '../phases.js';
 import { createStatistics, type Statistics } from '../statistics.js';
 import { Triggers } from '../triggers.js';
 import { RaftLiveness } from './liveness.js';
@@ -20,24 +21,17 @@ import { View } from './view.js';
 export class RaftRun implements EngineRun {
   readonly statistics: Statistics = createStatistics();
   readonly world: World;
-  readonly #plan: Plan;
-  readonly #options: RunOptions;
-  readonly #prng: Prng;
-  readonly #run: RunUntil;
+  readonly #safety: SafetyPhase;
   readonly #checks = createRaftChecks();
   readonly #history = new History();
-  readonly #workload: Workload;
-  readonly #stage: RaftStage;
   readonly #liveness: RaftLiveness;
 
   constructor(plan: Plan, options: RunOptions) {
-    this.#plan = plan;
-    this.#options = options;
-    this.#prng = createPrng(plan.seed);
+    const prng = createPrng(plan.seed);
     // Observers are needed to make the world, and need the world themselves: they join before anything runs.
     const late: Observer[] = [];
     this.world = createWorld({
-      prng: this.#prng.fork('world'),
+      prng: prng.fork('world'),
       replicas: plan.replicas,
       later: Array.from({ length: plan.expected }, (_, at) => addedReplica(at + 1)),
       observers: [...this.#checks.observers, this.#history.observer, forwardTo(late), ...(options.observers ?? [])],
@@ -46,31 +40,35 @@ export class RaftRun implements EngineRun {
       knobs: plan.knobs,
     });
     const { statistics, world } = this;
-    this.#run = runUntilOf(world, options);
+    const run = runUntilOf(world, options);
     const view = new View(world);
-    const triggers = new Triggers(world.time, statistics);
+    const triggers = new Triggers(world.time);
+    const instants = new OrderedInstants(triggers, statistics, ({ member }) => member?.raft ?? null);
     const wire = new ClientWire({
       world,
       links: plan.clientLinks,
-      prng: this.#prng.fork('client links'),
+      prng: prng.fork('client links'),
       history: this.#history,
       observers: [...this.#checks.observers, ...(options.observers ?? [])],
     });
-    late.push(view.observer, triggers.observer, wire.observer);
+    late.push(view.observer, instants.observer, wire.observer);
     const replicas = (): readonly SimProcess[] => this.#routes(view);
     const clients = { time: world.time, wire, history: this.#history, stats: statistics.clients, replicas };
-    this.#workload = new Workload(clientsOf(plan, clients));
+    const workload = new Workload(clientsOf(plan, clients));
     const shared = { plan, world, view, statistics };
-    this.#stage = new RaftStage({ ...shared, triggers, prng: this.#prng.fork('stage') });
+    const stage = new RaftStage({ ...shared, triggers, prng: prng.fork('stage') });
     this.#liveness = new RaftLiveness({
       ...shared,
-      stage: this.#stage,
+      stage,
       wire,
-      workload: this.#workload,
+      workload,
       history: this.#history,
-      prng: this.#prng.fork('liveness'),
-      run: this.#run,
+      prng: prng.fork('liveness'),
+      run,
     });
+    const settledWithinMs = SETTLED_WITHIN_MS;
+    const isSettled = (): boolean => this.statistics.elections > 0;
+    this.#safety = { plan, world, stage, workload, options, run, settledWithinMs, isSettled };
     options.onWorld?.(world);
   }
 
@@ -83,18 +81,7 @@ export class RaftRun implements EngineRun {
 
   /** Throws Violation. */
   async phases(): Promise<void> {
-    startReplicas(this.world);
-    this.#stage.supervisor.start();
-    this.#workload.start();
-    await safetyPhase({
-      plan: this.#plan,
-      world: this.world,
-      stage: this.#stage,
-      options: this.#options,
-      run: this.#run,
-      settledWithinMs: SETTLED_WITHIN_MS,
-      isSettled: () => this.statistics.elections > 0,
-    });
+    await safetyPhase(this.#safety);
     await this.#liveness.run();
     const finals = await this.#liveness.readBack();
     await this.#liveness.converge();

@@ -10,7 +10,8 @@ import { createWorld } from '../../world/index.js';
 import type { Observer, SimProcess, World } from '../../world/types.js';
 import { forwardTo, type RunOptions } from '../options.js';
 import { CHECK_STEPS, SETTLED_WITHIN_MS } from '../ordered.js';
-import { runUntilOf, safetyPhase, startReplicas, type EngineRun, type RunUntil } from '../phases.js';
+import { OrderedInstants } from '../ordered-instants.js';
+import { runUntilOf, safetyPhase, type EngineRun, type SafetyPhase } from '../phases.js';
 import { createStatistics, type Statistics } from '../statistics.js';
 import { Triggers } from '../triggers.js';
 import { SemisyncLiveness } from './liveness.js';
@@ -30,20 +31,14 @@ const BUSY_TURN_MS = 60;
 export class SemisyncRun implements EngineRun {
   readonly statistics: Statistics = createStatistics();
   readonly world: World;
-  readonly #plan: Plan;
-  readonly #options: RunOptions;
-  readonly #prng: Prng;
-  readonly #run: RunUntil;
+  readonly #safety: SafetyPhase;
   readonly #checks: SemisyncChecks;
   readonly #history = new History();
-  readonly #workload: Workload;
   readonly #stage: SemisyncStage;
   readonly #liveness: SemisyncLiveness;
 
   constructor(plan: Plan, options: RunOptions) {
-    this.#plan = plan;
-    this.#options = options;
-    this.#prng = createPrng(plan.seed);
+    const prng = createPrng(plan.seed);
     const group = assertDefined(plan.semisync, 'a plan with a write quorum says what its group is like');
     const followers = plan.replicas - 1;
     this.#checks = createSemisyncChecks({
@@ -57,7 +52,7 @@ export class SemisyncRun implements EngineRun {
     });
     const late: Observer[] = [];
     this.world = createWorld({
-      prng: this.#prng.fork('world'),
+      prng: prng.fork('world'),
       replicas: plan.replicas,
       observers: [...this.#checks.observers, this.#history.observer, forwardTo(late), ...(options.observers ?? [])],
       network: plan.network,
@@ -66,47 +61,52 @@ export class SemisyncRun implements EngineRun {
       semisync: { ...group, writeQuorum: Math.min(group.writeQuorum, followers) },
     });
     const { statistics, world } = this;
-    this.#run = runUntilOf(world, options);
-    const triggers = new Triggers(world.time, statistics);
-    const wire = this.#createWire();
-    late.push(triggers.observer, wire.observer);
+    const run = runUntilOf(world, options);
+    const triggers = new Triggers(world.time);
+    const instants = new OrderedInstants(triggers, statistics, ({ semisync }) => semisync?.core ?? null);
+    const wire = this.#createWire(plan, options, prng.fork('client links'));
+    late.push(instants.observer, wire.observer);
     const replicas = (): readonly SimProcess[] =>
       this.#liveness.core.length > 0 ? this.#liveness.core : [...world.processes.values()];
     const clients = { time: world.time, wire, history: this.#history, stats: statistics.clients, replicas };
-    this.#workload = new Workload(clientsOf(plan, clients));
-    this.#stage = new SemisyncStage({
+    const workload = new Workload(clientsOf(plan, clients));
+    const stage = new SemisyncStage({
       plan,
       world,
       statistics,
       triggers,
-      prng: this.#prng.fork('stage'),
+      prng: prng.fork('stage'),
       onPromoted: (process, promotion) => this.#checks.promotions.onPromoted(process, promotion),
     });
+    this.#stage = stage;
     this.#liveness = new SemisyncLiveness({
       plan,
       world,
-      stage: this.#stage,
+      stage,
       wire,
-      workload: this.#workload,
+      workload,
       history: this.#history,
       checks: this.#checks,
-      prng: this.#prng.fork('liveness'),
-      run: this.#run,
+      prng: prng.fork('liveness'),
+      run,
     });
+    const settledWithinMs = SETTLED_WITHIN_MS;
+    const isSettled = (): boolean => this.statistics.elections > 0;
+    this.#safety = { plan, world, stage, workload, options, run, settledWithinMs, isSettled };
     options.onWorld?.(world);
   }
 
-  #createWire(): SemisyncWire {
+  #createWire({ clientLinks, clients }: Plan, options: RunOptions, prng: Prng): SemisyncWire {
     const { observers, reads } = this.#checks;
     const { semisync } = this.statistics;
     return new SemisyncWire({
       world: this.world,
-      links: this.#plan.clientLinks,
-      prng: this.#prng.fork('client links'),
+      links: clientLinks,
+      prng,
       history: this.#history,
-      observers: [...observers, ...(this.#options.observers ?? [])],
+      observers: [...observers, ...(options.observers ?? [])],
       reads,
-      keys: keysOf(this.#plan.clients).registers,
+      keys: keysOf(clients).registers,
       onRefused: (code) => {
         if (code === 'not_enough_replicas') semisync.notEnough++;
         else if (code === 'too_stale') semisync.tooStale++;
@@ -118,19 +118,7 @@ export class SemisyncRun implements EngineRun {
 
   /** Throws Violation. */
   async phases(): Promise<void> {
-    startReplicas(this.world);
-    this.#stage.supervisor.start();
-    this.#stage.watch();
-    this.#workload.start();
-    await safetyPhase({
-      plan: this.#plan,
-      world: this.world,
-      stage: this.#stage,
-      options: this.#options,
-      run: this.#run,
-      settledWithinMs: SETTLED_WITHIN_MS,
-      isSettled: () => this.statistics.elections > 0,
-    });
+    await safetyPhase(this.#safety);
     await this.#liveness.run();
     await this.#liveness.readBack();
     await this.#liveness.converge();
