@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, renameSync, statfsSync, writeFileSync } from 'node:fs';
 import { loadavg } from 'node:os';
 import { join } from 'node:path';
 import { KvorumError } from '../base/errors/error.js';
@@ -40,6 +40,9 @@ export const ENGINES_FILE = 'engines.png';
 export async function makeReport(request: ReportRequest): Promise<Summary> {
   const { outDir, parts, say } = request;
   mkdirSync(outDir, { recursive: true });
+  if (request.running === null && isInMemory(outDir)) {
+    say(`warning: ${outDir} is in memory, where fsync costs nothing: give --out a folder on a disk`);
+  }
   let summary: Summary = { ...(readSummary(outDir) ?? { quorum: null, engines: null }), schemaVersion: 1 };
   if (parts.includes('quorum')) {
     summary = { ...summary, quorum: await measureQuorums(request) };
@@ -133,6 +136,14 @@ async function measureEngines(request: ReportRequest): Promise<EnginesReport> {
   say(`starting ${enginesTopology}`);
   await using cluster = await spawnCluster(enginesTopology, { delays: false, parent: outDir });
   return await compareEngines({ ...common, nodes: cluster.nodes, topology: enginesTopology });
+}
+
+/** Linux's tmpfs and ramfs. */
+const IN_MEMORY: readonly number[] = [0x01021994, 0x858458f6];
+
+/** Clusters keep their data there while they are measured. */
+export function isInMemory(folder: string): boolean {
+  return process.platform === 'linux' && IN_MEMORY.includes(statfsSync(folder).type);
 }
 
 function loadNow(): number {
