@@ -16,7 +16,7 @@ const { cluster, network, prng } = await runningCluster(t, 3);
 t.test('a recorded history is good, and bad when one read of it is altered', { timeout: 180_000 }, async (t) => {
   const workload = new Workload({ cluster, prng, clients: 6 });
   workload.start();
-  await cluster.until('requests', 10_000, async () => workload.count('ok') > 300 || undefined);
+  await cluster.until('requests', 60_000, async () => workload.count('ok') > 300 || undefined);
   const { operations } = await workload.stop();
   t.equal(check(operations).verdict, 'ok');
   t.equal(check(alteredRead(operations)).verdict, 'violation', 'a read from the past is found');

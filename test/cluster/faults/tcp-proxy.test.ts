@@ -30,7 +30,7 @@ class Inbox {
   }
 
   arrived(text: string): Promise<true> {
-    return eventually(`${text.length} bytes`, 5000, async () => this.bytes.toString() === text || undefined);
+    return eventually(`${text.length} bytes`, 30_000, async () => this.bytes.toString() === text || undefined);
   }
 }
 
@@ -70,7 +70,7 @@ async function harness(t: Test, port = 0): Promise<Harness> {
 async function roundTrip(from: Inbox, to: Inbox): Promise<void> {
   const before = to.length;
   from.socket.write('x');
-  await eventually('a byte', 5000, async () => to.length > before || undefined);
+  await eventually('a byte', 30_000, async () => to.length > before || undefined);
 }
 
 t.test('bytes, ends and resets pass through unchanged', async (t) => {
@@ -82,13 +82,13 @@ t.test('bytes, ends and resets pass through unchanged', async (t) => {
   await near.arrived('welcome');
   near.socket.end('bye');
   await far.arrived('hellobye');
-  await eventually('the end', 5000, async () => far.ended || undefined);
+  await eventually('the end', 30_000, async () => far.ended || undefined);
   far.socket.end('answer after the end');
   await near.arrived('welcomeanswer after the end');
-  await eventually('both ends', 5000, async () => proxy.open === 0 || undefined);
+  await eventually('both ends', 30_000, async () => proxy.open === 0 || undefined);
   const second = await dial();
   second.near.socket.resetAndDestroy();
-  await eventually('the reset', 5000, async () => second.far.failed ?? undefined);
+  await eventually('the reset', 30_000, async () => second.far.failed ?? undefined);
   t.equal(second.far.failed, 'ECONNRESET');
 });
 
@@ -103,7 +103,7 @@ t.test('cut: one direction is silent, the other lives; healed, what was sent arr
   t.equal(far.ended, false, 'neither does the end');
   await proxy.heal();
   await far.arrived('one two');
-  await eventually('the end', 5000, async () => far.ended || undefined);
+  await eventually('the end', 30_000, async () => far.ended || undefined);
 });
 
 t.test('half-open: bytes are lost without a sign, also after the heal; a new connection works', async (t) => {
@@ -143,7 +143,7 @@ t.test('corruption flips single bits, and counts them', async (t) => {
   const { near, far } = await dial();
   proxy.set('forward', { corruptEveryBytes: 100 });
   near.socket.write(Buffer.alloc(20_000));
-  await eventually('the bytes', 5000, async () => far.length === 20_000 || undefined);
+  await eventually('the bytes', 30_000, async () => far.length === 20_000 || undefined);
   const wrong = far.bytes.filter((byte) => byte !== 0);
   t.equal(wrong.length, proxy.counters('forward').flipped);
   t.ok(wrong.length > 100 && wrong.length < 400, `${wrong.length} of 20000 bytes`);
@@ -190,7 +190,7 @@ t.test('a full connection holds its sender back', async (t) => {
   await roundTrip(far, near);
   t.ok(near.socket.writableLength > 0, 'the sender still has bytes that nobody takes');
   await proxy.heal();
-  await eventually('all bytes', 20_000, async () => far.length === bytes.length || undefined);
+  await eventually('all bytes', 60_000, async () => far.length === bytes.length || undefined);
 });
 
 t.test('refused connections, and the listener that comes back', async (t) => {
@@ -198,7 +198,7 @@ t.test('refused connections, and the listener that comes back', async (t) => {
   const { dial, proxy } = await harness(t, port);
   const { near } = await dial();
   await proxy.refuse();
-  await eventually('the reset', 5000, async () => near.failed ?? undefined);
+  await eventually('the reset', 30_000, async () => near.failed ?? undefined);
   const refused = connect({ port: proxy.port, host: '127.0.0.1' });
   const [error] = (await once(refused, 'error')) as [NodeJS.ErrnoException];
   t.equal(error.code, 'ECONNREFUSED');
