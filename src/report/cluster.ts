@@ -14,6 +14,8 @@ const START_TIMEOUT_MS = 60_000;
 const STOP_TIMEOUT_MS = 15_000;
 const LEADER_TIMEOUT_MS = 30_000;
 const LEADER_POLL_MS = 50;
+/** Between the choice of ports and their use somebody may take one: then others are chosen. */
+const PORT_TRIES = 3;
 
 /** A cluster that was started for a report, with its own ports and a folder that goes with it. */
 export interface SpawnedCluster extends AsyncDisposable {
@@ -49,14 +51,26 @@ export interface SpawnOptions {
   readonly delays: boolean;
   /** Where its own folder goes. Not the system's: that is often in memory, where fsync costs nothing. */
   readonly parent: string;
+  /** Ports that nobody uses right now. */
+  readonly choosePorts?: (count: number) => Promise<readonly number[]>;
 }
 
 /** Starts the topology in a process of its own, as `kvorum start` does; resolves when all replicas listen and all leaders lead. */
 export async function spawnCluster(file: string, options: SpawnOptions): Promise<SpawnedCluster> {
   const yaml = readTopology(file);
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await spawnOnce(yaml, options);
+    } catch (error) {
+      if (attempt === PORT_TRIES || !(error as Error).message.includes('address_in_use')) throw error;
+    }
+  }
+}
+
+async function spawnOnce(yaml: string, options: SpawnOptions): Promise<SpawnedCluster> {
   const folder = mkdtempSync(resolve(options.parent, '.cluster-'));
   const { replicas } = parse(yaml) as TopologyFile;
-  const ports = await freePorts(replicas.length * 3);
+  const ports = await (options.choosePorts ?? freePorts)(replicas.length * 3);
   const moved = join(folder, 'topology.json');
   writeFileSync(moved, JSON.stringify(movedTopology(yaml, folder, ports, options)));
   const args = [EXECUTABLE, 'start', moved, '-o', 'json'];
@@ -100,7 +114,8 @@ async function listening(child: ChildProcess): Promise<void> {
     const fail = (why: string): void =>
       reject(new KvorumError('internal', `The cluster did not start: ${why}\n${stderr}`));
     const cancel = systemScheduler.after(START_TIMEOUT_MS, () => fail(`nothing within ${START_TIMEOUT_MS} ms`));
-    child.once('exit', (code, signal) => {
+    // Not `exit`: what it has written may come later.
+    child.once('close', (code, signal) => {
       cancel();
       fail(`it ended with ${code ?? signal}`);
     });

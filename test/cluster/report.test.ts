@@ -1,9 +1,11 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t, { type Test } from 'tap';
+import { freePorts } from '../../src/host/cluster.js';
 import { spawnCluster } from '../../src/report/cluster.js';
 import { PICTURE } from '../../src/report/pictures.js';
 import type { Summary } from '../../src/report/summary.js';
@@ -115,6 +117,22 @@ t.test('kvorum report starts its clusters, measures, draws, and leaves nothing b
   }
   checkPicture(t, join(out, 'quorum_vs_latency.png'));
   checkPicture(t, join(out, 'engines.png'));
+});
+
+t.test('a cluster is started on other ports when somebody takes one of those that were chosen', async (t) => {
+  const folder = t.testdir();
+  const other = createServer().listen(0, '127.0.0.1');
+  await once(other, 'listening');
+  t.teardown(() => other.close());
+  const taken = (other.address() as AddressInfo).port;
+  let chosen = 0;
+  const choosePorts = async (count: number): Promise<readonly number[]> => {
+    const free = await freePorts(count);
+    return chosen++ === 0 ? free.with(1, taken) : free;
+  };
+  await using cluster = await spawnCluster(quorumTopology(folder), { delays: false, parent: folder, choosePorts });
+  t.equal(chosen, 2);
+  t.equal((await fetch(`${cluster.nodes[0]}/livez`)).status, 200);
 });
 
 t.test('SPAWN_CLUSTER=0: a cluster that is running, asked at a follower; its write quorum is put back', async (t) => {
