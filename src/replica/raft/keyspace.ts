@@ -1,5 +1,4 @@
 import type { ReplicaId, Revision } from '../../base/brand.js';
-import { assert } from '../../base/assert.js';
 import { KvorumError } from '../../base/errors/error.js';
 import type { Scheduler } from '../../base/scheduler.js';
 import type { MembershipPair } from '../../engines/raft/membership.js';
@@ -21,6 +20,7 @@ import type {
   WriteWaiter,
 } from '../router.js';
 import { notSeen } from '../ordered/revision-waits.js';
+import { SessionWrites } from '../ordered/session-writes.js';
 
 export interface KeyspaceOptions {
   readonly name: string;
@@ -55,6 +55,7 @@ export class RaftKeyspace implements Keyspace {
   defaultConsistency: Consistency;
   readonly #options: KeyspaceOptions;
   readonly #member: RaftMember;
+  readonly #writes: SessionWrites;
 
   constructor(options: KeyspaceOptions) {
     this.#options = options;
@@ -62,27 +63,21 @@ export class RaftKeyspace implements Keyspace {
     this.name = options.name;
     this.limits = options.limits;
     this.defaultConsistency = options.consistency;
+    this.#writes = new SessionWrites({
+      limits: options.limits,
+      writes: options.member.writes,
+      refusal: () => this.#refusal(),
+      mustWait: (request) => this.#lags(request),
+      whenSeen: (request, waiter, token, then) => this.#whenSeen(request, waiter, token, then),
+    });
   }
 
   put(key: ValueRef, value: ValueRef, waiter: WriteWaiter, token: number, options?: WriteOptions): void {
-    const keyBytes = key.end - key.start;
-    assert(keyBytes > 0 && keyBytes <= this.limits.keyBytes, 'the caller has checked the length of the key');
-    assert(value.end - value.start <= this.limits.valueBytes, 'the caller has checked the length of the value');
-    const refusal = this.#refusal();
-    if (refusal !== null) waiter.onError(token, refusal);
-    else if (!this.#lags(options)) this.#member.writes.put(key, value, waiter, token);
-    else {
-      const copy = { source: value.source.slice(value.start, value.end), start: 0, end: value.end - value.start };
-      const name = { source: key.source.slice(key.start, key.end), start: 0, end: keyBytes };
-      this.#whenSeen(options, waiter, token, () => this.#member.writes.put(name, copy, waiter, token));
-    }
+    this.#writes.put(key, value, waiter, token, options);
   }
 
   submit(command: Command, waiter: WriteWaiter, token: number, options?: WriteOptions): void {
-    const refusal = this.#refusal();
-    if (refusal !== null) waiter.onError(token, refusal);
-    else if (!this.#lags(options)) this.#member.writes.submit(command, waiter, token);
-    else this.#whenSeen(options, waiter, token, () => this.#member.writes.submit(command, waiter, token));
+    this.#writes.submit(command, waiter, token, options);
   }
 
   read(consistency: Consistency, waiter: ReadWaiter, token: number, options?: ReadOptions): void {

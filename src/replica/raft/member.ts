@@ -9,15 +9,14 @@ import { createRaft, type Raft } from '../../engines/raft/index.js';
 import type { Membership, MembershipPair, PlacedMembership } from '../../engines/raft/membership.js';
 import type { Entry, ForwardProposal, RaftMessage } from '../../engines/raft/messages.js';
 import type { EngineMessage } from '../../engines/messages.js';
-import { KvStateMachine, validateBatch } from '../../kv/index.js';
+import { validateBatch } from '../../kv/index.js';
 import type { KvReader } from '../../kv/types.js';
 import type { CheckpointMark, CheckpointStore, Log, LogRecord } from '../../storage/storage.js';
 import type { GroupMember, MemberOutput, MemberRecords } from '../group-member.js';
-import { ApplyQueue } from '../ordered/apply-queue.js';
-import { Checkpointer } from '../ordered/checkpointer.js';
+import { AppliedState } from '../ordered/applied-state.js';
 import { RevisionWaits } from '../ordered/revision-waits.js';
-import { SnapshotReceiver } from '../ordered/snapshot-receiver.js';
-import { SnapshotSender } from '../ordered/snapshot-sender.js';
+import { RoleWatch } from '../ordered/role-watch.js';
+import { Transfers } from '../ordered/transfers.js';
 import { MembershipDriver } from './membership-driver.js';
 import type { Refusal, Standing } from './membership-effect.js';
 import { ReadPath } from './read-path.js';
@@ -28,8 +27,6 @@ import { WritePath } from './write-path.js';
 
 /** What raft adds to a piece of a snapshot. */
 const NOTHING = {};
-/** What an entry costs beside its payload: record and batch headers on disk, objects in memory. */
-const ENTRY_OVERHEAD_BYTES = 128;
 
 export interface MemberOptions {
   readonly group: GroupId;
@@ -76,19 +73,12 @@ export class RaftMember implements GroupMember {
   readonly #options: MemberOptions;
   #raft: Raft;
   readonly #membership: MembershipDriver;
-  readonly #checkpointer: Checkpointer;
-  readonly #sender: SnapshotSender;
-  readonly #receiver: SnapshotReceiver;
-  #kv: KvStateMachine;
-  #appliedIndex: LogIndex;
-  #appliedTerm: Term;
-  readonly #toApply = new ApplyQueue();
+  readonly #transfers: Transfers<object>;
+  readonly #applied: AppliedState;
   /** From a snapshot's install until the engine knows of it. */
   #installing = false;
   #closed = false;
-  /** As of the last change, for counting. */
-  #role: RaftStatus['role'] = 'follower';
-  #leader: ReplicaId | null = null;
+  readonly #roles = new RoleWatch(this.stats);
 
   constructor(options: MemberOptions) {
     this.#options = options;
@@ -96,9 +86,7 @@ export class RaftMember implements GroupMember {
     const { store, log, group } = options;
     const recoveredLog = log.recovered.get(group);
     const recovered = reconcile(group, recoveredLog, store.mark);
-    this.#kv = KvStateMachine.open(store, store.mark?.meta ?? null);
-    this.#appliedIndex = recovered.appliedIndex;
-    this.#appliedTerm = store.mark?.term ?? recovered.baseTerm;
+    this.#applied = new AppliedState(store, recovered.baseTerm);
     this.#raft = createRaft({ ...options.raft, self: options.self, membership: options.membership, recovered });
     const shared = {
       clock: options.clock,
@@ -125,50 +113,15 @@ export class RaftMember implements GroupMember {
         this.reads.refuseRetried(error);
       },
     });
-    this.#checkpointer = this.#createCheckpointer();
-    this.#sender = new SnapshotSender({
-      self: options.self,
-      store,
+    this.#transfers = new Transfers({
+      member: options,
       stats: this.stats,
-      logger: options.logger,
-      send: (message) => options.send(message),
-      onSent: (peer, index, ok) => this.step({ type: 'snapshotSent', peer, index, ok }),
-      nowMs: () => options.clock.monotonicMs(),
-    });
-    this.#receiver = new SnapshotReceiver({
-      self: options.self,
-      store,
-      clock: options.clock,
-      stats: this.stats,
-      logger: options.logger,
-      send: (message) => options.send(message),
-      tryLock: () => this.#checkpointer.tryLock(),
-      unlock: () => this.#checkpointer.unlock(),
-      appliedIndex: () => this.#appliedIndex,
-      onInstalled: (mark, { from }) => this.#onInstalled(mark, from),
-      onAborted: () => this.step({ type: 'snapshotAborted' }),
-      onFailed: (error) => options.onFailed(error),
-    });
-  }
-
-  #createCheckpointer(): Checkpointer {
-    const options = this.#options;
-    return new Checkpointer({
-      group: options.group,
-      store: options.store,
-      log: options.log,
-      clock: options.clock,
-      logger: options.logger,
-      stats: this.stats,
-      checkpointBytes: options.checkpointBytes,
-      retainBytes: options.retainBytes,
-      ...(options.logBytesMax === undefined ? {} : { logBytesMax: options.logBytesMax }),
-      state: () => ({ kv: this.#kv, appliedIndex: this.#appliedIndex, appliedTerm: this.#appliedTerm }),
-      termOf: (index) => assertDefined(this.#raft.termOf(index), 'the log holds what is about to be cut'),
+      state: this.#applied,
+      step: (event) => this.step(event),
+      term: () => (this.#raft.role === 'leader' ? this.#raft.term : null),
+      termOf: (index) => this.#raft.termOf(index),
       inForceAt: (index) => ({ membership: this.#raft.membershipAt(index) }),
-      neededFrom: () => this.#sender.neededFrom,
-      onCheckpointed: (index, cutIndex) => this.step({ type: 'checkpointed', index, cutIndex }),
-      onFailed: (error) => options.onFailed(error),
+      onInstalled: (mark, { from }) => this.#onInstalled(mark, from),
     });
   }
 
@@ -220,29 +173,29 @@ export class RaftMember implements GroupMember {
   }
 
   get reader(): KvReader {
-    return this.#kv.reader;
+    return this.#applied.reader;
   }
 
   /** A hash over the state machine: equal on replicas that applied the same entries. Reads everything. */
   digest(): string {
-    return this.#kv.digest();
+    return this.#applied.kv.digest();
   }
 
   get appliedIndex(): LogIndex {
-    return this.#appliedIndex;
+    return this.#applied.index;
   }
 
   get revision(): Revision {
-    return this.#kv.reader.revision;
+    return this.#applied.revision;
   }
 
   get checkpointIndex(): LogIndex {
-    return this.#options.store.mark?.index ?? (0 as LogIndex);
+    return this.#applied.checkpointIndex;
   }
 
   /** True when everything known to be committed is applied and some leader is known. */
   get caughtUp(): boolean {
-    return this.#raft.leader !== null && this.#appliedIndex >= this.#raft.commitIndex;
+    return this.#raft.leader !== null && this.#applied.index >= this.#raft.commitIndex;
   }
 
   step(event: RaftEvent): void {
@@ -258,7 +211,7 @@ export class RaftMember implements GroupMember {
       return;
     }
     this.step({ type: 'message', message });
-    if (message.type === 'snapshotChunkResponse') this.#sender.onResponse(message);
+    if (message.type === 'snapshotChunkResponse') this.#transfers.onResponse(message);
   }
 
   /**
@@ -306,12 +259,12 @@ export class RaftMember implements GroupMember {
     this.writes.onPeerDown(peer);
     this.#membership.onPeerDown(peer);
     this.step({ type: 'unreachable', peer });
-    this.#sender.onUnreachable(peer);
+    this.#transfers.onUnreachable(peer);
   }
 
   /** Appends and votes are sent again; a snapshot that lost a piece must begin again, and not only when it stalls. */
   onDropped(message: EngineMessage): void {
-    if (message.type === 'snapshotChunk') this.#sender.onUnreachable(message.to);
+    if (message.type === 'snapshotChunk') this.#transfers.onUnreachable(message.to);
   }
 
   /** Whatever a lease allowed before the pause is void before anything is served after it (raft.md L6). */
@@ -328,9 +281,7 @@ export class RaftMember implements GroupMember {
     this.reads.expire(nowMs);
     this.sessions.expire(nowMs, this.revision);
     this.#membership.check();
-    this.#sender.check(this.#raft.role === 'leader' ? this.#raft.term : null, nowMs);
-    this.#receiver.check(nowMs);
-    if (!this.#installing) this.#checkpointer.check(nowMs);
+    this.#transfers.check(nowMs, this.#installing);
     if (this.#raft.leader !== null) this.#retryParked();
   }
 
@@ -345,32 +296,26 @@ export class RaftMember implements GroupMember {
     this.reads.seal();
     if (!this.#raft.hasEffects) return null;
     const effects = this.#raft.drain();
-    for (const chunk of effects.snapshotChunks) this.#receiver.onChunk(chunk);
-    for (const { to, term } of effects.sendSnapshots) this.#sender.start(to, term, NOTHING);
-    this.#toApply.add(effects.committed);
+    for (const chunk of effects.snapshotChunks) this.#transfers.onChunk(chunk);
+    for (const { to, term } of effects.sendSnapshots) this.#transfers.start(to, term, NOTHING);
+    this.#applied.add(effects.committed);
     this.#takeAnswers(effects);
     const { messages, afterPersist, persist } = effects;
     return { messages, afterPersist, persist: persist === null ? null : this.#recordsOf(persist) };
   }
 
   #takeAnswers(effects: RaftEffects): void {
-    this.writes.onOutcomes(effects.proposals, this.#appliedIndex);
-    for (const outcome of effects.reads) this.reads.onOutcome(outcome, this.#appliedIndex, this.#kv.reader);
+    const { index, reader } = this.#applied;
+    this.writes.onOutcomes(effects.proposals, index);
+    for (const outcome of effects.reads) this.reads.onOutcome(outcome, index, reader);
     this.#membership.take(effects);
     if (effects.changed === null) return;
-    this.#countChange(effects.changed);
+    this.#roles.note(effects.changed);
     this.writes.onTerm(effects.changed.term);
     this.#membership.onTerm(effects.changed.term);
     this.#options.onChanged(effects.changed);
     if (this.#raft.logLost) this.#options.onFailed(logLost(this.group));
     if (effects.changed.leader !== null) this.#retryParked();
-  }
-
-  #countChange({ role, leader }: RaftStatus): void {
-    if (role === 'pre-candidate' && this.#role !== 'pre-candidate') this.stats.elections++;
-    if (leader !== null && leader !== this.#leader) this.stats.leaderChanges++;
-    this.#role = role;
-    this.#leader = leader ?? this.#leader;
   }
 
   /** The records that make `persist` durable, in the order that R4 demands. */
@@ -391,46 +336,39 @@ export class RaftMember implements GroupMember {
 
   /** One function for all entries, made once. */
   readonly #applyEntry = (entry: Entry): void => {
-    this.writes.applyEntry(entry, this.#kv);
-    this.#appliedIndex = entry.index;
-    this.#appliedTerm = entry.term;
+    this.writes.applyEntry(entry, this.#applied.kv);
+    this.#applied.reached(entry);
     this.#options.onApplied?.(entry);
-    this.#checkpointer.onApplied(entry.index, entry.payload.length + ENTRY_OVERHEAD_BYTES);
+    this.#transfers.onApplied(entry);
   };
 
   /** Applies committed entries and answers those who wait. Leaves the rest for the next turn when there are many. */
   apply(): void {
-    if (this.#toApply.isEmpty || this.#receiver.finishing) return;
-    const revisionBefore = this.revision;
-    this.stats.entriesApplied += this.#toApply.run(this.#appliedIndex, this.#applyEntry);
-    this.stats.commandsApplied += this.revision - revisionBefore;
-    if (!this.#installing) this.#raft.step({ type: 'applied', index: this.#appliedIndex });
-    this.reads.onApplied(this.#appliedIndex, this.#kv.reader);
-    this.sessions.onApplied(this.revision);
-    if (!this.#toApply.isEmpty || this.#raft.hasEffects) this.#options.wake();
-    if (this.#checkpointer.due) this.#checkpointer.start();
+    const applied = this.#applied;
+    if (applied.isIdle || this.#transfers.installs) return;
+    applied.run(this.stats, this.#applyEntry);
+    if (!this.#installing) this.#raft.step({ type: 'applied', index: applied.index });
+    this.reads.onApplied(applied.index, applied.reader);
+    this.sessions.onApplied(applied.revision);
+    if (!applied.isIdle || this.#raft.hasEffects) this.#options.wake();
+    this.#transfers.checkpointIfDue();
   }
 
   /** Writes a checkpoint now, whatever its size; resolves when it is durable (or was not needed). */
-  async checkpointNow(): Promise<void> {
-    await this.#checkpointer.idle();
-    this.#checkpointer.start();
-    await this.#checkpointer.idle();
+  checkpointNow(): Promise<void> {
+    return this.#transfers.checkpointNow();
   }
 
   #onInstalled(mark: CheckpointMark, from: ReplicaId): void {
     if (this.#closed) return;
-    if (mark.index <= this.#appliedIndex) {
+    if (mark.index <= this.#applied.index) {
       this.step({ type: 'snapshotAborted' }); // Entries were faster.
       return;
     }
-    this.#kv = KvStateMachine.open(this.#options.store, mark.meta);
-    this.#appliedIndex = mark.index;
-    this.#appliedTerm = mark.term;
-    this.#toApply.dropUpTo(mark.index);
-    this.#checkpointer.onSnapshotInstalled();
+    this.#applied.install(mark, false);
+    this.#transfers.onReplaced();
     this.writes.onSnapshotInstalled(mark.index, mark.term);
-    this.reads.onApplied(mark.index, this.#kv.reader);
+    this.reads.onApplied(mark.index, this.reader);
     this.sessions.onApplied(this.revision);
     this.#installing = true;
     const { log, group } = this.#options;
@@ -455,14 +393,12 @@ export class RaftMember implements GroupMember {
 
   /** The log has failed: what waits for it will never be done. */
   cancelMaintenance(): void {
-    this.#checkpointer.cancel();
+    this.#transfers.cancel();
   }
 
   async close(): Promise<void> {
     this.#closed = true;
-    this.#sender.close();
-    await this.#receiver.close();
-    await this.#checkpointer.idle();
+    await this.#transfers.close();
   }
 }
 

@@ -7,9 +7,8 @@ import type { Entry, ProposalRefusal } from '../../engines/raft/messages.js';
 import type { KvStateMachine } from '../../kv/index.js';
 import type { Command, ValueRef } from '../../kv/types.js';
 import { BatchAnswers } from '../ordered/batch-answers.js';
-import { OpenBatch } from '../ordered/open-batch.js';
-import { ParkedWrites } from '../ordered/parked.js';
-import { ProposalTable, failWrites, type WriteBatch } from '../ordered/pending.js';
+import type { WriteBatch } from '../ordered/pending.js';
+import { WriteIntake } from '../ordered/write-intake.js';
 import type { WriteWaiter } from '../router.js';
 import type { MemberStats } from '../stats.js';
 
@@ -29,91 +28,57 @@ export interface WritePathOptions {
 }
 
 /**
- * Client writes of one member, from the request to its answer. All requests of a turn are packed into one batch, which
- * becomes one log entry. A batch that finds no leader is parked and proposed again in order, for a while.
+ * Client writes of one member, from the request to its answer (see WriteIntake): what is proposed here may be appended by
+ * any leader, and is answered when it is applied.
  */
 export class WritePath {
   readonly #options: WritePathOptions;
-  readonly #open = new OpenBatch();
-  readonly #table = new ProposalTable();
-  readonly #parked = new ParkedWrites();
+  readonly #intake: WriteIntake;
   readonly #answers = new BatchAnswers();
   #appliedTerm = 0 as Term;
-  /** Set when the member has stopped: what every later request is told. */
-  #stopped: KvorumError | null = null;
 
   constructor(options: WritePathOptions) {
     this.#options = options;
+    this.#intake = new WriteIntake({ ...options, propose: (batch) => this.#propose(batch) });
   }
 
   /** Requests that have no answer yet, in batches. */
   get pendingBatches(): number {
-    return this.#table.size + this.#parked.count + (this.#open.isEmpty ? 0 : 1);
+    return this.#intake.pendingBatches;
   }
 
   put(key: ValueRef, value: ValueRef, waiter: WriteWaiter, token: number): void {
-    if (this.#stopped !== null) return waiter.onError(token, this.#stopped);
-    this.#open.put(key, value, waiter, token);
-    this.#enqueued();
+    this.#intake.put(key, value, waiter, token);
   }
 
   submit(command: Command, waiter: WriteWaiter, token: number): void {
-    if (this.#stopped !== null) return waiter.onError(token, this.#stopped);
-    this.#open.add(command, waiter, token);
-    this.#enqueued();
+    this.#intake.submit(command, waiter, token);
   }
 
-  #enqueued(): void {
-    if (this.#open.isFull) this.seal();
-    this.#options.wake();
-  }
-
-  /** Closes the open batch and proposes it. Called once per turn, and whenever the batch is full. */
+  /** See WriteIntake, as the next two. */
   seal(): void {
-    const batch = this.#takeOpen();
-    if (batch === null) return;
-    if (this.#parked.count > 0) this.#park(batch);
-    else this.#propose(batch);
+    this.#intake.seal();
   }
 
-  #takeOpen(): WriteBatch | null {
-    if (this.#open.isEmpty) return null;
-    const { clock, requestTimeoutMs } = this.#options;
-    return this.#open.take(clock.monotonicMs(), requestTimeoutMs);
+  retryParked(): void {
+    this.#intake.retryParked();
+  }
+
+  refuseParked(error: KvorumError): void {
+    this.#intake.refuseParked(error);
   }
 
   #propose(batch: WriteBatch): void {
     const { leader, term } = this.#options.target();
-    this.#table.propose(batch, leader, term);
+    this.#intake.table.propose(batch, leader, term);
     this.#options.step({ type: 'propose', id: batch.id, payload: batch.payload });
-  }
-
-  #park(batch: WriteBatch): void {
-    if (this.#parked.park(batch)) return;
-    this.#refuse(batch, new KvorumError('busy', 'Too many writes wait for a leader'));
-  }
-
-  #refuse(batch: WriteBatch, error: KvorumError): void {
-    this.#options.stats.proposalsRefused++;
-    failWrites(batch, error);
-  }
-
-  /** Proposes again what waited for a leader, in order. */
-  retryParked(): void {
-    if (this.#parked.count === 0) return;
-    for (const batch of this.#parked.takeAll()) this.#propose(batch);
-  }
-
-  /** There will be no leader for what waits for one. */
-  refuseParked(error: KvorumError): void {
-    for (const batch of this.#parked.takeAll()) this.#refuse(batch, error);
   }
 
   /** What became of proposals, all that one drain told. Refused ones leave the table first, so that order can be kept. */
   onOutcomes(outcomes: readonly ProposalOutcome[], appliedIndex: LogIndex): void {
     const refused: (readonly [WriteBatch, ProposalRefusal])[] = [];
     for (const outcome of outcomes) {
-      const batch = this.#table.takeProposed(outcome.id);
+      const batch = this.#intake.table.takeProposed(outcome.id);
       if (batch === undefined) continue; // Its deadline has passed: the waiters know that the outcome is unknown.
       if (outcome.accepted === null) refused.push([batch, outcome.refused ?? 'no_leader']);
       else this.#onAccepted(batch, outcome.accepted.index, outcome.accepted.term, appliedIndex);
@@ -124,34 +89,34 @@ export class WritePath {
   #onAccepted(batch: WriteBatch, index: LogIndex, term: Term, appliedIndex: LogIndex): void {
     if (index <= appliedIndex) {
       // The leader's answer was overtaken by the entry itself: applied here already, its result is gone.
-      this.#options.stats.proposalsUnknown++;
-      failWrites(batch, new KvorumError('outcome_unknown', 'The result was lost on the way from the leader'));
+      this.#intake.unknown(batch, 'The result was lost on the way from the leader');
       return;
     }
-    if (term < this.#appliedTerm) this.#refuse(batch, new KvorumError('lost_leadership'));
-    else this.#table.appended(batch, index, term);
+    if (term < this.#appliedTerm) this.#intake.refuse(batch, new KvorumError('lost_leadership'));
+    else this.#intake.table.appended(batch, index, term);
   }
 
   #onRefused(batch: WriteBatch, refusal: ProposalRefusal): void {
     if (refusal === 'busy') {
-      this.#refuse(batch, new KvorumError('busy', 'Too much is waiting to be committed'));
+      this.#intake.refuse(batch, new KvorumError('busy', 'Too much is waiting to be committed'));
       return;
     }
     // Certain that nothing was appended: try again, unless a later write of ours is on its way already (order).
-    if (this.#table.hasLater(batch.id)) {
-      this.#refuse(batch, new KvorumError('no_leader', 'The leader changed while the write was on its way'));
+    if (this.#intake.table.hasLater(batch.id)) {
+      this.#intake.refuse(batch, new KvorumError('no_leader', 'The leader changed while the write was on its way'));
       return;
     }
-    this.#park(batch);
+    this.#intake.park(batch);
   }
 
   /** Applies one committed entry and answers whoever waits for it. */
   applyEntry(entry: Entry, kv: KvStateMachine): void {
-    const waiting = this.#table.takeAppended(entry.index);
+    const waiting = this.#intake.table.takeAppended(entry.index);
     const mine = waiting.find(({ term }) => term === entry.term);
     assert(mine === undefined || entry.kind === 'commands', 'what was appended for us holds commands');
     if (entry.kind === 'commands') this.#applyCommands(entry.payload, kv, mine?.batch ?? null);
-    for (const other of waiting) if (other !== mine) this.#refuse(other.batch, new KvorumError('lost_leadership'));
+    for (const other of waiting)
+      if (other !== mine) this.#intake.refuse(other.batch, new KvorumError('lost_leadership'));
     this.#onCommittedTerm(entry.term);
   }
 
@@ -159,7 +124,8 @@ export class WritePath {
   #onCommittedTerm(term: Term): void {
     if (term <= this.#appliedTerm) return;
     this.#appliedTerm = term;
-    for (const batch of this.#table.takeOlderThan(term)) this.#refuse(batch, new KvorumError('lost_leadership'));
+    for (const batch of this.#intake.table.takeOlderThan(term))
+      this.#intake.refuse(batch, new KvorumError('lost_leadership'));
   }
 
   #applyCommands(payload: Uint8Array, kv: KvStateMachine, mine: WriteBatch | null): void {
@@ -169,40 +135,30 @@ export class WritePath {
 
   /** The link to `peer` is lost, and with it the answer to what was forwarded to it. */
   onPeerDown(peer: ReplicaId): void {
-    this.#table.hurryForwardedTo(peer, this.#options.clock.monotonicMs() + LATE_ANSWER_MS_MAX);
+    this.#intake.table.hurryForwardedTo(peer, this.#options.clock.monotonicMs() + LATE_ANSWER_MS_MAX);
   }
 
   /** The group moved on to `term`: a leader of an older one appends nothing any more, and hardly ever answers. */
   onTerm(term: Term): void {
-    this.#table.hurryOlderThan(term, this.#options.clock.monotonicMs() + LATE_ANSWER_MS_MAX);
+    this.#intake.table.hurryOlderThan(term, this.#options.clock.monotonicMs() + LATE_ANSWER_MS_MAX);
   }
 
   /** A snapshot replaced everything up to (index, term): results of writes in that range are not known here. */
   onSnapshotInstalled(index: LogIndex, term: Term): void {
-    for (const batch of this.#table.takeUpTo(index)) this.#unknown(batch, 'A snapshot replaced the log meanwhile');
+    for (const batch of this.#intake.table.takeUpTo(index))
+      this.#intake.unknown(batch, 'A snapshot replaced the log meanwhile');
     this.#onCommittedTerm(term);
   }
 
   /** Answers what has waited too long. */
   expire(nowMs: number): void {
-    for (const batch of this.#table.takeExpired(nowMs)) this.#unknown(batch, 'No majority confirmed it in time');
-    for (const batch of this.#parked.takeExpired(nowMs)) this.#refuse(batch, new KvorumError('no_leader'));
+    for (const batch of this.#intake.table.takeExpired(nowMs))
+      this.#intake.unknown(batch, 'No majority confirmed it in time');
+    this.#intake.expireParked(nowMs);
   }
 
-  #unknown(batch: WriteBatch, detail: string): void {
-    this.#options.stats.proposalsUnknown++;
-    failWrites(batch, new KvorumError('outcome_unknown', detail));
-  }
-
-  /**
-   * The member stops for ever: what the engine has taken is answered with `unknown`, and what it has not, with
-   * `certain`, because that did not happen.
-   */
+  /** The member stops for ever. */
   failAll(unknown: KvorumError, certain: KvorumError): void {
-    this.#stopped = certain;
-    const open = this.#takeOpen();
-    const untaken = [...this.#parked.takeAll(), ...(open === null ? [] : [open])];
-    for (const batch of this.#table.takeAll()) failWrites(batch, unknown);
-    for (const batch of untaken) failWrites(batch, certain);
+    this.#intake.failAll(unknown, certain);
   }
 }

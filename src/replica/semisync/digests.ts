@@ -1,6 +1,7 @@
 import type { LogIndex } from '../../base/brand.js';
 import type { Clock } from '../../base/clock.js';
 import type { KvStateMachine } from '../../kv/index.js';
+import type { AppliedState } from '../ordered/applied-state.js';
 import type { StateDigest } from '../router.js';
 
 /** Positions that are waited for at once; further questions are answered with null. */
@@ -13,8 +14,7 @@ const WALK_MS_MAX = 30_000;
 
 export interface DigestsOptions {
   readonly clock: Clock;
-  kv(): KvStateMachine;
-  applied(): LogIndex;
+  readonly state: AppliedState;
   /** Runs `task`, to its end, while nothing is checkpointed nor installed; false: something is, and it was not begun. */
   hold(task: () => Promise<void>): boolean;
   /** Makes sure that a turn calls `work`. */
@@ -56,7 +56,7 @@ export class Digests {
 
   /** `timeoutMs`: until the position is reached. */
   at(index: LogIndex | null, timeoutMs: number): Promise<StateDigest | null> {
-    const passed = index !== null && index < this.#options.applied();
+    const passed = index !== null && index < this.#options.state.index;
     if (this.#stopped || passed || this.#waiting.length >= WAITING_MAX) return Promise.resolve(null);
     const deadlineMs = this.#options.clock.monotonicMs() + timeoutMs;
     return new Promise((resolve) => {
@@ -74,13 +74,13 @@ export class Digests {
   }
 
   #begin(): void {
-    const applied = this.#options.applied();
+    const applied = this.#options.state.index;
     if (!this.#waiting.some(({ index }) => index === null || index === applied)) return;
     if (this.#walk !== null) {
       if (this.#walk.head.index === applied) this.#walk.waiting.push(...this.#take(applied));
       return;
     }
-    const kv = this.#options.kv();
+    const { kv } = this.#options.state;
     const head = { index: applied, revision: kv.reader.revision, keys: kv.reader.size };
     const digest = head.keys > KEYS_AT_ONCE ? null : atOnce(kv);
     if (digest !== null) for (const { resolve } of this.#take(applied)) resolve({ ...head, digest });

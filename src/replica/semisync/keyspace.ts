@@ -1,5 +1,4 @@
 import type { ReplicaId } from '../../base/brand.js';
-import { assert } from '../../base/assert.js';
 import { KvorumError } from '../../base/errors/error.js';
 import type { MembershipPair } from '../../engines/raft/membership.js';
 import type { SemisyncStatus } from '../../engines/semisync/semisync.js';
@@ -18,6 +17,7 @@ import type {
   WriteOptions,
   WriteWaiter,
 } from '../router.js';
+import { SessionWrites } from '../ordered/session-writes.js';
 import { MemberControl } from './control.js';
 import type { SemisyncMember } from './member.js';
 
@@ -47,6 +47,7 @@ export class SemisyncKeyspace implements Keyspace {
   defaultConsistency: Consistency;
   readonly #options: SemisyncKeyspaceOptions;
   readonly #member: SemisyncMember;
+  readonly #writes: SessionWrites;
 
   constructor(options: SemisyncKeyspaceOptions) {
     this.#options = options;
@@ -54,28 +55,22 @@ export class SemisyncKeyspace implements Keyspace {
     this.name = options.name;
     this.limits = options.limits;
     this.defaultConsistency = options.consistency;
+    this.#writes = new SessionWrites({
+      limits: options.limits,
+      writes: options.member.writes,
+      refusal: () => this.#refusal(),
+      mustWait: (request) => hasSeen(request),
+      whenSeen: (request, waiter, token, then) => this.#whenSeen(request, waiter, token, then),
+    });
     this.semisync = new MemberControl(options.member, () => this.#refusal());
   }
 
   put(key: ValueRef, value: ValueRef, waiter: WriteWaiter, token: number, options?: WriteOptions): void {
-    const keyBytes = key.end - key.start;
-    assert(keyBytes > 0 && keyBytes <= this.limits.keyBytes, 'the caller has checked the length of the key');
-    assert(value.end - value.start <= this.limits.valueBytes, 'the caller has checked the length of the value');
-    const refusal = this.#refusal();
-    if (refusal !== null) waiter.onError(token, refusal);
-    else if (!hasSeen(options)) this.#member.writes.put(key, value, waiter, token);
-    else {
-      const copy = { source: value.source.slice(value.start, value.end), start: 0, end: value.end - value.start };
-      const name = { source: key.source.slice(key.start, key.end), start: 0, end: keyBytes };
-      this.#whenSeen(options, waiter, token, () => this.#member.writes.put(name, copy, waiter, token));
-    }
+    this.#writes.put(key, value, waiter, token, options);
   }
 
   submit(command: Command, waiter: WriteWaiter, token: number, options?: WriteOptions): void {
-    const refusal = this.#refusal();
-    if (refusal !== null) waiter.onError(token, refusal);
-    else if (!hasSeen(options)) this.#member.writes.submit(command, waiter, token);
-    else this.#whenSeen(options, waiter, token, () => this.#member.writes.submit(command, waiter, token));
+    this.#writes.submit(command, waiter, token, options);
   }
 
   read(consistency: Consistency, waiter: ReadWaiter, token: number, options?: ReadOptions): void {

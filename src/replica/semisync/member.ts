@@ -4,18 +4,25 @@ import { KvorumError } from '../../base/errors/error.js';
 import type { Entry } from '../../engines/entry.js';
 import type { EngineMessage } from '../../engines/messages.js';
 import type { Membership, MembershipPair } from '../../engines/raft/membership.js';
-import type { Discarded, SemisyncEffects, SemisyncEvent, SemisyncPersist } from '../../engines/semisync/events.js';
+import type {
+  Discarded,
+  SemisyncEffects,
+  SemisyncEvent,
+  SemisyncPersist,
+  SnapshotOrder,
+} from '../../engines/semisync/events.js';
 import { createSemisync } from '../../engines/semisync/index.js';
 import type { SemisyncMessage } from '../../engines/semisync/messages.js';
 import { openingOf } from '../../engines/semisync/opening.js';
 import type { Semisync, SemisyncStatus } from '../../engines/semisync/semisync.js';
-import { KvStateMachine } from '../../kv/index.js';
 import type { KvReader } from '../../kv/types.js';
 import type { CheckpointMark, LogRecord } from '../../storage/storage.js';
 import type { GroupMember, MemberOutput, MemberRecords } from '../group-member.js';
-import { ApplyQueue } from '../ordered/apply-queue.js';
+import { AppliedState } from '../ordered/applied-state.js';
 import { RevisionWaits } from '../ordered/revision-waits.js';
+import { RoleWatch } from '../ordered/role-watch.js';
 import type { SnapshotPiece } from '../ordered/snapshot-receiver.js';
+import { Transfers } from '../ordered/transfers.js';
 import { standingOf, type Standing } from '../raft/membership-effect.js';
 import type { Failover, LostWrites, SemisyncControl, StateDigest } from '../router.js';
 import { MemberControl } from './control.js';
@@ -28,11 +35,13 @@ import type { SemisyncMemberOptions } from './options.js';
 import { ReadPath } from './read-path.js';
 import { quorumOf, reconcile } from './recover.js';
 import { createSemisyncStats } from './stats.js';
-import { Transfers } from './transfers.js';
 import { WritePath } from './write-path.js';
 
 /** To the engine every group is formed with this write quorum: see establish.ts. */
 const FORMED_WITH = 1;
+
+/** What this engine adds to a piece of a snapshot. */
+type SnapshotExtra = Pick<SnapshotOrder, 'replaces' | 'forcedTerm'>;
 
 /** What can be seen of the engine from outside; only the member itself steps and drains. */
 export type SemisyncCore = Omit<Semisync, 'step' | 'drain'>;
@@ -49,17 +58,14 @@ export class SemisyncMember implements GroupMember {
   readonly sessions: RevisionWaits;
   readonly control: SemisyncControl;
   readonly #options: SemisyncMemberOptions;
-  readonly #transfers: Transfers;
+  readonly #transfers: Transfers<SnapshotExtra>;
   readonly #establish: Establish;
   readonly #failovers: Failovers;
   readonly #digests: Digests;
   readonly #durable = new DurableGate();
-  readonly #toApply = new ApplyQueue();
+  readonly #applied: AppliedState;
   #membership: Membership;
   #core: Semisync | null;
-  #kv: KvStateMachine;
-  #appliedIndex: LogIndex;
-  #appliedTerm: Term;
   /** The newest epoch that began by force, as far as it is applied: tokens of before may be of another history. */
   #forcedTerm: Term;
   /** What the engine knows write quorums from. */
@@ -68,9 +74,8 @@ export class SemisyncMember implements GroupMember {
   #installing = false;
   #removed = false;
   #closed = false;
-  /** As of the last change. */
-  #role: SemisyncStatus['role'] = 'follower';
-  #leader: ReplicaId | null = null;
+  readonly #roles = new RoleWatch(this.stats);
+  /** The epoch that it led as of the last change. */
   #led: Term | null = null;
   /** Since the start. */
   #newestLed: Term | null = null;
@@ -80,12 +85,9 @@ export class SemisyncMember implements GroupMember {
     const { clock, group, logger, store } = options;
     this.group = group;
     this.#membership = options.membership;
-    this.#kv = KvStateMachine.open(store, store.mark?.meta ?? null);
-    const { index = 0 as LogIndex, quorum, term = 0 as Term } = store.mark ?? {};
-    this.#appliedIndex = index;
-    this.#appliedTerm = term;
-    this.#forcedTerm = quorum?.forcedTerm ?? (0 as Term);
-    this.#floor = index;
+    this.#applied = new AppliedState(store, 0 as Term);
+    this.#forcedTerm = store.mark?.quorum?.forcedTerm ?? (0 as Term);
+    this.#floor = this.#applied.index;
     this.#core = this.#createCore(options.membership);
     const step = (event: SemisyncEvent): void => this.step(event);
     const core = (): Semisync | null => this.#core;
@@ -133,14 +135,16 @@ export class SemisyncMember implements GroupMember {
     this.sessions = new RevisionWaits(clock, options.sessionWaitMs);
     this.#digests = this.#createDigests();
     this.control = new MemberControl(this);
-    this.#transfers = new Transfers({
+    this.#transfers = new Transfers<SnapshotExtra>({
       member: options,
       stats,
-      core,
+      state: this.#applied,
       step,
-      state: () => ({ kv: this.#kv, appliedIndex: this.#appliedIndex, appliedTerm: this.#appliedTerm }),
-      membership: () => this.memberships.latest,
-      durable: () => this.#durable.reached(),
+      term: () => this.#core?.term ?? null,
+      termOf: (at) => this.#core?.termOf(at) ?? null,
+      inForceAt: (at) => ({ membership: this.memberships.latest, quorum: this.#formed.quorumAt(at) }),
+      // From then on this member knows, also after a crash, that what it has vouched for may be gone.
+      readyToInstall: ({ replaces = false }) => (replaces ? this.#durable.reached() : Promise.resolve()),
       onCheckpointed: (at) => (this.#floor = at),
       onInstalled: (mark, piece) => this.#onInstalled(mark, piece),
     });
@@ -149,8 +153,7 @@ export class SemisyncMember implements GroupMember {
   #createDigests(): Digests {
     return new Digests({
       clock: this.#options.clock,
-      kv: () => this.#kv,
-      applied: () => this.#appliedIndex,
+      state: this.#applied,
       hold: (task) => this.#transfers.hold(task),
       wake: () => this.#options.wake(),
     });
@@ -164,7 +167,7 @@ export class SemisyncMember implements GroupMember {
       ? semisync.leader
       : assertDefined([...voters].sort()[0], 'a member');
     const recovered = reconcile(group, log.recovered.get(group), store.mark);
-    if (store.mark === null) this.#appliedTerm = recovered.baseTerm;
+    if (store.mark === null) this.#applied.term = recovered.baseTerm;
     return createSemisync({ ...semisync, self, members: voters, leader, writeQuorum: FORMED_WITH, recovered });
   }
 
@@ -173,6 +176,10 @@ export class SemisyncMember implements GroupMember {
     this.#membership = membership;
     this.#core = this.#createCore(membership);
     this.#options.wake();
+  }
+
+  get #formed(): Semisync {
+    return assertDefined(this.#core, 'what was applied came from the engine');
   }
 
   /** Null until the cluster is formed, and for ever on a replica that joined later. */
@@ -196,21 +203,21 @@ export class SemisyncMember implements GroupMember {
   }
 
   get reader(): KvReader {
-    return this.#kv.reader;
+    return this.#applied.reader;
   }
 
   /** A hash over the state machine: equal on replicas that applied the same entries. Reads everything. */
   digest(): string {
-    return this.#kv.digest();
+    return this.#applied.kv.digest();
   }
 
   get appliedIndex(): LogIndex {
-    return this.#appliedIndex;
+    return this.#applied.index;
   }
 
   /** Epoch of the last entry that is applied. */
   get appliedTerm(): Term {
-    return this.#appliedTerm;
+    return this.#applied.term;
   }
 
   get forcedTerm(): Term {
@@ -218,22 +225,22 @@ export class SemisyncMember implements GroupMember {
   }
 
   get revision(): Revision {
-    return this.#kv.reader.revision;
+    return this.#applied.revision;
   }
 
   get checkpointIndex(): LogIndex {
-    return this.#options.store.mark?.index ?? (0 as LogIndex);
+    return this.#applied.checkpointIndex;
   }
 
   /** True when everything known to be committed is applied, it is the leader's history, and some leader is known. */
   get caughtUp(): boolean {
     const core = this.#core;
-    return core !== null && core.leader !== null && this.#appliedIndex >= core.commitIndex && !core.status().diverged;
+    return core !== null && core.leader !== null && this.#applied.index >= core.commitIndex && !core.status().diverged;
   }
 
   /** It leads, and has applied the entry that opens its epoch, and with it whatever was acknowledged before. */
   get started(): boolean {
-    return this.#core !== null && this.#core.role === 'leader' && this.#appliedTerm === this.#core.term;
+    return this.#core !== null && this.#core.role === 'leader' && this.#applied.term === this.#core.term;
   }
 
   get tickMs(): number {
@@ -337,8 +344,10 @@ export class SemisyncMember implements GroupMember {
     for (const discarded of effects.discarded) this.#keep(discarded);
     if (effects.persist !== null) this.#durable.taken(effects.persist.batch);
     for (const chunk of effects.snapshotChunks) this.#transfers.onChunk(chunk);
-    for (const order of effects.sendSnapshots) this.#transfers.start(order);
-    this.#toApply.add(effects.committed);
+    for (const { to, term, replaces, forcedTerm } of effects.sendSnapshots) {
+      this.#transfers.start(to, term, { replaces, forcedTerm });
+    }
+    this.#applied.add(effects.committed);
     this.#takeAnswers(effects);
     const { messages, afterPersist, persist } = effects;
     return { messages, afterPersist, persist: persist === null ? null : this.#recordsOf(persist) };
@@ -350,9 +359,9 @@ export class SemisyncMember implements GroupMember {
   }
 
   #takeAnswers(effects: SemisyncEffects): void {
-    this.writes.onOutcomes(effects.proposals, this.#appliedIndex);
+    this.writes.onOutcomes(effects.proposals, this.#applied.index);
     this.operators.onQuorumOutcomes(effects.quorumChanges);
-    for (const outcome of effects.reads) this.reads.onOutcome(outcome, this.#appliedIndex);
+    for (const outcome of effects.reads) this.reads.onOutcome(outcome, this.#applied.index);
     this.operators.onPromotions(effects.promotions);
     if (effects.changed === null) return;
     this.#onChanged(effects.changed);
@@ -361,7 +370,7 @@ export class SemisyncMember implements GroupMember {
   }
 
   #onChanged(status: SemisyncStatus): void {
-    const { leader, role, term } = status;
+    const { role, term } = status;
     const leads = role === 'leader' ? term : null;
     if (this.#led !== null && this.#led !== leads) {
       this.writes.stopLeading(leads);
@@ -370,10 +379,7 @@ export class SemisyncMember implements GroupMember {
     }
     this.#led = leads;
     this.#newestLed = leads ?? this.#newestLed;
-    if (role === 'pre-candidate' && this.#role !== 'pre-candidate') this.stats.elections++;
-    if (leader !== null && leader !== this.#leader) this.stats.leaderChanges++;
-    this.#role = role;
-    this.#leader = leader ?? this.#leader;
+    this.#roles.note(status);
     this.#options.onChanged(status);
   }
 
@@ -393,9 +399,8 @@ export class SemisyncMember implements GroupMember {
 
   /** One function for all entries, made once. */
   readonly #applyEntry = (entry: Entry): void => {
-    this.writes.applyEntry(entry, this.#kv);
-    this.#appliedIndex = entry.index;
-    this.#appliedTerm = entry.term;
+    this.writes.applyEntry(entry, this.#applied.kv);
+    this.#applied.reached(entry);
     if (openingOf(entry).lossPossible) this.#onForced(entry.term);
     if (entry.kind === 'quorum') this.operators.onChanged(entry.index);
     this.#digests.onApplied(entry.index);
@@ -412,14 +417,13 @@ export class SemisyncMember implements GroupMember {
   apply(): void {
     const core = this.#core;
     this.#digests.work();
-    if (core === null || this.#toApply.isEmpty || this.#transfers.installs) return;
-    const revisionBefore = this.revision;
-    this.stats.entriesApplied += this.#toApply.run(this.#appliedIndex, this.#applyEntry);
-    this.stats.commandsApplied += this.revision - revisionBefore;
-    if (!this.#installing) core.step({ type: 'applied', index: this.#appliedIndex });
-    this.reads.onApplied(this.#appliedIndex);
-    this.sessions.onApplied(this.revision, this.#appliedTerm);
-    if (!this.#toApply.isEmpty || core.hasEffects) this.#options.wake();
+    const applied = this.#applied;
+    if (core === null || applied.isIdle || this.#transfers.installs) return;
+    applied.run(this.stats, this.#applyEntry);
+    if (!this.#installing) core.step({ type: 'applied', index: applied.index });
+    this.reads.onApplied(applied.index);
+    this.sessions.onApplied(applied.revision, applied.term);
+    if (!applied.isIdle || core.hasEffects) this.#options.wake();
     this.#transfers.checkpointIfDue();
   }
 
@@ -431,17 +435,13 @@ export class SemisyncMember implements GroupMember {
   #onInstalled(mark: CheckpointMark, { replaces = false }: SnapshotPiece): void {
     if (this.#closed) return;
     const { index, term: indexTerm } = mark;
-    if (index <= this.#appliedIndex && !replaces) {
+    if (index <= this.#applied.index && !replaces) {
       this.step({ type: 'snapshotAborted' }); // Entries were faster.
       return;
     }
     const quorum = quorumOf(this.group, mark);
-    this.#kv = KvStateMachine.open(this.#options.store, mark.meta);
-    this.#appliedIndex = index;
-    this.#appliedTerm = indexTerm;
+    this.#applied.install(mark, replaces);
     this.#onForced(quorum.forcedTerm);
-    if (replaces) this.#toApply.clear();
-    else this.#toApply.dropUpTo(index);
     this.#transfers.onReplaced();
     this.reads.onApplied(index);
     this.sessions.onApplied(this.revision, indexTerm);

@@ -5,7 +5,8 @@ import { LIMITS } from '../../base/limits.js';
 import type { ReadOutcome, SemisyncEvent } from '../../engines/semisync/events.js';
 import type { KvReader } from '../../kv/types.js';
 import { PARKED_MS_MAX } from '../ordered/parked.js';
-import { failReads, type ReadBatch } from '../ordered/pending.js';
+import type { ReadBatch } from '../ordered/pending.js';
+import { ReadRounds } from '../ordered/read-rounds.js';
 import type { ReadWaiter } from '../router.js';
 import { notLeader } from './refusals.js';
 import type { SemisyncStats } from './stats.js';
@@ -24,11 +25,6 @@ export interface ReadPathOptions {
   stalenessMs(): number;
 }
 
-interface WaitingRead {
-  readonly batch: ReadBatch;
-  readonly index: LogIndex;
-}
-
 /** Reads that wait for this member to lead, or to be told who does. */
 interface PostponedReads {
   readonly strong: boolean;
@@ -41,20 +37,18 @@ export class ReadPath {
   readonly #options: ReadPathOptions;
   #waiters: ReadWaiter[] = [];
   #tokens: number[] = [];
-  readonly #asked = new Map<number, ReadBatch>();
-  #waiting: WaitingRead[] = [];
+  readonly #rounds: ReadRounds<ReadBatch>;
   #postponed: PostponedReads[] = [];
-  #count = 0;
-  #nextId = 1;
   /** Set when the member has stopped: what every later read is told. */
   #stopped: KvorumError | null = null;
 
   constructor(options: ReadPathOptions) {
     this.#options = options;
+    this.#rounds = new ReadRounds(options.stats);
   }
 
   get pendingBatches(): number {
-    return this.#asked.size + this.#waiting.length + this.#postponed.length + (this.#waiters.length > 0 ? 1 : 0);
+    return this.#rounds.pendingBatches + this.#postponed.length + (this.#waiters.length > 0 ? 1 : 0);
   }
 
   /** What this member has, however old. */
@@ -92,7 +86,7 @@ export class ReadPath {
 
   #admit(waiter: ReadWaiter, token: number): boolean {
     const refusal = this.#refusal();
-    if (refusal === null) this.#count++;
+    if (refusal === null) this.#rounds.count++;
     else waiter.onError(token, refusal);
     return refusal === null;
   }
@@ -101,14 +95,14 @@ export class ReadPath {
     if (this.#stopped !== null) return this.#stopped;
     const leader = this.#options.leader();
     const elsewhere = leader !== null && leader !== this.#options.self;
-    if (!elsewhere && this.#count < LIMITS.pendingReads) return null;
+    if (!elsewhere && this.#rounds.count < LIMITS.pendingReads) return null;
     this.#options.stats.readsRefused++;
     return elsewhere ? notLeader(leader) : new KvorumError('busy', 'Too many reads are waiting');
   }
 
   #batchOf(waiters: readonly ReadWaiter[], tokens: readonly number[]): ReadBatch {
     const deadlineMs = this.#options.clock.monotonicMs() + this.#options.requestTimeoutMs;
-    return { id: this.#nextId++, waiters, tokens, deadlineMs };
+    return { id: this.#rounds.nextId(), waiters, tokens, deadlineMs };
   }
 
   /** Closes the open batch of strong reads. Called once per turn. */
@@ -124,12 +118,11 @@ export class ReadPath {
     const leader = this.#options.leader();
     if (leader === this.#options.self) this.#ask(batch);
     else if (leader === null) this.#postpone(batch, true);
-    else this.#fail(batch, notLeader(leader));
+    else this.#rounds.fail(batch, notLeader(leader));
   }
 
   #ask(batch: ReadBatch): void {
-    this.#asked.set(batch.id, batch);
-    this.#options.stats.readRounds++;
+    this.#rounds.ask(batch);
     this.#options.step({ type: 'readIndex', id: batch.id });
   }
 
@@ -147,73 +140,43 @@ export class ReadPath {
     const again = this.#postponed;
     this.#postponed = [];
     for (const read of again) {
-      if (leader !== null && leader !== self) this.#fail(read.batch, notLeader(leader));
-      else if (leader === self && read.strong) this.#ask({ ...read.batch, id: this.#nextId++ });
-      else if (started && !read.strong) this.#serve(read.batch, this.#options.reader());
+      if (leader !== null && leader !== self) this.#rounds.fail(read.batch, notLeader(leader));
+      else if (leader === self && read.strong) this.#ask({ ...read.batch, id: this.#rounds.nextId() });
+      else if (started && !read.strong) this.#rounds.serve(read.batch, this.#options.reader());
       else this.#postponed.push(read);
     }
   }
 
   onOutcome({ id, index, refused }: ReadOutcome, appliedIndex: LogIndex): void {
-    const batch = this.#asked.get(id);
-    if (batch === undefined) return; // Expired, and its waiters were told.
-    this.#asked.delete(id);
+    const batch = this.#rounds.take(id);
+    if (batch === undefined) return;
     if (index === null) {
-      if (refused === 'busy') this.#fail(batch, new KvorumError('busy', 'Too many reads are waiting'));
-      else if (refused === 'unconfirmed') this.#fail(batch, new KvorumError('unconfirmed'));
+      if (refused === 'busy') this.#rounds.fail(batch, new KvorumError('busy', 'Too many reads are waiting'));
+      else if (refused === 'unconfirmed') this.#rounds.fail(batch, new KvorumError('unconfirmed'));
       else if (this.#options.leader() === this.#options.self) this.#postpone(batch, true);
       else this.#askOrPostpone(batch);
-    } else if (index <= appliedIndex) this.#serve(batch, this.#options.reader());
-    else this.#waiting.push({ batch, index });
+    } else if (index <= appliedIndex) this.#rounds.serve(batch, this.#options.reader());
+    else this.#rounds.wait(batch, index);
   }
 
   /** Serves what waited for entries that are now applied. */
   onApplied(appliedIndex: LogIndex): void {
     if (this.#postponed.length > 0) this.retry();
-    if (this.#waiting.length === 0) return;
-    const waiting = this.#waiting;
-    this.#waiting = [];
-    for (const read of waiting) {
-      if (read.index <= appliedIndex) this.#serve(read.batch, this.#options.reader());
-      else this.#waiting.push(read);
-    }
+    this.#rounds.onApplied(appliedIndex, this.#options.reader());
   }
 
   /** Only a leader serves them: what waits for an index to be applied begins again, where somebody leads. */
   stopLeading(): void {
-    const waiting = this.#waiting;
-    this.#waiting = [];
-    for (const { batch } of waiting) this.#askOrPostpone({ ...batch, id: this.#nextId++ });
-  }
-
-  #serve(batch: ReadBatch, reader: KvReader): void {
-    this.#count -= batch.waiters.length;
-    this.#options.stats.readsServed += batch.waiters.length;
-    for (let at = 0; at < batch.waiters.length; at++) {
-      batch.waiters[at]?.onReadable(batch.tokens[at] ?? 0, reader);
-    }
-  }
-
-  #fail(batch: ReadBatch, error: KvorumError): void {
-    this.#count -= batch.waiters.length;
-    this.#options.stats.readsRefused += batch.waiters.length;
-    failReads(batch, error);
+    for (const batch of this.#rounds.takeWaiting()) this.#askOrPostpone({ ...batch, id: this.#rounds.nextId() });
   }
 
   expire(nowMs: number): void {
-    for (const [id, batch] of this.#asked) {
-      if (batch.deadlineMs > nowMs) continue;
-      this.#asked.delete(id);
-      this.#fail(batch, new KvorumError('unconfirmed'));
-    }
-    const late = this.#waiting.filter(({ batch }) => batch.deadlineMs <= nowMs);
-    if (late.length > 0) this.#waiting = this.#waiting.filter(({ batch }) => batch.deadlineMs > nowMs);
-    for (const { batch } of late) this.#fail(batch, new KvorumError('read_timeout'));
+    this.#rounds.expire(nowMs, () => new KvorumError('unconfirmed'));
     const tired = this.#postponed.filter(({ untilMs }) => untilMs <= nowMs);
     if (tired.length === 0) return;
     this.#postponed = this.#postponed.filter(({ untilMs }) => untilMs > nowMs);
     const leads = this.#options.leader() === this.#options.self;
-    for (const { batch } of tired) this.#fail(batch, leads ? notStarted() : new KvorumError('no_leader'));
+    for (const { batch } of tired) this.#rounds.fail(batch, leads ? notStarted() : new KvorumError('no_leader'));
   }
 
   failAll(error: KvorumError): void {
@@ -221,12 +184,9 @@ export class ReadPath {
     const open = this.#batchOf(this.#waiters, this.#tokens);
     this.#waiters = [];
     this.#tokens = [];
-    const waiting = [...this.#waiting, ...this.#postponed].map(({ batch }) => batch);
-    const all = [...this.#asked.values(), ...waiting, open];
-    this.#asked.clear();
-    this.#waiting = [];
+    const all = [...this.#rounds.takeAll(), ...this.#postponed.map(({ batch }) => batch), open];
     this.#postponed = [];
-    for (const batch of all) this.#fail(batch, error);
+    for (const batch of all) this.#rounds.fail(batch, error);
   }
 }
 

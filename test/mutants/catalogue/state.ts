@@ -32,7 +32,7 @@ export const STATE_MUTANTS: readonly Mutant[] = [
       },
       {
         file: 'src/replica/raft/member.js',
-        find: '        if (mark.index <= this.#appliedIndex) {',
+        find: '        if (mark.index <= this.#applied.index) {',
         replace: '        if (mark.index < 0) {',
       },
     ],
@@ -61,8 +61,8 @@ export const STATE_MUTANTS: readonly Mutant[] = [
     edits: [
       {
         file: 'src/replica/raft/write-path.js',
-        find: `            this.#unknown(batch, 'No majority confirmed it in time');`,
-        replace: `            this.#refuse(batch, new KvorumError('no_leader'));`,
+        find: `            this.#intake.unknown(batch, 'No majority confirmed it in time');`,
+        replace: `            this.#intake.refuse(batch, new KvorumError('no_leader'));`,
       },
     ],
   },
