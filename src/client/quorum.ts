@@ -63,6 +63,7 @@ export interface FailoversView {
       readonly acknowledged: number;
       readonly maybe_acknowledged: number;
       readonly certain: boolean;
+      readonly before_log: boolean;
     } | null;
   }[];
 }

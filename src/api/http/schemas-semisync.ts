@@ -210,6 +210,11 @@ const DISCARDED = {
       'Of the others, those of which this replica cannot tell: a follower, or one that was restarted meanwhile',
   },
   certain: { ...part.FLAG, description: 'false: some of them may have survived after all' },
+  before_log: {
+    ...part.FLAG,
+    description:
+      'true: there was more before them, in the checkpoint alone, which a full sync replaced: it is not in the file',
+  },
 } as const;
 
 export const FAILOVERS: RouteSchema = {

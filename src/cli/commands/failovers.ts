@@ -42,6 +42,10 @@ async function list(command: Command, keyspace: string | undefined): Promise<voi
   const where = `of ${view.keyspace} were thrown away on ${view.id}`;
   if (lost > 0) process.stderr.write(`${lost} acknowledged writes ${where}\n`);
   if (maybe > 0) process.stderr.write(`${maybe} writes that may have been acknowledged ${where}\n`);
+  for (const { discarded } of view.failovers) {
+    if (discarded?.before_log !== true) continue;
+    process.stderr.write(`before those in ${discarded.file} there were more, in a checkpoint that was replaced\n`);
+  }
 }
 
 /** `1`, or `1 to 3` where that is not known. */

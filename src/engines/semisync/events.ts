@@ -163,7 +163,7 @@ export interface Discarded {
   readonly certain: boolean;
   /**
    * True: what this member applied differs from the other log already before the first entry, so that some of it is in its
-   * checkpoint only. The driver keeps that state beside the file before a full sync replaces it.
+   * checkpoint only, which a full sync replaces: it is told, and in no file.
    */
   readonly beforeLog: boolean;
 }

@@ -10,6 +10,7 @@ import { semisyncNamed } from '../semisync-view.js';
 
 function discardedDocument({
   acknowledged,
+  beforeLog = false,
   certain,
   entries,
   file,
@@ -27,6 +28,7 @@ function discardedDocument({
     acknowledged,
     maybe_acknowledged: maybeAcknowledged,
     certain,
+    before_log: beforeLog,
   };
 }
 

@@ -328,6 +328,7 @@ t.test('ap.md §1.3.6: failovers and lost writes are told', async (t) => {
     acknowledged: 1,
     maybeAcknowledged: 2,
     certain: true,
+    beforeLog: true,
   };
   const first = { epoch: EPOCH_1, leader: 'n1' as ReplicaId, before: null, startIndex: 1 as LogIndex, forced: false };
   const second = { epoch: EPOCH_2, leader: 'n2' as ReplicaId, before: first.leader, startIndex: 3 as LogIndex };
@@ -356,6 +357,7 @@ t.test('ap.md §1.3.6: failovers and lost writes are told', async (t) => {
           acknowledged: 1,
           maybe_acknowledged: 2,
           certain: true,
+          before_log: true,
         },
       },
       { epoch: EPOCH_1, before: null, discarded: null },
