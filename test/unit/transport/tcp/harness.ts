@@ -116,9 +116,12 @@ export class RawPeer {
     });
   }
 
+  /** Rejects when the connection ends without it: a test that is over waits for nothing. */
   async body(index: number): Promise<Buffer> {
-    await eventually(`frame ${index}`, () => this.bodies.length > index);
-    return this.bodies[index] as Buffer;
+    await eventually(`frame ${index}`, () => this.bodies.length > index || this.isClosed);
+    const body = this.bodies[index];
+    if (body === undefined) throw new Error(`the connection ended before frame ${index}`);
+    return body;
   }
 
   /** Dials `port`, without a word. */
