@@ -127,7 +127,7 @@ t.test('a replica that joins is let in where it was added, and its disk is known
   const folderOf = (id: ReplicaId): string | null | undefined =>
     defaultKeyspace.memberships().committed.membership.members.find((info) => info.id === id)?.folder;
   t.match(folderOf(member.id), /^[0-9a-f]{32}$/);
-  t.ok(n4.router.readiness().every(({ ok }) => ok));
+  await until('n4 is ready', () => (n4.router.readiness().every(({ ok }) => ok) ? true : undefined));
 
   await n4.close();
   const again = await host.start(host.topology(['n1', 'n2', 'n3', 'n4']), 'n4');
