@@ -72,12 +72,13 @@ export function onDigest(state: LeaderlessState, peer: Peer, digest: GossipDiges
   peer.pending = new Set(digest.pending);
   peer.collectedTo = digest.root?.collectedTo ?? null;
   learnPositions(state, peer, digest);
-  learnCounters(state, peer, digest);
+  const isAdmitted = learnCounters(state, peer, digest);
   compareRoots(state, peer, digest);
   const positions = digest.pull.filter(({ origin }) => isOrigin(origin));
   if (positions.length > 0) peer.asked = { positions, creditBytes: digest.creditBytes };
   if (digest.respond) peer.wantDigest(false);
-  onWord(state, digest.syncing);
+  // Whose clock is not taken in has not told how far time has come: nobody may begin to write because of it.
+  if (isAdmitted) onWord(state, digest.syncing);
   lowerGoal(state);
   state.pullsDirty = true;
   state.ensuresDirty = true;
@@ -141,11 +142,11 @@ function learnPositions(state: LeaderlessState, peer: Peer, digest: GossipDigest
   peer.follows ||= peer.reach(state.origin) >= positionOf(state.vector, state.origin);
 }
 
-function learnCounters(state: LeaderlessState, peer: Peer, digest: GossipDigest): void {
+function learnCounters(state: LeaderlessState, peer: Peer, digest: GossipDigest): boolean {
   const { clock, tick } = state;
   if (!clock.admit(digest.counter, peer.id, tick) || !clock.admit(digest.clock, peer.id, tick)) {
     state.counters.rejectedCounters++;
-    return;
+    return false;
   }
   peer.row ??= new Map();
   for (const { origin, counter } of digest.heard) {
@@ -156,6 +157,7 @@ function learnCounters(state: LeaderlessState, peer: Peer, digest: GossipDigest)
   const here = originHere(state, digest.origin);
   const own = digest.vector.find(({ origin }) => origin === digest.origin);
   if (here !== null && digest.origin !== state.origin) noteTold(state, here, own?.seq ?? 0, digest.counter);
+  return true;
 }
 
 /** Equal vectors mean equal states: anything else is bit rot or a bug (ap.md §1.0.7). Told once per vector and peer. */

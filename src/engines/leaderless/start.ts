@@ -7,7 +7,7 @@ import { releaseParked } from './writes.js';
 export function beginStart(state: LeaderlessState): void {
   noteHeardOut(state);
   if (state.start.phase === 'met') return;
-  const told = [...state.peers.values()].some((peer) => peer.known && !peer.syncing);
+  const told = [...state.peers.values()].some(({ known, row, syncing }) => known && row !== null && !syncing);
   if (state.peers.size === 0 || (state.start.fresh ? told : heardOut(state, false))) met(state);
 }
 

@@ -1,4 +1,5 @@
 import t from 'tap';
+import type { ReplicaId } from '../../../../src/base/brand.js';
 import { copyDisk, emptyDisk, incarnationOf, Network } from './network.js';
 
 const A = incarnationOf('a', 1);
@@ -153,5 +154,28 @@ t.test('a new folder whose clock went back comes after the former one, which nev
   t.ok(net.engine('c').origin > former, 'others would take its word for old');
   t.equal(net.member('c').written.get(parked)?.dot?.origin, net.engine('c').origin, 'nothing was written before');
   for (const { machine } of net.members.values()) t.equal(machine.live.get('k'), '2');
+  t.end();
+});
+
+t.test('ap.md §1.0.6: a word with a clock that nobody can have counted to lets nobody begin to write', (t) => {
+  const net = new Network(['a', 'b'], 21, { engine: 'causal' });
+  for (let at = 0; at < 3; at++) net.write('b', `k${at}=old`);
+  net.run(20);
+  net.crash('a');
+  net.wipe('a');
+  net.wire = net.wire.filter(({ to, type }) => to !== 'a' || type !== 'gossipDigest');
+  net.lost = ({ to }) => to === 'a';
+  const word = net.log.findLast(({ from, type }) => from === 'b' && type === 'gossipDigest');
+  if (word?.type !== 'gossipDigest') throw new Error('b has told something');
+  t.notOk(word.syncing);
+  net.deliver({ ...word, round: word.round + 1000, counter: 2 ** 51, clock: 2 ** 51 });
+  net.run(5);
+  t.notOk(net.engine('a').writable);
+  net.heal();
+  net.step('a', { type: 'peerUp', peer: 'b' as ReplicaId });
+  net.step('b', { type: 'peerUp', peer: 'a' as ReplicaId });
+  net.run(40);
+  t.ok(net.engine('a').writable, 'the true one does');
+  t.ok(net.engine('a').counter >= net.engine('b').durableCounter);
   t.end();
 });
