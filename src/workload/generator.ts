@@ -92,7 +92,7 @@ export class Generator implements SlotOwner {
       const startMs = clock.monotonicMs();
       this.recorder.begin(startMs);
       this.#options.onBegin?.();
-      this.#loop.limit(this.#stopped ? 0 : this.#options.operations);
+      this.#loop.limit(this.#stopped ? 0 : this.#options.operations, startMs);
       if (warmUpMs === 0) this.#loop.start();
       return await this.#measure(startMs);
     } finally {

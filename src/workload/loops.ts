@@ -156,10 +156,11 @@ export class OpenLoop implements Loop {
     this.#pump();
   }
 
-  /** As many operations as that, from now on. */
-  limit(operations: number): void {
-    this.#look();
-    this.#dueMax = this.#due + operations;
+  /** As many operations as that, of those that are due from then on: what is due before was asked for without a limit. */
+  limit(operations: number, fromMs: number): void {
+    const elapsed = (fromMs - (this.#startMs ?? fromMs)) / this.#intervalMs - this.#options.phase;
+    const before = this.#startMs === null ? 0 : Math.max(0, Math.ceil(elapsed));
+    this.#dueMax = Math.max(this.#due, before + operations);
   }
 
   /** True once all operations that there will be are due. */

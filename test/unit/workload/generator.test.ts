@@ -119,6 +119,20 @@ t.test('a closed loop keeps the pipelines of all clients full', async (t) => {
   );
 });
 
+t.test('as many operations as were asked for, also where the measurement begins with a stall', async (t) => {
+  const server = { time: new VirtualTime(), answerAtMs: (sentMs: number) => sentMs + 1 };
+  let lateMs = 0;
+  const { latencies } = await generate(server, {
+    rate: 100,
+    warmUpMs: 1005,
+    durationMs: Infinity,
+    operations: 10,
+    clock: { ...server.time.clock, monotonicMs: () => server.time.clock.monotonicMs() + lateMs },
+    onBegin: () => (lateMs = 50),
+  });
+  t.equal(latencies?.count, 10, 'those that were due within the stall are among them');
+});
+
 t.test('the warm-up is not counted', async (t) => {
   const slow = { time: new VirtualTime(), answerAtMs: (sentMs: number) => sentMs + (sentMs < 990 ? 100 : 1) };
   for (const rate of [null, 100]) {
