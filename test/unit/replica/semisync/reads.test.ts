@@ -40,15 +40,16 @@ t.test('bounded: a leader that was not confirmed within the bound asks its follo
   const cluster = await SemisyncCluster.start({
     dir: t.testdir(),
     keyspace: { promotion: 'manual' },
-    timing: { requestTimeoutMs: 300 },
+    timing: { requestTimeoutMs: 1000 },
   });
   t.teardown(() => cluster.close());
   const { keyspace } = cluster.node('n1');
   await put(keyspace, 'a', '1');
   t.match(await get(keyspace, 'a', 'bounded', { maxStalenessMs: 0 }), { value: '1' });
   cluster.isolate('n1');
-  t.match(await get(keyspace, 'a', 'bounded', { maxStalenessMs: 0 }), { ok: false, code: 'unconfirmed' });
+  // At once: a loop that stands still for long, on a busy machine, forgets when it was confirmed.
   t.match(await get(keyspace, 'a', 'bounded', { maxStalenessMs: 60_000 }), { value: '1' }, 'young enough all the same');
+  t.match(await get(keyspace, 'a', 'bounded', { maxStalenessMs: 0 }), { ok: false, code: 'unconfirmed' });
 });
 
 t.test('bounded: nothing is known of a member that was just started', async (t) => {
@@ -69,7 +70,7 @@ t.test('strong: a leader that nobody confirms answers nothing; leader: it does (
   const cluster = await SemisyncCluster.start({
     dir: t.testdir(),
     keyspace: { promotion: 'manual' },
-    timing: { requestTimeoutMs: 300 },
+    timing: { requestTimeoutMs: 1000 },
   });
   t.teardown(() => cluster.close());
   const { keyspace } = cluster.node('n1');
@@ -83,7 +84,7 @@ t.test('leader: not before the entry that opens the epoch is acknowledged', asyn
   const cluster = await SemisyncCluster.start({
     dir: t.testdir(),
     keyspace: { writeQuorum: 2, promotion: 'manual' },
-    timing: { requestTimeoutMs: 300 },
+    timing: { requestTimeoutMs: 1000 },
   });
   t.teardown(() => cluster.close());
   await put(cluster.node('n1').keyspace, 'a', '1');
