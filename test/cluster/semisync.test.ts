@@ -13,6 +13,20 @@ function mean(numbers: readonly number[]): number {
   return numbers.reduce((sum, each) => sum + each, 0) / numbers.length;
 }
 
+/** Writes at the leader, and what of that was acknowledged. */
+function writerOf(cluster: SemisyncCluster): {
+  acknowledged: Record<string, string>;
+  put: (key: string) => Promise<Answer>;
+} {
+  const acknowledged: Record<string, string> = {};
+  const put = async (key: string): Promise<Answer> => {
+    const answer = await cluster.ask('leader', 'PUT', `/kv/${key}`, { value: key });
+    if (answer.status < 300) acknowledged[key] = key;
+    return answer;
+  };
+  return { acknowledged, put };
+}
+
 t.test('the endpoints of the leader-follower document, word by word', { timeout: 270_000 }, async (t) => {
   const cluster = await SemisyncCluster.shipped(t);
   const leader = await cluster.leader();
@@ -91,12 +105,7 @@ t.test(
     const cluster = await SemisyncCluster.processes(t, 3, { writeQuorum: 2, promotion: 'manual' });
     await cluster.leader();
     await cluster.untilAvailable('leader', 3);
-    const acknowledged: Record<string, string> = {};
-    const put = async (key: string): Promise<Answer> => {
-      const answer = await cluster.ask('leader', 'PUT', `/kv/${key}`, { value: key });
-      if (answer.status < 300) acknowledged[key] = key;
-      return answer;
-    };
+    const { acknowledged, put } = writerOf(cluster);
     for (let at = 0; at < WRITES; at++) t.equal((await put(`before${at}`)).status, 201);
     await Promise.all(['follower1', 'follower2'].map((id) => cluster.process(id).kill()));
     await cluster.untilAvailable('leader', 1);
@@ -193,12 +202,7 @@ t.test(
     const cluster = await SemisyncCluster.processes(t, 2, { writeQuorum: 2, promotion: 'manual' });
     await cluster.leader();
     await cluster.untilAvailable('leader', 2);
-    const acknowledged: Record<string, string> = {};
-    const put = async (key: string): Promise<Answer> => {
-      const answer = await cluster.ask('leader', 'PUT', `/kv/${key}`, { value: key });
-      if (answer.status < 300) acknowledged[key] = key;
-      return answer;
-    };
+    const { acknowledged, put } = writerOf(cluster);
     const first = await put('before');
     t.equal(first.status, 201);
     await cluster.process('follower2').kill();
